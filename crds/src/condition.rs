@@ -1,0 +1,239 @@
+//! Condition types and reasons: the words of status that people and tools rely on.
+//!
+//! Reasons are API. One that is gone is never used again for another meaning.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use std::fmt;
+
+/// Declares an enumeration of words that stand in status.
+macro_rules! status_words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant),+
+        }
+
+        impl $name {
+            /// Every word, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as it stands in status.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($variant)),+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+status_words! {
+    /// The type of a condition.
+    ConditionType {
+        /// The summary. True when the model serves; derived from the others, never set on its own.
+        Ready,
+        /// Policy and validity: the object may be carried out.
+        Accepted,
+        /// Nodes were found that are cleared, fit and hold the replicas.
+        Placed,
+        /// The replicas that were asked for are available.
+        Available,
+        /// The network isolation of the model: what was rendered, and whether the cluster enforces it.
+        Isolated,
+        /// Abnormal when true: work is under way. Absent otherwise.
+        Reconciling,
+        /// Abnormal when true: nothing more will happen until somebody changes something. Absent otherwise.
+        Stalled,
+        /// Of an AIPolicy: the API server refuses what the policy forbids.
+        Enforced,
+        /// Of an AIPolicy: the date of review has passed.
+        ReviewDue,
+    }
+}
+
+status_words! {
+    /// The reason of a condition.
+    Reason {
+        /// The object may be carried out.
+        Accepted,
+        /// Policy finds faults, but the strictest enforcement that binds is `Warn` or `Audit`.
+        AcceptedWithFindings,
+        /// No AIPolicy of the root namespace binds the namespace.
+        NoPolicy,
+        /// An AIPolicy that may bind the namespace cannot be read by this version.
+        PolicyUnreadable,
+        /// The object itself cannot be read by this version.
+        Unreadable,
+        /// The risk class is one that AI Act Article 5 forbids.
+        RiskClassUnacceptable,
+        /// The information class is not allowed.
+        InformationClassNotAllowed,
+        /// The risk class is not allowed.
+        RiskClassNotAllowed,
+        /// A data centre that was asked for is not allowed, or none is left.
+        DataCentreNotAllowed,
+        /// No region is left that every policy allows.
+        RegionNotAllowed,
+        /// A required assessment is missing.
+        AssessmentMissing,
+        /// A required assessment has expired or is too old.
+        AssessmentExpired,
+        /// Human oversight is required and not described.
+        HumanOversightMissing,
+        /// A transparency notice is required and missing.
+        TransparencyNoticeMissing,
+        /// A record reference is required and missing.
+        RecordReferenceMissing,
+        /// The licence of the model is not allowed.
+        LicenceNotAllowed,
+        /// The format of the model is not allowed.
+        FormatNotAllowed,
+        /// An image comes from a registry that is not allowed.
+        RegistryNotAllowed,
+        /// A digest is required and missing.
+        DigestMissing,
+        /// The engine is not allowed.
+        EngineNotAllowed,
+        /// An argument of the engine is not allowed.
+        ArgumentNotAllowed,
+        /// The isolation that was asked for is less than the class demands.
+        IsolationTooLow,
+        /// A field asks for something that this version does not carry out.
+        NotSupported,
+        /// A field has a value that cannot be carried out.
+        Invalid,
+        /// The placement stands.
+        Placed,
+        /// The placement is found and the scheduler binds the replicas.
+        Scheduling,
+        /// No node is cleared and suitable.
+        NoEligibleNode,
+        /// Cleared and suitable nodes exist, but too few accelerators are free on them.
+        WaitingForAccelerators,
+        /// Replicas are on nodes that have lost their clearance, and they are being evicted.
+        ClearanceLost,
+        /// The question does not arise, because the object was not accepted.
+        NotAccepted,
+        /// The replicas that were asked for are available.
+        ReplicasAvailable,
+        /// Replicas start and load the model.
+        Starting,
+        /// A new version takes over.
+        RollingOut,
+        /// The scheduler finds no node for a replica.
+        Unschedulable,
+        /// The image of a container cannot be pulled.
+        ImagePullFailed,
+        /// A container cannot be made.
+        ContainerStartFailed,
+        /// A container ends again and again.
+        CrashLoop,
+        /// A container was ended because it used too much memory.
+        OutOfMemory,
+        /// A replica was evicted by its node.
+        Evicted,
+        /// An object of the same name exists that Hemvist did not make.
+        NameConflict,
+        /// The API server refused an object, or the write failed.
+        ApplyFailed,
+        /// A NetworkPolicy is in place; whether the cluster enforces it was not tried.
+        EnforcementNotProbed,
+        /// The model serves.
+        Serving,
+        /// `suspend` is set.
+        Suspended,
+        /// A serious incident is open.
+        IncidentOpen,
+        /// No replica is wanted.
+        ScaledToZero,
+        /// The policy is in force.
+        InForce,
+        /// A local policy allows what the region does not; the region's limit stays in force.
+        LoosensRegion,
+        /// The policy holds an entry that has no effect here.
+        RootNamespaceOnly,
+        /// The controller enforces the policy; it is not compiled into the API server.
+        ControllerOnly,
+        /// The date of review has passed.
+        ReviewDatePassed,
+        /// The date of review has not come.
+        ReviewNotDue,
+        /// No date of review is stated.
+        NoReviewDate,
+    }
+}
+
+/// The value of a condition.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// It is not known.
+    Unknown,
+}
+
+impl ConditionStatus {
+    /// The word as it stands in status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl From<bool> for ConditionStatus {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+/// What a condition will say, before it is known since when.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConditionDraft {
+    /// The type.
+    pub type_: ConditionType,
+    /// The value.
+    pub status: ConditionStatus,
+    /// The reason.
+    pub reason: Reason,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// Turns drafts into conditions: the transition time is kept where the value is the same as before, and is `now` where
+/// it changed. Only the drafts are in the result; a condition that is no longer drafted is gone.
+pub fn transition(
+    previous: &[Condition],
+    drafts: Vec<ConditionDraft>,
+    observed_generation: Option<i64>,
+    now: &Time,
+) -> Vec<Condition> {
+    drafts
+        .into_iter()
+        .map(|draft| {
+            let since = previous
+                .iter()
+                .find(|old| old.type_ == draft.type_.as_str() && old.status == draft.status.as_str())
+                .map_or_else(|| now.clone(), |old| old.last_transition_time.clone());
+            Condition {
+                type_: draft.type_.as_str().to_owned(),
+                status: draft.status.as_str().to_owned(),
+                reason: draft.reason.as_str().to_owned(),
+                message: draft.message,
+                observed_generation,
+                last_transition_time: since,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,55 @@
+//! Every label, annotation, taint and field-manager name that Hemvist reads or writes.
+//!
+//! One place, because a name that is spelled twice is a name that drifts.
+
+/// Region of a node, ISO 3166-2 in lower case, such as `se-f`. The prefix is one that `NodeRestriction` keeps a
+/// kubelet from setting on itself, so the value is an administrator's word and not the node's own.
+pub const NODE_REGION: &str = "hemvist.node-restriction.kubernetes.io/region";
+
+/// Data centre of a node, such as `jkpg-a`.
+pub const NODE_DATA_CENTRE: &str = "hemvist.node-restriction.kubernetes.io/data-centre";
+
+/// Clearance of a node: the highest information class that it may hold, such as `Sensitive`.
+pub const NODE_CLEARANCE: &str = "hemvist.node-restriction.kubernetes.io/clearance";
+
+/// Taint of a node that is kept for one information class; the value is the class, the effect `NoSchedule`.
+pub const NODE_DEDICATED_TAINT: &str = "hemvist.dev/dedicated";
+
+/// Name of the ModelDeployment that an object was made for.
+pub const MODEL_DEPLOYMENT: &str = "hemvist.dev/model-deployment";
+
+/// UID of the ModelDeployment that an object was made for: a deleted and recreated namesake is another model.
+pub const MODEL_DEPLOYMENT_UID: &str = "hemvist.dev/model-deployment-uid";
+
+/// Information class of the model, copied to every child.
+pub const INFORMATION_CLASS: &str = "hemvist.dev/information-class";
+
+/// AI Act risk class of the model, copied to every child.
+pub const RISK_CLASS: &str = "hemvist.dev/risk-class";
+
+/// Annotation of a child: hash of the object as it was rendered, so that an unchanged one is not written again.
+pub const RENDERED_HASH: &str = "hemvist.dev/rendered-hash";
+
+/// Recommended label: the program that an object belongs to.
+pub const APP_NAME: &str = "app.kubernetes.io/name";
+
+/// Recommended label: the role of an object.
+pub const APP_COMPONENT: &str = "app.kubernetes.io/component";
+
+/// Recommended label: the larger whole that an object is part of.
+pub const APP_PART_OF: &str = "app.kubernetes.io/part-of";
+
+/// Recommended label: the tool that made an object.
+pub const APP_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// The value of [`APP_MANAGED_BY`] and [`APP_PART_OF`], and the field manager of every write.
+pub const HEMVIST: &str = "hemvist";
+
+/// The namespace that holds the region's AIPolicies, unless the operator is told otherwise.
+pub const DEFAULT_ROOT_NAMESPACE: &str = "hemvist-system";
+
+/// GPU product, written by GPU Feature Discovery.
+pub const NVIDIA_GPU_PRODUCT: &str = "nvidia.com/gpu.product";
+
+/// Name of the node, kept by the kubelet; a hint for people, never proof.
+pub const HOSTNAME: &str = "kubernetes.io/hostname";

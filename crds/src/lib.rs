@@ -1,0 +1,22 @@
+//! The contract of Hemvist: its kinds, their values, conditions and names.
+//!
+//! This crate says *what* can be written and read; it decides nothing. Rules that one object can be judged by alone
+//! stand beside its fields as CEL and are enforced by the API server. Rules that need a policy live in
+//! `hemvist-core`. The YAML beside the sources is made from these types and tested equal to them.
+
+pub mod ai_policy;
+pub mod condition;
+mod definition;
+pub mod labels;
+pub mod model_deployment;
+pub mod values;
+
+pub use ai_policy::{AIPolicy, AIPolicySpec, AIPolicyStatus};
+pub use definition::{all_definitions, definition_yaml_name};
+pub use model_deployment::{ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus};
+
+/// The API group of every kind of Hemvist.
+pub const GROUP: &str = "hemvist.dev";
+
+/// The version that is served and stored.
+pub const VERSION: &str = "v1alpha1";

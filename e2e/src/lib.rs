@@ -1,0 +1,22 @@
+//! A judge of Hemvist from outside: real clusters, simulated nodes, and an oracle that reads the rules on its own.
+//!
+//! A [`ControlPlane`] is a whole Kubernetes control plane on loopback ports with simulated nodes; several run at
+//! once. The [`oracle`] watches it and knows the rules of residency by its own naive reading, as plain JSON. Nothing
+//! here may depend on the operator's code, since a judge that shares a fault with the accused does not see it.
+
+pub mod audit;
+pub mod binaries;
+pub mod command;
+pub mod control_plane;
+pub mod helm;
+pub mod kubeconfig;
+pub mod kubectl;
+pub mod nodes;
+pub mod operator;
+pub mod oracle;
+pub mod ports;
+pub mod process;
+pub mod wait;
+
+pub use control_plane::{Component, ControlPlane, Options};
+pub use wait::{Progress, wait_until};

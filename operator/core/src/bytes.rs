@@ -1,0 +1,1 @@
+//! Numbers of bytes as Kubernetes writes them.

@@ -1,0 +1,1 @@
+//! Calendar days as they stand in objects.

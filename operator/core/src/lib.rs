@@ -1,0 +1,22 @@
+//! Everything in Hemvist that decides, as pure functions over plain values.
+//!
+//! ```text
+//!  Snapshot ──▶ decide ───────────────────▶ Decision ──▶ render ──▶ DesiredObjects<Rendered>
+//!               policy → validate → placement                              │ applied by the controller
+//!  ModelDeploymentStatus ◀── status ◀── DesiredObjects<Applied> ◀──────────┘
+//! ```
+//!
+//! Nothing here reads a clock, a file, the environment or the network, and nothing is random: the crate has no dependency
+//! that could. A refusal is a value, never an error. The controller, the command line and the tests all call the same
+//! four functions: [`decide::decide`], [`render::render`], [`status::model`] and [`status::policy`].
+
+pub mod bytes;
+pub mod date;
+pub mod decide;
+pub mod placement;
+pub mod policy;
+pub mod render;
+pub mod snapshot;
+pub mod status;
+pub mod validate;
+pub mod violation;

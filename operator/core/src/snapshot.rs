@@ -1,0 +1,145 @@
+//! Everything that a decision may know, as an immutable value.
+//!
+//! The controller fills it from its caches, the command line from files, a test from a folder. Raw API objects are turned
+//! into facts at this border; decisions never see more than they use.
+
+mod child;
+mod node;
+mod pod;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use hemvist_api::ModelDeployment;
+use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+pub use child::{ChildFacts, ChildKind, DeploymentFacts, content_hash};
+pub use node::{NodeFacts, NodeObject, Taint};
+pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind};
+
+use crate::policy::PolicyBook;
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Key {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Key {
+    /// A key from its two parts.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What the installation was told, the same for every decision.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// The namespace whose AIPolicies bind the others.
+    pub root_namespace: String,
+    /// Namespaces that are not governed, by name. A ModelDeployment in one of them is refused.
+    pub ungoverned_namespaces: BTreeSet<String>,
+    /// The namespace whose pods may read metrics of every model, if there is one.
+    pub monitoring_namespace: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            root_namespace: DEFAULT_ROOT_NAMESPACE.to_owned(),
+            ungoverned_namespaces: BTreeSet::new(),
+            monitoring_namespace: None,
+        }
+    }
+}
+
+/// What all decisions of one moment share.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The moment. Every rule with a date looks here.
+    pub now: Time,
+    /// What the installation was told.
+    pub settings: Arc<Settings>,
+    /// Every AIPolicy, readable or not.
+    pub policies: Arc<PolicyBook>,
+    /// Every node, by name.
+    pub nodes: Arc<BTreeMap<String, NodeFacts>>,
+    /// Who holds accelerators on which node.
+    pub usage: Arc<Usage>,
+}
+
+/// What one decision is about: a model with what is observed of it.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// The model as it was asked for, with its last status.
+    pub model: &'a ModelDeployment,
+    /// The objects made for it, by kind.
+    pub children: BTreeMap<ChildKind, ChildFacts>,
+    /// Its pods, by name.
+    pub pods: Vec<PodFacts>,
+}
+
+/// Accelerators that pods hold, by node.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Usage {
+    /// For each node, its pods with accelerators that have not ended.
+    pub by_node: BTreeMap<String, Vec<Holder>>,
+}
+
+/// A pod that holds accelerators of a node.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Holder {
+    /// The pod.
+    pub pod: Key,
+    /// UID of the ModelDeployment it belongs to, if it does.
+    pub model_uid: Option<String>,
+    /// Name of the ModelDeployment it belongs to, if it does.
+    pub model_name: Option<String>,
+    /// How many of each resource it holds.
+    pub accelerators: BTreeMap<String, i64>,
+}
+
+impl Usage {
+    /// Counts up the pods that sit on a node, hold accelerators and have not ended.
+    pub fn of<'a>(pods: impl IntoIterator<Item = &'a PodFacts>) -> Self {
+        let mut usage = Self::default();
+        for pod in pods {
+            let Some(node) = pod.node.as_ref().filter(|_| !pod.ended && !pod.accelerators.is_empty()) else {
+                continue;
+            };
+            usage.by_node.entry(node.clone()).or_default().push(Holder {
+                pod: pod.key.clone(),
+                model_uid: pod.model_uid.clone(),
+                model_name: pod.model_name.clone(),
+                accelerators: pod.accelerators.clone(),
+            });
+        }
+        usage.by_node.values_mut().for_each(|holders| holders.sort());
+        usage
+    }
+
+    /// How many of `resource` are held on `node`, not counting the pods of the model with `except_uid`.
+    pub fn held(&self, node: &str, resource: &str, except_uid: &str) -> i64 {
+        self.others(node, except_uid).filter_map(|holder| holder.accelerators.get(resource)).sum()
+    }
+
+    /// The pods on `node` that do not belong to the model with `except_uid`.
+    pub fn others<'a>(&'a self, node: &str, except_uid: &'a str) -> impl Iterator<Item = &'a Holder> {
+        self.by_node
+            .get(node)
+            .into_iter()
+            .flatten()
+            .filter(move |holder| holder.model_uid.as_deref() != Some(except_uid))
+    }
+}

@@ -1,0 +1,162 @@
+//! What a decision knows of an object that was made for a model.
+
+use std::fmt;
+
+use hemvist_api::labels::RENDERED_HASH;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Key;
+
+/// The kinds of object that a ModelDeployment becomes, in the order in which they are written: what a pod needs comes
+/// before what makes pods.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ChildKind {
+    /// The identity of the pods, without rights.
+    ServiceAccount,
+    /// The isolation of the pods.
+    NetworkPolicy,
+    /// The address of the model.
+    Service,
+    /// The limit to voluntary disruption.
+    PodDisruptionBudget,
+    /// The replicas.
+    Deployment,
+}
+
+impl ChildKind {
+    /// Every kind, in the order in which they are written.
+    pub const ALL: [Self; 5] =
+        [Self::ServiceAccount, Self::NetworkPolicy, Self::Service, Self::PodDisruptionBudget, Self::Deployment];
+
+    /// The kind as Kubernetes writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceAccount => "ServiceAccount",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::Service => "Service",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::Deployment => "Deployment",
+        }
+    }
+}
+
+impl fmt::Display for ChildKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// What a decision knows of an object that was made for a model.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ChildFacts {
+    /// The kind.
+    pub kind: ChildKind,
+    /// Namespace and name.
+    pub key: Key,
+    /// Its UID.
+    pub uid: String,
+    /// UID of the controlling owner.
+    pub owner_uid: Option<String>,
+    /// The hash of what was rendered when it was last written.
+    pub rendered_hash: Option<String>,
+    /// Hash of all that it says, whoever wrote it; see [`content_hash`].
+    pub content: String,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// The replicas, of a Deployment.
+    pub deployment: Option<DeploymentFacts>,
+}
+
+/// What is observed of a Deployment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DeploymentFacts {
+    /// Its generation.
+    pub generation: i64,
+    /// The generation that its controller has seen.
+    pub observed_generation: i64,
+    /// Replicas it asks for.
+    pub wanted: i32,
+    /// Replicas that exist.
+    pub replicas: i32,
+    /// Replicas of the newest template.
+    pub updated: i32,
+    /// Replicas that are ready.
+    pub ready: i32,
+    /// Replicas that are available.
+    pub available: i32,
+    /// Why its controller cannot make pods, where it says so.
+    pub replica_failure: Option<String>,
+}
+
+impl ChildFacts {
+    /// The facts of an object as the API server gives it, or `None` where it has no name.
+    pub fn of(kind: ChildKind, object: &Value) -> Option<Self> {
+        let metadata = &object["metadata"];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let owner = metadata["ownerReferences"]
+            .as_array()
+            .and_then(|owners| owners.iter().find(|owner| owner["controller"] == Value::Bool(true)));
+        Some(Self {
+            kind,
+            key: Key::new(metadata["namespace"].as_str()?, metadata["name"].as_str()?),
+            uid: text(&metadata["uid"]).unwrap_or_default(),
+            owner_uid: owner.and_then(|owner| text(&owner["uid"])),
+            rendered_hash: text(&metadata["annotations"][RENDERED_HASH]),
+            content: content_hash(object),
+            terminating: !metadata["deletionTimestamp"].is_null(),
+            deployment: (kind == ChildKind::Deployment).then(|| DeploymentFacts::of(object)),
+        })
+    }
+}
+
+impl DeploymentFacts {
+    fn of(object: &Value) -> Self {
+        let status = &object["status"];
+        let long = |value: &Value| value.as_i64().unwrap_or_default();
+        let count = |value: &Value| i32::try_from(long(value)).unwrap_or(i32::MAX);
+        Self {
+            generation: long(&object["metadata"]["generation"]),
+            observed_generation: long(&status["observedGeneration"]),
+            wanted: count(&object["spec"]["replicas"]),
+            replicas: count(&status["replicas"]),
+            updated: count(&status["updatedReplicas"]),
+            ready: count(&status["readyReplicas"]),
+            available: count(&status["availableReplicas"]),
+            replica_failure: status["conditions"]
+                .as_array()
+                .and_then(|all| all.iter().find(|one| one["type"] == "ReplicaFailure" && one["status"] == "True"))
+                .and_then(|condition| condition["message"].as_str())
+                .map(|message| message.chars().take(256).collect()),
+        }
+    }
+}
+
+/// Annotation that the deployment controller writes; not ours and not a change of anything we asked for.
+const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
+
+/// Hash of all that an object says: labels, annotations, owners and spec, whoever wrote them. Status and the
+/// bookkeeping of the API server are left out. Equal hashes mean that nobody changed the object in between.
+///
+/// The first 16 hexadecimal digits of SHA-256 over the JSON text, whose keys are in order.
+pub fn content_hash(object: &Value) -> String {
+    let mut content = object.clone();
+    if let Some(fields) = content.as_object_mut() {
+        fields.remove("status");
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+            for bookkeeping in ["resourceVersion", "generation", "managedFields", "creationTimestamp", "uid"] {
+                metadata.remove(bookkeeping);
+            }
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.remove(REVISION_ANNOTATION);
+            }
+        }
+    }
+    short_hash(content.to_string().as_bytes())
+}
+
+/// The first 16 hexadecimal digits of SHA-256.
+pub(crate) fn short_hash(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,118 @@
+//! A ModelDeployment that may be carried out: the only input of placement and rendering.
+//!
+//! What is read here is read once. Whoever holds a [`ValidatedModel`] never asks again whether a field is there, whether
+//! two exclude each other, or what stands in for one that was left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hemvist_api::values::{
+    AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat, RequestLogging, RiskClass,
+    RolloutStrategy,
+};
+
+use crate::snapshot::Key;
+
+/// A ModelDeployment that may be carried out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ValidatedModel {
+    /// Namespace and name.
+    pub key: Key,
+    /// UID of the ModelDeployment, the owner of everything that is rendered.
+    pub uid: String,
+    /// The name that clients ask for.
+    pub model_name: String,
+    /// Information class.
+    pub information_class: InformationClass,
+    /// Risk class.
+    pub risk_class: RiskClass,
+    /// Where the weights are.
+    pub source: WeightsSource,
+    /// File format of the weights.
+    pub format: ModelFormat,
+    /// Size of the weights in bytes, where it is known.
+    pub weights_bytes: Option<u64>,
+    /// The engine.
+    pub engine: EngineSettings,
+    /// The accelerators of one replica.
+    pub accelerator: AcceleratorRequest,
+    /// Where the model may be.
+    pub clearance: Clearance,
+    /// How far it is kept apart from other models.
+    pub isolation: Isolation,
+    /// Replicas that are wanted; 0 while it is suspended.
+    pub replicas: i32,
+    /// How a new version takes over.
+    pub rollout: RolloutStrategy,
+    /// How long requests may go on when a replica stops, in seconds.
+    pub drain_seconds: i32,
+    /// Namespaces whose pods may reach the model, in order.
+    pub consumers: BTreeSet<String>,
+    /// What the engine may log of requests.
+    pub request_logging: RequestLogging,
+}
+
+/// Where weights are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum WeightsSource {
+    /// In an OCI image, mounted as a read-only volume.
+    Image {
+        /// The image.
+        reference: String,
+        /// Absolute path inside the image; `/` for its root.
+        path: String,
+    },
+    /// In a PersistentVolumeClaim of the same namespace, mounted read-only.
+    VolumeClaim {
+        /// The claim.
+        claim_name: String,
+        /// Path inside the volume; empty for its root.
+        path: String,
+    },
+}
+
+/// An engine with everything it is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EngineSettings {
+    /// The engine.
+    pub engine: EngineType,
+    /// Its image.
+    pub image: String,
+    /// The longest context, in tokens; `None` leaves it to the engine.
+    pub context_length: Option<i32>,
+    /// Requests at the same time; `None` leaves it to the engine.
+    pub concurrency: Option<i32>,
+    /// Number format of the key-value cache.
+    pub key_value_cache_type: KeyValueCacheType,
+    /// Further arguments that were found to be allowed, by name; `None` for a switch.
+    pub args: BTreeMap<String, Option<String>>,
+}
+
+/// The accelerators of one replica.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AcceleratorRequest {
+    /// The maker.
+    pub vendor: AcceleratorVendor,
+    /// The resource, such as `nvidia.com/gpu` or `nvidia.com/mig-1g.10gb`.
+    pub resource: String,
+    /// How many, all on one node.
+    pub count: i32,
+    /// The node label that names the product.
+    pub product_label: &'static str,
+    /// Products that will do; empty for any.
+    pub products: BTreeSet<String>,
+    /// Why these.
+    pub reason: String,
+}
+
+/// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Clearance {
+    /// Regions; `None` where no policy speaks of regions.
+    pub regions: Option<BTreeSet<String>>,
+    /// Data centres.
+    pub data_centres: BTreeSet<String>,
+    /// The clearances that hold the model's information class, in order.
+    pub levels: BTreeSet<InformationClass>,
+    /// Who limits the data centres, for people. Such as `AIPolicy hemvist-system/region`.
+    pub reason: String,
+}

@@ -1,0 +1,1 @@
+//! The words of a violation: what, who says so, and what would help.
