@@ -7,8 +7,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use rules::{
-    AccelerationQuota, Climate, Decision, Engines, Exception, Images, InformationClassRule, Models, OnExpiry, Requirements,
-    Residency, RiskClassRequirements, RiskClassRule,
+    AccelerationQuota, Climate, Decision, Engines, Exception, Images, InformationClassRule, Models, OnExpiry,
+    Requirements, Residency, RiskClassRequirements, RiskClassRule,
 };
 pub use status::{AIPolicyStatus, FieldWithoutEffect};
 
@@ -33,15 +33,48 @@ use crate::values::{Enforcement, NamespaceName, UnmanagedAccelerators};
     category = "hemvist",
     status = "AIPolicyStatus",
     selectable = ".spec.enforcement",
-    printcolumn(name = "Accepted", json_path = ".status.conditions[?(@.type==\"Accepted\")].status", type_ = "string"),
-    printcolumn(name = "Reason", json_path = ".status.conditions[?(@.type==\"Accepted\")].reason", type_ = "string"),
-    printcolumn(name = "Namespaces", json_path = ".status.boundNamespaces", type_ = "integer", description = "Namespaces with models that it binds"),
-    printcolumn(name = "Models", json_path = ".status.boundModelDeployments", type_ = "integer", description = "ModelDeployments that it binds"),
-    printcolumn(name = "Refused", json_path = ".status.refused", type_ = "integer", description = "ModelDeployments that it refuses"),
+    printcolumn(
+        name = "Accepted",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        type_ = "string"
+    ),
+    printcolumn(
+        name = "Reason",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].reason",
+        type_ = "string"
+    ),
+    printcolumn(
+        name = "Namespaces",
+        json_path = ".status.boundNamespaces",
+        type_ = "integer",
+        description = "Namespaces with models that it binds"
+    ),
+    printcolumn(
+        name = "Models",
+        json_path = ".status.boundModelDeployments",
+        type_ = "integer",
+        description = "ModelDeployments that it binds"
+    ),
+    printcolumn(
+        name = "Refused",
+        json_path = ".status.refused",
+        type_ = "integer",
+        description = "ModelDeployments that it refuses"
+    ),
     printcolumn(name = "Review-By", json_path = ".spec.decision.reviewBy", type_ = "string"),
     printcolumn(name = "Age", json_path = ".metadata.creationTimestamp", type_ = "date"),
-    printcolumn(name = "Enforced", json_path = ".status.conditions[?(@.type==\"Enforced\")].reason", type_ = "string", priority = 1),
-    printcolumn(name = "Message", json_path = ".status.conditions[?(@.type==\"Accepted\")].message", type_ = "string", priority = 1)
+    printcolumn(
+        name = "Enforced",
+        json_path = ".status.conditions[?(@.type==\"Enforced\")].reason",
+        type_ = "string",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].message",
+        type_ = "string",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AIPolicySpec {

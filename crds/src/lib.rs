@@ -4,6 +4,11 @@
 //! stand beside its fields as CEL and are enforced by the API server. Rules that need a policy live in
 //! `hemvist-core`. The YAML beside the sources is made from these types and tested equal to them.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "two printer columns of one type are not the same attribute twice"
+)]
+
 pub mod ai_policy;
 pub mod condition;
 mod definition;

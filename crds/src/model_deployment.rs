@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 pub use accelerator::{Accelerator, Placement};
 pub use engine::{Engine, EngineArgument};
 pub use model::{
-    Adapter, HubMirror, ImageSource, MirrorSource, Model, ModelFacts, ModelSource, ObjectStoreMirror, VolumeClaimSource,
+    Adapter, HubMirror, ImageSource, MirrorSource, Model, ModelFacts, ModelSource, ObjectStoreMirror,
+    VolumeClaimSource,
 };
 pub use purpose::{Assessment, HumanOversight, Incident, Owner, Purpose};
 pub use service::{Access, Consumer, Records, Rollout, Scaling};
 pub use status::{
-    ChildStatus, Exclusion, Fit, ModelDeploymentStatus, PolicyUse, ResolvedAccelerator, ResolvedNumber, ResolvedSettings,
-    ResolvedText, Usage,
+    ChildStatus, Exclusion, Fit, ModelDeploymentStatus, PolicyUse, ResolvedAccelerator, ResolvedNumber,
+    ResolvedSettings, ResolvedText, Usage,
 };
 
 /// One open-weights model to serve: what it is for, which model, on which engine, and for whom.

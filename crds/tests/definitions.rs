@@ -38,17 +38,26 @@ fn schemas() -> Vec<(String, JSONSchemaProps)> {
         .collect()
 }
 
+/// Where the YAML is committed: beside the types, for `kubectl apply`, and in the chart, which can hold no link to it.
+const FOLDERS: [&str; 2] = [".", "../charts/hemvist/files/crds"];
+
 #[test]
 fn committed_yaml_equals_the_types() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for definition in all_definitions() {
-        let file = folder.join(definition_yaml_name(&definition));
         let wanted = render(&definition);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&file, &wanted).unwrap();
+        for folder in FOLDERS {
+            let file = root.join(folder).join(definition_yaml_name(&definition));
+            if std::env::var_os("UPDATE").is_some() {
+                std::fs::write(&file, &wanted).unwrap();
+            }
+            let committed = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(
+                committed == wanted,
+                "{} differs from the types: run `make crds` and commit the result",
+                file.display()
+            );
         }
-        let committed = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(committed == wanted, "{} differs from the types: run `make crds` and commit the result", file.display());
     }
 }
 
@@ -56,7 +65,11 @@ fn committed_yaml_equals_the_types() {
 fn definitions_are_small_enough_for_client_side_apply() {
     for definition in all_definitions() {
         let size = render(&definition).len();
-        assert!(size <= MAX_YAML_BYTES, "{} is {size} bytes, more than {MAX_YAML_BYTES}", definition_yaml_name(&definition));
+        assert!(
+            size <= MAX_YAML_BYTES,
+            "{} is {size} bytes, more than {MAX_YAML_BYTES}",
+            definition_yaml_name(&definition)
+        );
     }
 }
 
@@ -70,7 +83,10 @@ fn every_field_has_a_description() {
                 return;
             }
             seen += 1;
-            assert!(field.description.as_deref().is_some_and(|text| !text.trim().is_empty()), "{path} has no description");
+            assert!(
+                field.description.as_deref().is_some_and(|text| !text.trim().is_empty()),
+                "{path} has no description"
+            );
         });
     }
     assert!(seen > 100, "only {seen} fields were looked at");
@@ -84,7 +100,10 @@ fn every_string_and_list_of_a_spec_is_bounded() {
         each_field(&format!("{kind}.spec"), &spec, &mut |path, field| match field.type_.as_deref() {
             Some("string") => {
                 seen += 1;
-                assert!(field.max_length.is_some() || field.enum_.is_some(), "{path} has no maxLength and no enum");
+                assert!(
+                    field.max_length.is_some() || field.enum_.is_some(),
+                    "{path} has no maxLength and no enum"
+                );
             }
             Some("array") => {
                 seen += 1;
@@ -93,7 +112,10 @@ fn every_string_and_list_of_a_spec_is_bounded() {
             }
             Some("integer") => {
                 seen += 1;
-                assert!(field.minimum.is_some() && field.maximum.is_some(), "{path} has no minimum and maximum");
+                assert!(
+                    field.minimum.is_some() && field.maximum.is_some(),
+                    "{path} has no minimum and maximum"
+                );
             }
             _ => {}
         });

@@ -8,6 +8,7 @@ target=${CARGO_TARGET_DIR:-$(CDPATH= cd -- "$source/../.." && pwd)/target}
 output=$target/controlplane
 programs="etcd helm kube-apiserver kube-controller-manager kube-scheduler kubectl kubelet kwok"
 kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$source/go.mod")
+helm=$(awk '$1 == "helm.sh/helm/v4" { print $2 }' "$source/go.mod")
 wanted_go=$(awk '$1 == "go" { print $2 }' "$source/go.mod")
 
 fail() {
@@ -36,6 +37,7 @@ version_flags() {
         gitCommit=0000000000000000000000000000000000000000 buildDate=2026-01-01T00:00:00Z; do
         printf ' -X k8s.io/component-base/version.%s -X k8s.io/client-go/pkg/version.%s' "$setting" "$setting"
     done
+    printf ' -X helm.sh/helm/v4/internal/version.version=%s' "$helm"
 }
 
 require_go

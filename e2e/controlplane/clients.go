@@ -31,6 +31,7 @@ func kubectl() int {
 }
 
 func helm() int {
+	forgetFlagsOfServers()
 	// Helm takes the manager's name in managedFields from the binary's name, which is not `helm` here.
 	helmkube.ManagedFieldsManager = "helm"
 	command, err := helmcmd.NewRootCmd(os.Stdout, os.Args[1:], helmcmd.SetupLogging)
@@ -47,6 +48,7 @@ func helm() int {
 }
 
 func kwok() int {
+	forgetFlagsOfServers()
 	flags := pflag.NewFlagSet("global", pflag.ContinueOnError)
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	flags.Usage = func() {}
@@ -61,6 +63,12 @@ func kwok() int {
 		return failed(err)
 	}
 	return 0
+}
+
+// forgetFlagsOfServers drops what the servers' packages have registered globally just by being linked in: cobra adds
+// it to every command, and KWOK does not start with their --version, which is no boolean.
+func forgetFlagsOfServers() {
+	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ContinueOnError)
 }
 
 func failed(err error) int {

@@ -90,7 +90,8 @@ impl AuditLog {
     /// # Errors
     /// Where there is no log.
     pub fn position(&self) -> Result<Position> {
-        let size = std::fs::metadata(&self.path).with_context(|| format!("reading {}", self.path.display()))?.len();
+        let size =
+            std::fs::metadata(&self.path).with_context(|| format!("reading {}", self.path.display()))?.len();
         Ok(Position(size))
     }
 

@@ -28,7 +28,6 @@ use crate::process::{Launch, Process, end_processes_of};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running cluster. It ends with this value; end it with [`ControlPlane::stop`] where errors matter.
-#[derive(Debug)]
 pub struct ControlPlane {
     arguments: Arguments,
     client: Client,
@@ -172,7 +171,8 @@ impl ControlPlane {
     pub async fn client_as(&self, user: &str, groups: &[&str]) -> Result<Client> {
         kubeconfig::client(&self.kubeconfig(), |config| {
             config.auth_info.impersonate = Some(user.to_owned());
-            config.auth_info.impersonate_groups = Some(groups.iter().map(|&group| group.to_owned()).collect());
+            config.auth_info.impersonate_groups =
+                Some(groups.iter().map(|&group| group.to_owned()).collect());
         })
         .await
     }
@@ -229,7 +229,8 @@ impl ControlPlane {
             self.stop_component(component).await?;
         }
         self.stopped = true;
-        std::fs::remove_dir_all(self.folder()).with_context(|| format!("removing {}", self.folder().display()))
+        std::fs::remove_dir_all(self.folder())
+            .with_context(|| format!("removing {}", self.folder().display()))
     }
 
     /// Lets a cluster that was started with [`Options::detached`] live on after this program.
@@ -264,7 +265,6 @@ impl Drop for ControlPlane {
         }
         // Not stopped means that something failed: a panic, or an error on its way out of a test.
         leftovers::keep_after_failure(self.folder());
-        tracing::error!("the cluster was not stopped; its logs are in {}", self.folder().display());
         eprintln!("the cluster was not stopped; its logs are in {}", self.folder().display());
     }
 }

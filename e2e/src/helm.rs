@@ -48,7 +48,13 @@ impl Helm {
     ///
     /// # Errors
     /// Where the chart does not render.
-    pub async fn template(&self, release: &str, chart: &Path, namespace: &str, values: &[&str]) -> Result<String> {
+    pub async fn template(
+        &self,
+        release: &str,
+        chart: &Path,
+        namespace: &str,
+        values: &[&str],
+    ) -> Result<String> {
         let mut arguments: Vec<OsString> = vec!["template".into(), release.into(), chart.into()];
         arguments.extend(["--namespace".into(), namespace.into()]);
         for value in values {

@@ -8,14 +8,18 @@ pub mod audit;
 pub mod binaries;
 pub mod command;
 pub mod control_plane;
+pub mod demo;
 pub mod helm;
+pub mod installation;
 pub mod kubeconfig;
 pub mod kubectl;
+pub mod narrator;
 pub mod nodes;
 pub mod operator;
 pub mod oracle;
 pub mod ports;
 pub mod process;
+pub mod region;
 pub mod wait;
 
 pub use control_plane::{Component, ControlPlane, Options};

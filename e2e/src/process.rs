@@ -54,7 +54,8 @@ impl Process {
             .spawn()
             .with_context(|| format!("starting {}", launch.program.display()))?;
         let process = Self { name: launch.name.clone(), log, child, kill_on_drop: true };
-        writeln!(append(&launch.folder.join(PROCESSES))?, "{}", process.id()).context("listing the process")?;
+        writeln!(append(&launch.folder.join(PROCESSES))?, "{}", process.id())
+            .context("listing the process")?;
         Ok(process)
     }
 
@@ -82,7 +83,12 @@ impl Process {
     /// Once it has ended; the error holds the end of its log.
     pub fn ensure_running(&mut self) -> Result<()> {
         if let Some(status) = self.exit_status()? {
-            bail!("{} ended with {status}; the end of {}:\n{}", self.name, self.log.display(), self.log_tail(20));
+            bail!(
+                "{} ended with {status}; the end of {}:\n{}",
+                self.name,
+                self.log.display(),
+                self.log_tail(20)
+            );
         }
         Ok(())
     }

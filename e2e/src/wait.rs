@@ -1,7 +1,6 @@
 //! Waiting for what a cluster does in its own time.
 
 use std::fmt::Display;
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -36,11 +35,11 @@ impl Progress<()> {
 ///
 /// # Errors
 /// When time runs out; the error says what was waited for and what was seen last.
-pub async fn wait_until<T, F, L>(what: &str, timeout: Duration, mut look: F) -> Result<T>
-where
-    F: FnMut() -> L,
-    L: Future<Output = Result<Progress<T>>>,
-{
+pub async fn wait_until<T>(
+    what: &str,
+    timeout: Duration,
+    mut look: impl AsyncFnMut() -> Result<Progress<T>>,
+) -> Result<T> {
     let started = Instant::now();
     let mut last = "nothing".to_owned();
     loop {

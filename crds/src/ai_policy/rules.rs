@@ -4,8 +4,8 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{
-    AssessmentType, DataCentre, Date, Decimal, EngineType, ExpiryAction, InformationClass, Isolation, Licence, ModelFormat,
-    NamespaceName, ObjectName, Principle, Reference, Region, RegistryPrefix, RiskClass,
+    AssessmentType, DataCentre, Date, Decimal, EngineType, ExpiryAction, InformationClass, Isolation,
+    Licence, ModelFormat, NamespaceName, ObjectName, Principle, Reference, Region, RegistryPrefix, RiskClass,
 };
 
 /// The decision that a policy carries out.
@@ -219,7 +219,10 @@ pub struct Engines {
 
     /// Arguments that are allowed besides the engine's own allow-list. Example: `["enable-prefix-caching"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), inner(length(min = 1, max = 63), regex(pattern = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")))]
+    #[schemars(
+        length(max = 64),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"))
+    )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_args: Option<Vec<String>>,
 }
@@ -264,7 +267,10 @@ pub struct Exception {
     pub model_deployment: ObjectName,
 
     /// The duties that are waived. Residency, clearance and unacceptable risk cannot be. Example: `["Assessment/DPIA"]`.
-    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 63), regex(pattern = r"^[A-Z][A-Za-z]*(/[A-Z][A-Za-z]*)?$")))]
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[A-Z][A-Za-z]*(/[A-Z][A-Za-z]*)?$"))
+    )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub waives: Vec<String>,
 

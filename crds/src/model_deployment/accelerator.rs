@@ -16,7 +16,10 @@ pub struct Accelerator {
     /// Products that will do, as in the label `nvidia.com/gpu.product`. Absent: any. Example:
     /// `["NVIDIA-H100-80GB-HBM3"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")))]
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"))
+    )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub products: Option<Vec<String>>,
 

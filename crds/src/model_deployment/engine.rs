@@ -41,11 +41,11 @@ pub struct Engine {
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EngineArgument {
-    /// Its name without leading dashes; unique within the list. Example: `max-num-seqs`.
+    /// Its name without leading dashes; unique within the list. Example: `max-num-batched-tokens`.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"))]
     pub name: String,
 
-    /// Its value; absent for a switch. It must not begin with a dash. Example: `64`.
+    /// Its value; absent for a switch. It must not begin with a dash. Example: `8192`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:,=/+-]*$"))]
     pub value: Option<String>,

@@ -3,7 +3,9 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{AbsolutePath, Bytes, Digest, ImageReference, Licence, ModelFormat, ObjectName, RelativePath};
+use crate::values::{
+    AbsolutePath, Bytes, Digest, ImageReference, Licence, ModelFormat, ObjectName, RelativePath,
+};
 
 /// Which model is served, and where its weights are.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
@@ -128,7 +130,10 @@ pub struct HubMirror {
     pub endpoint: String,
 
     /// The repository. Example: `mistralai/Mistral-Small-24B`.
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"))]
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")
+    )]
     pub repository: String,
 
     /// The commit, 40 hexadecimal digits; a branch can move.

@@ -131,17 +131,15 @@ impl Arguments {
     }
 
     fn client_of_the_api_server(&self, user: &str) -> Vec<String> {
-        let mut arguments = vec![
+        let qps = self.options.client_qps;
+        vec![
             path_flag("--kubeconfig", &self.credentials.kubeconfig(user)),
             "--leader-elect=false".to_owned(),
             // Serves nothing: metrics and health would cost two more ports for each cluster.
             "--secure-port=0".to_owned(),
-        ];
-        if let Some(qps) = self.options.client_qps {
-            arguments.push(format!("--kube-api-qps={qps}"));
-            arguments.push(format!("--kube-api-burst={}", 2 * qps));
-        }
-        arguments
+            format!("--kube-api-qps={qps}"),
+            format!("--kube-api-burst={}", 2 * qps),
+        ]
     }
 
     fn kwok(&self) -> Vec<String> {

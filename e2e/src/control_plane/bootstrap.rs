@@ -17,7 +17,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// Writes the files that the parts read.
 pub(super) fn write_configuration(arguments: &Arguments) -> Result<()> {
-    std::fs::write(arguments.stages(), include_str!("control_plane/kwok.yaml")).context("writing KWOK's stages")?;
+    std::fs::write(arguments.stages(), include_str!("kwok.yaml")).context("writing KWOK's stages")?;
     let policy = json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",

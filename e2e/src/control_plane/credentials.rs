@@ -76,7 +76,7 @@ impl Credentials {
         let mut tokens = String::new();
         for (name, user, group) in USERS {
             let token = random_token()?;
-            tokens.push_str(&format!("{token},{user},{user},\"{group}\"\n"));
+            tokens.extend([token.as_str(), ",", user, ",", user, ",\"", group, "\"\n"]);
             let access = Access {
                 server: server.to_owned(),
                 certificate_authority: self.file("ca.crt"),

@@ -1,1 +1,74 @@
-//! Calendar days as they stand in objects.
+//! Calendar dates as they stand in the objects.
+//!
+//! A day is a day in UTC. The civil day of Sweden would need a time zone database, which an isolated machine may not
+//! have; the difference is that a change of day is seen one or two hours late.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::civil::Date;
+use k8s_openapi::jiff::tz::Offset;
+
+/// The date in `text`, written `YYYY-MM-DD`; `None` for every other spelling and for days that no calendar has.
+pub fn parse(text: &str) -> Option<Date> {
+    let mut parts = text.splitn(3, '-');
+    let year = number(parts.next()?, 4)?;
+    let month = number(parts.next()?, 2)?;
+    let day = number(parts.next()?, 2)?;
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+/// The day in UTC that `moment` falls on.
+pub fn today(moment: &Time) -> Date {
+    Offset::UTC.to_datetime(moment.0).date()
+}
+
+/// Days from `from` to `to`; negative where `to` comes first.
+pub fn days_between(from: Date, to: Date) -> i64 {
+    to.duration_since(from).as_hours() / 24
+}
+
+/// The number in `digits`, if they are exactly `count` ASCII digits; a sign or a space is no digit.
+fn number(digits: &str, count: usize) -> Option<i16> {
+    let exact = digits.len() == count && digits.bytes().all(|byte| byte.is_ascii_digit());
+    exact.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_real_days_in_one_spelling_are_dates() {
+        for (text, real) in [
+            ("2026-05-02", true),
+            ("2024-02-29", true),
+            ("2026-02-29", false),
+            ("2026-13-01", false),
+            ("2026-00-10", false),
+            ("2026-5-2", false),
+            ("26-05-02", false),
+            ("2026-05-02T00:00:00Z", false),
+            ("+026-05-02", false),
+            (" 2026-05-02", false),
+            ("2026-05-02-", false),
+            ("２０２６-05-02", false),
+            ("", false),
+        ] {
+            assert_eq!(parse(text).is_some(), real, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_across_years_and_backwards() {
+        let day = |text: &str| parse(text).unwrap();
+        assert_eq!(days_between(day("2026-12-31"), day("2027-01-01")), 1);
+        assert_eq!(days_between(day("2024-01-01"), day("2025-01-01")), 366);
+        assert_eq!(days_between(day("2026-05-02"), day("2026-05-01")), -1);
+        assert_eq!(days_between(day("0000-01-01"), day("9999-12-31")), 3_652_424);
+    }
+
+    #[test]
+    fn a_day_is_a_day_in_utc() {
+        let moment = Time("2026-05-02T23:59:59Z".parse().unwrap());
+        assert_eq!(today(&moment), parse("2026-05-02").unwrap());
+    }
+}

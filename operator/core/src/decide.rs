@@ -1,10 +1,13 @@
 //! The one judgement: from a snapshot and a model to what is to be done, as data.
 
 use hemvist_api::model_deployment::PolicyUse;
+use hemvist_api::values::Enforcement;
 
-use crate::placement::Placement;
+use crate::date;
+use crate::placement::{Placement, clearance_exclusion};
+use crate::policy::EffectivePolicy;
 use crate::snapshot::{ChildKind, Key, Snapshot, Subject};
-use crate::validate::ValidatedModel;
+use crate::validate::{ValidatedModel, validate};
 use crate::violation::Violation;
 
 /// What is to be done about a model.
@@ -48,7 +51,7 @@ pub struct Eviction {
     pub uid: String,
     /// The node.
     pub node: String,
-    /// Why, in words.
+    /// Why, in words, to be read after the name of the node.
     pub reason: String,
 }
 
@@ -63,8 +66,56 @@ impl Decision {
 }
 
 /// Judges a model. Total: whatever stands in the objects, the answer is a decision.
-pub fn decide(_snapshot: &Snapshot, _subject: &Subject<'_>) -> Decision {
-    Decision { outcome: Outcome::Refused, violations: Vec::new(), policies: Vec::new(), evictions: Vec::new() }
+pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
+    let spec = &subject.model.spec;
+    let namespace = subject.model.metadata.namespace.as_deref().unwrap_or_default();
+    let policy = EffectivePolicy::for_namespace(&snapshot.policies, &snapshot.settings, namespace);
+    let policies = policy.uses(spec.purpose.information_class, spec.purpose.risk_class);
+
+    let mut violations = policy.check(spec, date::today(&snapshot.now));
+    let validated = match validate(subject.model, &policy) {
+        Ok(model) => Some(model),
+        Err(faults) => {
+            violations.extend(faults);
+            None
+        }
+    };
+    violations.sort();
+    violations.dedup();
+
+    let refuses =
+        |violation: &Violation| policy.enforcement() == Enforcement::Deny || violation.is_absolute();
+    match validated.filter(|_| !violations.iter().any(refuses)) {
+        None => Decision { outcome: Outcome::Refused, violations, policies, evictions: Vec::new() },
+        Some(model) => {
+            let evictions = evictions(snapshot, subject, &model);
+            let placement = Placement::plan(snapshot, &model);
+            Decision {
+                outcome: Outcome::Accepted(Box::new(Plan { model, placement })),
+                violations,
+                policies,
+                evictions,
+            }
+        }
+    }
+}
+
+/// Pods on nodes that are not cleared for them: the required affinity keeps new pods away, but it does not move those that
+/// were there when a label or a policy changed. A node that is gone takes its pods with it.
+fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ValidatedModel) -> Vec<Eviction> {
+    let running = subject.pods.iter().filter(|pod| !pod.ended && !pod.terminating);
+    running
+        .filter_map(|pod| {
+            let node = snapshot.nodes.get(pod.node.as_ref()?)?;
+            let exclusion = clearance_exclusion(&model.clearance, model.information_class, node)?;
+            Some(Eviction {
+                pod: pod.key.clone(),
+                uid: pod.uid.clone(),
+                node: node.name.clone(),
+                reason: exclusion.message(model),
+            })
+        })
+        .collect()
 }
 
 /// The children of a refused model that are to be deleted now, in order: the replicas first, and the isolation of their

@@ -1,4 +1,23 @@
 //! The effective policy: what all AIPolicies that bind a namespace allow together.
+//!
+//! It is a conjunction of statements, each with the place where it stands. The statements are kept side by side and
+//! never merged into one value, so the meet of two policies is the union of their statements: commutative, associative
+//! and idempotent by construction, and every refusal knows its rule.
+//!
+//! A list that no policy of the root namespace states allows nothing. A policy elsewhere can only take away.
+
+mod bind;
+mod check;
+mod clearance;
+mod duties;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod image;
+mod licence;
+mod limit;
+mod loosening;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +25,23 @@ use hemvist_api::AIPolicy;
 use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::ai_policy::FieldWithoutEffect;
 use hemvist_api::model_deployment::PolicyUse;
-use hemvist_api::values::{DataCentre, Enforcement, InformationClass, Isolation, RiskClass};
+use hemvist_api::values::{
+    DataCentre, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
+    UnmanagedAccelerators,
+};
 use k8s_openapi::jiff::civil::Date;
+
+pub use bind::binds;
+pub(crate) use loosening::ROOT_ONLY_FIELDS;
 
 use crate::snapshot::{Key, Settings};
 use crate::validate::Clearance;
-use crate::violation::Violation;
+use crate::violation::{RuleSource, Violation};
+use duties::Duty;
+use limit::{Limits, Statement};
+
+/// The most policies that are listed as used, and the most fields of each.
+const MAX_USES: usize = 32;
 
 /// Every AIPolicy of the cluster, by namespace and name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,52 +63,176 @@ pub enum PolicyEntry {
 }
 
 /// What all AIPolicies that bind a namespace allow together.
-#[derive(Clone, Debug)]
-pub struct EffectivePolicy {}
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EffectivePolicy {
+    root_namespace: String,
+    /// Whether the namespace is not governed.
+    ungoverned: bool,
+    /// The readable policies of the root namespace that bind.
+    roots: BTreeSet<Key>,
+    /// The policies that may bind and cannot be read, with the reason.
+    unreadable: BTreeSet<(Key, String)>,
+    enforcement: BTreeSet<Statement<Enforcement>>,
+    information_classes: Limits<InformationClass>,
+    risk_classes: Limits<RiskClass>,
+    regions: Limits<String>,
+    data_centres: Limits<String>,
+    class_data_centres: BTreeMap<InformationClass, Limits<String>>,
+    isolation: BTreeSet<Statement<(InformationClass, Isolation)>>,
+    duties: BTreeSet<Statement<Duty>>,
+    licences: Limits<String>,
+    formats: Limits<ModelFormat>,
+    weights_digest: BTreeSet<Statement<()>>,
+    registries: Limits<String>,
+    image_digest: BTreeSet<Statement<()>>,
+    engines: Limits<EngineType>,
+    args: Limits<String>,
+    unmanaged_accelerators: BTreeSet<Statement<UnmanagedAccelerators>>,
+}
 
 impl EffectivePolicy {
     /// The meet of the policies that bind `namespace`.
-    pub fn for_namespace(_book: &PolicyBook, _settings: &Settings, _namespace: &str) -> Self {
-        Self {}
+    pub fn for_namespace(book: &PolicyBook, settings: &Settings, namespace: &str) -> Self {
+        Self::meet_of(book.entries.iter(), settings, namespace)
     }
 
-    /// Everything in `model` that the policies do not allow, in stable order and without doubles.
-    pub fn check(&self, _model: &ModelDeploymentSpec, _today: Date) -> Vec<Violation> {
-        Vec::new()
+    /// The meet of those policies of the root namespace that bind `namespace`.
+    fn of_root(book: &PolicyBook, settings: &Settings, namespace: &str) -> Self {
+        let roots = book.entries.iter().filter(|(key, _)| key.namespace == settings.root_namespace);
+        Self::meet_of(roots, settings, namespace)
     }
 
-    /// What a violation leads to: the strictest that a policy states, `Deny` where none does.
-    pub fn enforcement(&self) -> Enforcement {
-        Enforcement::Deny
+    fn meet_of<'a>(
+        entries: impl Iterator<Item = (&'a Key, &'a PolicyEntry)>,
+        settings: &Settings,
+        namespace: &str,
+    ) -> Self {
+        let mut nothing_stated = Self::silent(settings);
+        nothing_stated.ungoverned = settings.ungoverned_namespaces.contains(namespace);
+        entries
+            .filter(|(key, entry)| binds(settings, key, entry, namespace))
+            .fold(nothing_stated, |meet, (key, entry)| meet.meet(&Self::of_entry(settings, key, entry)))
     }
 
-    /// Where a model of `class` may be, narrowed to the data centres that it asks for.
-    pub fn clearance(&self, class: InformationClass, _asked: Option<&[DataCentre]>) -> Clearance {
-        Clearance {
-            regions: None,
-            data_centres: BTreeSet::new(),
-            levels: BTreeSet::from([class]),
-            reason: String::new(),
+    /// What two policies allow together: the union of their statements.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        let mut class_data_centres = self.class_data_centres.clone();
+        for (class, limits) in &other.class_data_centres {
+            let both = class_data_centres.get(class).map_or_else(|| limits.clone(), |own| own.meet(limits));
+            class_data_centres.insert(*class, both);
+        }
+        Self {
+            // Both come from one installation. Taking the smaller keeps the meet symmetrical whatever is given.
+            root_namespace: self.root_namespace.clone().min(other.root_namespace.clone()),
+            ungoverned: self.ungoverned || other.ungoverned,
+            roots: &self.roots | &other.roots,
+            unreadable: &self.unreadable | &other.unreadable,
+            enforcement: &self.enforcement | &other.enforcement,
+            information_classes: self.information_classes.meet(&other.information_classes),
+            risk_classes: self.risk_classes.meet(&other.risk_classes),
+            regions: self.regions.meet(&other.regions),
+            data_centres: self.data_centres.meet(&other.data_centres),
+            class_data_centres,
+            isolation: &self.isolation | &other.isolation,
+            duties: &self.duties | &other.duties,
+            licences: self.licences.meet(&other.licences),
+            formats: self.formats.meet(&other.formats),
+            weights_digest: &self.weights_digest | &other.weights_digest,
+            registries: self.registries.meet(&other.registries),
+            image_digest: &self.image_digest | &other.image_digest,
+            engines: self.engines.meet(&other.engines),
+            args: self.args.meet(&other.args),
+            unmanaged_accelerators: &self.unmanaged_accelerators | &other.unmanaged_accelerators,
         }
     }
 
+    /// Everything in `model` that the policies do not allow, in stable order and without doubles.
+    pub fn check(&self, model: &ModelDeploymentSpec, today: Date) -> Vec<Violation> {
+        check::check(self, model, today)
+    }
+
+    /// What a violation leads to: the strictest that a policy states, `Deny` where none of the root namespace states
+    /// it. A policy elsewhere that states less than the silence of the root namespace would loosen it, so it cannot.
+    pub fn enforcement(&self) -> Enforcement {
+        let root = self.enforcement.iter().any(|statement| statement.from_root);
+        let strictest = self.enforcement.iter().map(|statement| statement.value).max();
+        strictest.filter(|_| root && self.is_bound()).unwrap_or(Enforcement::Deny)
+    }
+
+    /// Where a model of `class` may be, narrowed to the data centres that it asks for.
+    pub fn clearance(&self, class: InformationClass, asked: Option<&[DataCentre]>) -> Clearance {
+        clearance::clearance(self, class, asked)
+    }
+
     /// The least isolation of a model of `class`.
-    pub fn isolation(&self, _class: InformationClass) -> Isolation {
-        Isolation::Shared
+    pub fn isolation(&self, class: InformationClass) -> Isolation {
+        let demanded = self.isolation.iter().filter(|statement| statement.value.0 == class);
+        demanded.map(|statement| statement.value.1).max().unwrap_or(Isolation::Shared)
     }
 
     /// Arguments that every policy that speaks of arguments allows besides the engine's own.
     pub fn allowed_args(&self) -> BTreeSet<String> {
-        BTreeSet::new()
+        if self.is_bound() && self.args.stated_by_root() { self.args.intersection() } else { BTreeSet::new() }
     }
 
-    /// Which policies set which limits of a model of these classes; at most 32, in order.
-    pub fn uses(&self, _class: InformationClass, _risk: RiskClass) -> Vec<PolicyUse> {
-        Vec::new()
+    /// Which policies set which limits of a model of these classes; at most 32, in order. Duties whose day has not come
+    /// are counted, because they are going to be limits of the model.
+    pub fn uses(&self, class: InformationClass, risk: RiskClass) -> Vec<PolicyUse> {
+        let mut fields: BTreeMap<(&str, &str, i64), BTreeSet<&str>> = BTreeMap::new();
+        for source in self.sources(class, risk) {
+            let policy = (source.namespace.as_str(), source.name.as_str(), source.generation);
+            fields.entry(policy).or_default().insert(&source.field);
+        }
+        let uses = fields.into_iter().map(|((namespace, name, generation), fields)| PolicyUse {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            generation,
+            fields: fields.into_iter().take(MAX_USES).map(str::to_owned).collect(),
+        });
+        uses.take(MAX_USES).collect()
+    }
+
+    /// Where the limits of a model of these classes stand.
+    fn sources(&self, class: InformationClass, risk: RiskClass) -> Vec<&RuleSource> {
+        let data_centres = self.data_centre_limits(class);
+        let mut sources: Vec<&RuleSource> = Vec::new();
+        sources.extend(self.information_classes.iter().map(|limit| &limit.source));
+        sources.extend(self.risk_classes.iter().map(|limit| &limit.source));
+        sources.extend(self.formats.iter().map(|limit| &limit.source));
+        sources.extend(self.engines.iter().map(|limit| &limit.source));
+        for lists in [&self.regions, &self.licences, &self.registries, &self.args] {
+            sources.extend(lists.iter().map(|limit| &limit.source));
+        }
+        sources.extend(data_centres.map(|limit| &limit.source));
+        for demands in [&self.weights_digest, &self.image_digest] {
+            sources.extend(demands.iter().map(|demand| &demand.source));
+        }
+        sources.extend(self.enforcement.iter().map(|statement| &statement.source));
+        let isolation = self.isolation.iter().filter(|statement| statement.value.0 == class);
+        sources.extend(isolation.map(|statement| &statement.source));
+        let duties = self.duties.iter().filter(|duty| duty.value.concerns(class, risk));
+        sources.extend(duties.map(|duty| &duty.source));
+        sources
+    }
+
+    /// The lists of data centres for a model of `class`: those of every class and those of its own.
+    fn data_centre_limits(
+        &self,
+        class: InformationClass,
+    ) -> impl Iterator<Item = &Statement<BTreeSet<String>>> {
+        let of_class = self.class_data_centres.get(&class).into_iter().flat_map(Limits::iter);
+        self.data_centres.iter().chain(of_class)
+    }
+
+    /// Whether the namespace is governed, a policy of the root namespace binds it, and every policy that may bind it
+    /// can be read. Where this does not hold nothing is allowed.
+    fn is_bound(&self) -> bool {
+        !self.ungoverned && self.unreadable.is_empty() && !self.roots.is_empty()
     }
 }
 
 /// Fields of a policy that have no effect: what a local one would loosen, and what only the root namespace may say.
-pub fn fields_without_effect(_book: &PolicyBook, _settings: &Settings, _key: &Key) -> Vec<FieldWithoutEffect> {
-    Vec::new()
+pub fn fields_without_effect(book: &PolicyBook, settings: &Settings, key: &Key) -> Vec<FieldWithoutEffect> {
+    loosening::fields_without_effect(book, settings, key)
 }

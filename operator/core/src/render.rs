@@ -1,7 +1,17 @@
 //! From a model that may be carried out to the objects that carry it out. One file per kind of object.
 //!
 //! Rendering knows no policy and no node: what they decided is in the [`ValidatedModel`]. The same input gives the same
-//! objects, to the byte.
+//! objects, to the byte. Nothing is copied from the `ModelDeployment`'s own labels and annotations; labels are an
+//! allow-list.
+
+mod affinity;
+mod deployment;
+pub mod engine;
+mod meta;
+mod network_policy;
+mod pod_disruption_budget;
+mod service;
+mod service_account;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
@@ -10,6 +20,9 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use crate::snapshot::{ChildFacts, Settings};
 use crate::validate::ValidatedModel;
+
+pub use affinity::{NOWHERE, tolerations};
+pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
 /// How far objects have come.
 pub trait Stage {
@@ -48,13 +61,13 @@ pub struct DesiredObjects<S: Stage> {
     pub deployment: S::Of<Deployment>,
 }
 
-/// The objects that carry out `model`.
-pub fn render(_model: &ValidatedModel, _settings: &Settings) -> DesiredObjects<Rendered> {
+/// The objects that carry out `model`. Each carries the hash of itself, so that an unchanged one is not written again.
+pub fn render(model: &ValidatedModel, settings: &Settings) -> DesiredObjects<Rendered> {
     DesiredObjects {
-        service_account: ServiceAccount::default(),
-        network_policy: NetworkPolicy::default(),
-        service: Service::default(),
-        pod_disruption_budget: PodDisruptionBudget::default(),
-        deployment: Deployment::default(),
+        service_account: meta::sealed(service_account::service_account(model)),
+        network_policy: meta::sealed(network_policy::network_policy(model, settings)),
+        service: meta::sealed(service::service(model)),
+        pod_disruption_budget: meta::sealed(pod_disruption_budget::pod_disruption_budget(model)),
+        deployment: meta::sealed(deployment::deployment(model)),
     }
 }

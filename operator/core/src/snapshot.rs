@@ -4,6 +4,7 @@
 //! into facts at this border; decisions never see more than they use.
 
 mod child;
+mod manifests;
 mod node;
 mod pod;
 
@@ -16,6 +17,7 @@ use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, content_hash};
+pub use manifests::{ManifestError, Manifests};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind};
 

@@ -1,14 +1,20 @@
 //! Status from what was decided and what was observed; never from what was wished.
 
-use hemvist_api::{AIPolicyStatus, ModelDeploymentStatus};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+mod available;
+mod model;
+mod placed;
+mod policy;
 
-use crate::decide::Decision;
-use crate::policy::PolicyBook;
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
+
+pub use model::{model, unreadable_model};
+pub use policy::policy;
+
 use crate::render::{Applied, DesiredObjects};
-use crate::snapshot::{ChildKind, Key, Settings, Subject};
+use crate::snapshot::ChildKind;
 
 /// What became of a decision.
+#[allow(clippy::large_enum_variant, reason = "one lives at a time, on the stack of one reconcile")]
 pub enum Application {
     /// Every object is as it was rendered.
     Applied(DesiredObjects<Applied>),
@@ -38,23 +44,11 @@ pub struct PolicyTally {
     pub refused: i32,
 }
 
-/// The status of a ModelDeployment.
-pub fn model(_subject: &Subject<'_>, _decision: &Decision, _application: &Application, _now: &Time) -> ModelDeploymentStatus {
-    ModelDeploymentStatus::default()
-}
-
-/// The status of a ModelDeployment that this version cannot read.
-pub fn unreadable_model(_generation: Option<i64>, _error: &str, _now: &Time) -> ModelDeploymentStatus {
-    ModelDeploymentStatus::default()
-}
-
-/// The status of an AIPolicy.
-pub fn policy(
-    _book: &PolicyBook,
-    _settings: &Settings,
-    _key: &Key,
-    _tally: PolicyTally,
-    _now: &Time,
-) -> AIPolicyStatus {
-    AIPolicyStatus::default()
+pub(crate) const fn draft(
+    type_: ConditionType,
+    status: ConditionStatus,
+    reason: Reason,
+    message: String,
+) -> ConditionDraft {
+    ConditionDraft { type_, status, reason, message }
 }

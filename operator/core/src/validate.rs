@@ -3,14 +3,18 @@
 //! What is read here is read once. Whoever holds a [`ValidatedModel`] never asks again whether a field is there, whether
 //! two exclude each other, or what stands in for one that was left out.
 
+mod check;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::values::{
-    AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat, RequestLogging, RiskClass,
-    RolloutStrategy,
+    AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
+    RequestLogging, RiskClass, RolloutStrategy,
 };
 
 use crate::snapshot::Key;
+
+pub use check::{suspension, validate};
 
 /// A ModelDeployment that may be carried out.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -2,6 +2,9 @@
 
 mod explain;
 
+pub(crate) use explain::{listing, shortened};
+pub use explain::{primary, summary};
+
 use std::fmt;
 
 use hemvist_api::condition::Reason;
@@ -181,13 +184,13 @@ impl Violation {
             Finding::NoPolicy { .. } | Finding::UngovernedNamespace => Reason::NoPolicy,
             Finding::PolicyUnreadable { .. } => Reason::PolicyUnreadable,
             Finding::RiskClassUnacceptable => Reason::RiskClassUnacceptable,
-            Finding::NotInList { list, .. } | Finding::ListNotStated { list, .. } | Finding::NothingLeft { list } => {
-                list.reason()
-            }
+            Finding::NotInList { list, .. }
+            | Finding::ListNotStated { list, .. }
+            | Finding::NothingLeft { list } => list.reason(),
             Finding::AssessmentMissing { .. } => Reason::AssessmentMissing,
-            Finding::AssessmentExpired { .. } | Finding::AssessmentTooOld { .. } | Finding::AssessmentDateInvalid { .. } => {
-                Reason::AssessmentExpired
-            }
+            Finding::AssessmentExpired { .. }
+            | Finding::AssessmentTooOld { .. }
+            | Finding::AssessmentDateInvalid { .. } => Reason::AssessmentExpired,
             Finding::HumanOversightMissing => Reason::HumanOversightMissing,
             Finding::TransparencyNoticeMissing => Reason::TransparencyNoticeMissing,
             Finding::RecordReferenceMissing => Reason::RecordReferenceMissing,

@@ -26,8 +26,13 @@ pub enum ChildKind {
 
 impl ChildKind {
     /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 5] =
-        [Self::ServiceAccount, Self::NetworkPolicy, Self::Service, Self::PodDisruptionBudget, Self::Deployment];
+    pub const ALL: [Self; 5] = [
+        Self::ServiceAccount,
+        Self::NetworkPolicy,
+        Self::Service,
+        Self::PodDisruptionBudget,
+        Self::Deployment,
+    ];
 
     /// The kind as Kubernetes writes it.
     pub const fn as_str(self) -> &'static str {
@@ -125,7 +130,9 @@ impl DeploymentFacts {
             available: count(&status["availableReplicas"]),
             replica_failure: status["conditions"]
                 .as_array()
-                .and_then(|all| all.iter().find(|one| one["type"] == "ReplicaFailure" && one["status"] == "True"))
+                .and_then(|all| {
+                    all.iter().find(|one| one["type"] == "ReplicaFailure" && one["status"] == "True")
+                })
                 .and_then(|condition| condition["message"].as_str())
                 .map(|message| message.chars().take(256).collect()),
         }
@@ -144,7 +151,8 @@ pub fn content_hash(object: &Value) -> String {
     if let Some(fields) = content.as_object_mut() {
         fields.remove("status");
         if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            for bookkeeping in ["resourceVersion", "generation", "managedFields", "creationTimestamp", "uid"] {
+            for bookkeeping in ["resourceVersion", "generation", "managedFields", "creationTimestamp", "uid"]
+            {
                 metadata.remove(bookkeeping);
             }
             if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -157,6 +165,8 @@ pub fn content_hash(object: &Value) -> String {
 
 /// The first 16 hexadecimal digits of SHA-256.
 pub(crate) fn short_hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    format!("{:016x}", u64::from_be_bytes(first))
 }

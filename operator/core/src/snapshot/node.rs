@@ -109,7 +109,11 @@ impl From<NodeObject> for NodeFacts {
             data_centre: label(NODE_DATA_CENTRE),
             clearance: label(NODE_CLEARANCE),
             schedulable: !node.spec.unschedulable,
-            ready: node.status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+            ready: node
+                .status
+                .conditions
+                .iter()
+                .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
             products: accelerators
                 .keys()
                 .filter_map(|resource| product_label_of(resource))

@@ -179,7 +179,11 @@ impl From<PodObject> for PodFacts {
             node: pod.spec.node_name.filter(|node| !node.is_empty()),
             ended: matches!(pod.status.phase.as_str(), "Succeeded" | "Failed"),
             terminating: pod.metadata.deletion_timestamp.is_some(),
-            ready: pod.status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+            ready: pod
+                .status
+                .conditions
+                .iter()
+                .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
             accelerators: held(&pod.spec.containers, &pod.spec.init_containers),
             trouble,
         }
@@ -189,10 +193,14 @@ impl From<PodObject> for PodFacts {
 /// Accelerators of a pod: the containers add up, and the largest init container counts where it is more.
 fn held(containers: &[PodContainer], init_containers: &[PodContainer]) -> BTreeMap<String, i64> {
     let mut sum = BTreeMap::new();
-    for (resource, count) in containers.iter().flat_map(|container| accelerator_resources(&container.resources.limits)) {
+    for (resource, count) in
+        containers.iter().flat_map(|container| accelerator_resources(&container.resources.limits))
+    {
         *sum.entry(resource).or_default() += count;
     }
-    for (resource, count) in init_containers.iter().flat_map(|container| accelerator_resources(&container.resources.limits)) {
+    for (resource, count) in
+        init_containers.iter().flat_map(|container| accelerator_resources(&container.resources.limits))
+    {
         let held: &mut i64 = sum.entry(resource).or_default();
         *held = count.max(*held);
     }
@@ -202,7 +210,8 @@ fn held(containers: &[PodContainer], init_containers: &[PodContainer]) -> BTreeM
 fn trouble(status: &PodStatus) -> Option<PodTrouble> {
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
     let of_containers = containers.filter_map(container_trouble).min();
-    let evicted = (status.reason == "Evicted").then(|| PodTrouble::new(TroubleKind::Evicted, &status.message));
+    let evicted =
+        (status.reason == "Evicted").then(|| PodTrouble::new(TroubleKind::Evicted, &status.message));
     let unschedulable = status
         .conditions
         .iter()
@@ -212,17 +221,23 @@ fn trouble(status: &PodStatus) -> Option<PodTrouble> {
 }
 
 fn container_trouble(container: &ContainerStatus) -> Option<PodTrouble> {
-    let ended = [&container.state, &container.last_state].into_iter().filter_map(|state| state.terminated.as_ref());
+    let mut ended =
+        [&container.state, &container.last_state].into_iter().filter_map(|state| state.terminated.as_ref());
     if let Some(killed) = ended.clone().find(|ended| ended.reason == "OOMKilled") {
-        let text = format!("container {} used more memory than its limit; {}", container.name, restarts(container, killed));
+        let text = format!(
+            "container {} used more memory than its limit; {}",
+            container.name,
+            restarts(container, killed)
+        );
         return Some(PodTrouble::new(TroubleKind::OutOfMemory, &text));
     }
     let waiting = container.state.waiting.as_ref()?;
     let kind = match waiting.reason.as_str() {
-        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
-            TroubleKind::ImagePullFailed
+        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull"
+        | "ImageInspectError" => TroubleKind::ImagePullFailed,
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            TroubleKind::ContainerStartFailed
         }
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => TroubleKind::ContainerStartFailed,
         "CrashLoopBackOff" => TroubleKind::CrashLoop,
         _ => return None,
     };
@@ -230,7 +245,7 @@ fn container_trouble(container: &ContainerStatus) -> Option<PodTrouble> {
     if !waiting.message.is_empty() {
         text = format!("{text}: {}", waiting.message);
     }
-    if let (TroubleKind::CrashLoop, Some(last)) = (kind, ended.last()) {
+    if let (TroubleKind::CrashLoop, Some(last)) = (kind, ended.next_back()) {
         text = format!("{text}; {}", restarts(container, last));
     }
     Some(PodTrouble::new(kind, &text))

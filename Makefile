@@ -1,0 +1,41 @@
+# All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
+
+.DEFAULT_GOAL := help
+.PHONY: help core crds lint test controlplane programs demo up down bench
+
+PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+core: ## The inner loop: the tests that need no cluster
+	cargo test --package hemvist-api --package hemvist-core
+
+crds: ## Write the CRDs from the types
+	UPDATE=1 cargo test --package hemvist-api
+
+lint: ## Formatting and clippy, warnings as errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+test: ## Everything that has to hold before a merge, with one closing line that counts
+	@.ci/test.sh
+
+controlplane: ## Build Kubernetes, etcd, KWOK and Helm for the tests (about 13 minutes the first time)
+	@e2e/controlplane/build.sh
+
+programs: ## Build the operator, the command line and the test bed
+	@echo "building Hemvist (about 4 minutes the first time)"
+	@cargo build --quiet --workspace
+
+demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
+	@$(PLAYGROUND) demo
+
+up: controlplane programs ## Start a cluster that goes on running
+	@$(PLAYGROUND) up
+
+down: ## End the cluster that `make up` has started
+	@$(PLAYGROUND) down
+
+bench: controlplane ## Measure the operator against its budgets
+	@cargo run --quiet --release --package hemvist-e2e --bin hemvist-bench

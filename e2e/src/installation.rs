@@ -1,0 +1,141 @@
+//! Hemvist, installed from its chart: the kinds, the rights, and an operator that has those rights and no others.
+//!
+//! The chart is rendered by real Helm. Everything of it is applied but the operator's own Deployment and what belongs to
+//! it: the operator runs as a process beside the cluster, with the arguments that the chart gives it and a token of the
+//! chart's ServiceAccount. So a permission that the chart forgets is missing here too.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::operator::{Operator, OperatorOptions};
+use crate::ports::free_port;
+use crate::{ControlPlane, Progress, wait_until};
+
+/// The namespace that Hemvist is installed in: the root namespace.
+pub const ROOT_NAMESPACE: &str = "hemvist-system";
+
+/// The release's name.
+const RELEASE: &str = "hemvist";
+
+/// Kinds that belong to the operator's pods, which do not run in these clusters.
+const KINDS_OF_THE_PODS: [&str; 3] = ["Deployment", "PodDisruptionBudget", "NetworkPolicy"];
+
+/// An installation in a cluster.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    folder: PathBuf,
+    kubeconfig: PathBuf,
+    arguments: Vec<String>,
+    user: String,
+}
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+impl Installation {
+    /// Installs the chart with these values, as `path=value`.
+    ///
+    /// # Errors
+    /// Where the chart does not render, or the API server refuses an object of it.
+    pub async fn install(cluster: &ControlPlane, values: &[&str]) -> Result<Self> {
+        let chart = workspace().join("charts/hemvist");
+        let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, values).await?;
+        let objects: Vec<Value> = serde_saphyr::from_multiple::<Value>(&text)
+            .context("reading the rendered chart")?
+            .into_iter()
+            .filter(|object| !object.is_null())
+            .collect();
+        let kubectl = cluster.kubectl()?;
+        kubectl.run(&["create", "namespace", ROOT_NAMESPACE]).await?.success()?;
+        let (pods, rest): (Vec<_>, Vec<_>) = objects
+            .into_iter()
+            .partition(|object| KINDS_OF_THE_PODS.iter().any(|kind| object["kind"] == *kind));
+        apply(cluster, &rest, &[]).await?;
+        apply(cluster, &pods, &["--dry-run=server"]).await?;
+        established(cluster).await?;
+        let account = name_of(&rest, "ServiceAccount")?;
+        Ok(Self {
+            folder: cluster.folder().to_owned(),
+            kubeconfig: cluster.service_account_kubeconfig(ROOT_NAMESPACE, &account).await?,
+            arguments: arguments_of(&pods)?,
+            user: format!("system:serviceaccount:{ROOT_NAMESPACE}:{account}"),
+        })
+    }
+
+    /// The operator's user, as it stands in the audit log.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// How the operator would be started: the chart's arguments, ports of its own, and a lease that is quick to take over.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub fn operator(&self, name: &str) -> Result<OperatorOptions> {
+        let mut options = OperatorOptions::new(&self.kubeconfig).named(name).env("HEMVIST_IDENTITY", name);
+        let own = ["--health-address", "--metrics-address", "--log-format", "--log-level"];
+        for argument in
+            self.arguments.iter().filter(|argument| !own.iter().any(|own| argument.starts_with(own)))
+        {
+            options = options.argument(argument);
+        }
+        Ok(options
+            .argument("--log-format=text")
+            .argument("--log-level=info")
+            .argument(format!("--health-address=127.0.0.1:{}", free_port()?))
+            .argument(format!("--metrics-address=127.0.0.1:{}", free_port()?))
+            .argument("--lease-duration-seconds=6")
+            .argument("--renew-deadline-seconds=4")
+            .argument("--retry-period-seconds=1"))
+    }
+
+    /// Starts an operator.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(&self, options: &OperatorOptions) -> Result<Operator> {
+        Operator::start(&self.folder, options)
+    }
+}
+
+async fn apply(cluster: &ControlPlane, objects: &[Value], extra: &[&str]) -> Result<()> {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    let mut arguments = vec!["apply", "--server-side", "-f", "-"];
+    arguments.extend(extra);
+    cluster.kubectl()?.run_with_input(&arguments, &list.to_string()).await?.success()?;
+    Ok(())
+}
+
+async fn established(cluster: &ControlPlane) -> Result<()> {
+    let kubectl = cluster.kubectl()?;
+    wait_until("the kinds to be served", Duration::from_mins(1), || async {
+        let answer = kubectl.run(&["get", "modeldeployments,aipolicies", "--all-namespaces"]).await?;
+        Ok(Progress::when(answer.code == 0, answer.stderr))
+    })
+    .await
+}
+
+fn name_of(objects: &[Value], kind: &str) -> Result<String> {
+    let object = objects.iter().find(|object| object["kind"] == kind);
+    let name = object.and_then(|object| object["metadata"]["name"].as_str());
+    Ok(name.with_context(|| format!("the chart has no {kind}"))?.to_owned())
+}
+
+fn arguments_of(objects: &[Value]) -> Result<Vec<String>> {
+    let deployment = objects
+        .iter()
+        .find(|object| object["kind"] == "Deployment")
+        .context("the chart has no Deployment")?;
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    let arguments: Vec<_> =
+        arguments.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    if arguments.is_empty() {
+        bail!("the chart gives the operator no arguments");
+    }
+    Ok(arguments)
+}

@@ -1,0 +1,3 @@
+//! End-to-end tests on real control planes. They need `make controlplane` and fail without it.
+
+mod control_plane;

@@ -1,0 +1,159 @@
+//! What can be written after `hemvist`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
+use hemvist_core::date;
+use hemvist_core::snapshot::{Key, Settings};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::civil::Date;
+use k8s_openapi::jiff::tz::Offset;
+
+/// The exit codes, as every help ends with them.
+macro_rules! exit_codes {
+    () => {
+        "Exit codes: 0 nothing found, 1 something found, 3 wrong usage, 4 the input cannot be read or holds nothing to look at."
+    };
+}
+
+/// What follows the help of the program.
+const AFTER_HELP: &str = concat!(
+    exit_codes!(),
+    "\n\nNo command of this version needs a cluster or a network. Commands that look at a cluster come in later versions."
+);
+
+/// What follows the help of `check`.
+const AFTER_CHECK: &str = concat!(
+    "The verdict is the one that the operator would give: the same code gives it. Of the schema, types, required and ",
+    "unknown fields, enumerations, bounds and keys of lists are checked; patterns and CEL rules are left to the API server.",
+    "\n\n",
+    exit_codes!()
+);
+
+/// Judges and renders the objects of Hemvist in files, without a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "hemvist", after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say of every ModelDeployment in files whether it is accepted, and if not, why not
+    #[command(after_help = AFTER_CHECK)]
+    Check(CheckArguments),
+    /// Print the Kubernetes objects that the ModelDeployments in files become; they work without Hemvist
+    #[command(after_help = exit_codes!())]
+    Render(RenderArguments),
+    /// Print the CustomResourceDefinitions of Hemvist
+    Crds,
+    /// Say what the reason of a condition means and what to do; without a reason, list them all
+    #[command(after_help = exit_codes!())]
+    Explain {
+        /// The reason, such as AssessmentMissing
+        reason: Option<String>,
+    },
+    /// Print the version of the program and of the API that it reads
+    Version,
+}
+
+/// Where objects come from and what the installation is told.
+#[derive(Args, Debug)]
+pub struct InputArguments {
+    /// Files, folders (with everything below them that ends in .yaml, .yml or .json), or - for the standard input
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+
+    /// The namespace whose AIPolicies bind the others
+    #[arg(long, value_name = "NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]
+    root_namespace: String,
+
+    /// Namespaces that are not governed, with commas between them
+    #[arg(long, value_name = "NAMESPACES", value_delimiter = ',')]
+    ungoverned_namespaces: Vec<String>,
+
+    /// The namespace whose pods may read metrics of every model
+    #[arg(long, value_name = "NAMESPACE")]
+    monitoring_namespace: Option<String>,
+
+    /// The day on which to judge, such as 2026-11-22, in UTC; today where it is left out
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    now: Option<Date>,
+}
+
+/// What `check` is told.
+#[derive(Args, Debug)]
+pub struct CheckArguments {
+    /// Where objects come from.
+    #[command(flatten)]
+    pub input: InputArguments,
+
+    /// A file or folder with Nodes, and with Pods where what they hold counts: says where each model can go
+    #[arg(long, value_name = "FILE")]
+    pub nodes: Vec<PathBuf>,
+
+    /// Let warnings count as findings too
+    #[arg(long)]
+    pub strict: bool,
+
+    /// The format of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "human")]
+    pub output: Format,
+}
+
+/// What `render` is told.
+#[derive(Args, Debug)]
+pub struct RenderArguments {
+    /// Where objects come from.
+    #[command(flatten)]
+    pub input: InputArguments,
+
+    /// Only this model
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = key)]
+    pub model: Option<Key>,
+}
+
+/// A format of output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// One JSON object
+    Json,
+}
+
+impl InputArguments {
+    /// The moment on which to judge: the start of the day that was asked for, or now.
+    pub fn moment(&self) -> Time {
+        let asked = self.now.and_then(|day| Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
+        Time(asked.unwrap_or_else(Timestamp::now))
+    }
+
+    /// What the installation is told.
+    pub fn settings(&self) -> Settings {
+        let named = self.ungoverned_namespaces.iter().map(|name| name.trim().to_owned());
+        Settings {
+            root_namespace: self.root_namespace.clone(),
+            ungoverned_namespaces: named.filter(|name| !name.is_empty()).collect(),
+            monitoring_namespace: self.monitoring_namespace.clone(),
+        }
+    }
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    date::parse(text).ok_or_else(|| "a day is written YYYY-MM-DD".to_owned())
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(Key::new(namespace, name))
+        }
+        _ => Err("a model is written NAMESPACE/NAME".to_owned()),
+    }
+}

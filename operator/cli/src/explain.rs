@@ -1,0 +1,227 @@
+//! `hemvist explain`.
+
+use std::fmt::Write;
+
+use hemvist_api::condition::Reason;
+
+use crate::outcome::{Exit, Outcome};
+
+/// What a reason means and what to do about it.
+struct Explanation {
+    meaning: &'static str,
+    advice: &'static str,
+}
+
+/// Declares what every reason means. The match has no other arm, so a new reason does not compile before it stands here.
+macro_rules! explanations {
+    ($($reason:ident: $meaning:literal, $advice:literal;)+) => {
+        const fn explanation(reason: Reason) -> Explanation {
+            match reason {
+                $(Reason::$reason => Explanation { meaning: $meaning, advice: $advice }),+
+            }
+        }
+    };
+}
+
+/// Says what a reason means; without one, lists them all.
+pub fn explain(reason: Option<&str>) -> Outcome {
+    let Some(word) = reason else { return Outcome::result(list()) };
+    match Reason::ALL.iter().find(|reason| reason.as_str().eq_ignore_ascii_case(word)) {
+        Some(reason) => {
+            let Explanation { meaning, advice } = explanation(*reason);
+            Outcome::result(format!("{reason}\n\n{meaning}\n\nWhat to do: {advice}\n"))
+        }
+        None => Outcome::failure(Exit::Usage, unknown(word)),
+    }
+}
+
+fn list() -> String {
+    let width = Reason::ALL.iter().map(|reason| reason.as_str().len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for reason in Reason::ALL {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:width$}  {}", reason.as_str(), explanation(*reason).meaning);
+    }
+    text
+}
+
+/// That no reason is called so, with those that could have been meant.
+fn unknown(word: &str) -> String {
+    let word_lower = word.to_lowercase();
+    let similar = |reason: &&Reason| {
+        let name = reason.as_str().to_lowercase();
+        name.contains(&word_lower) || word_lower.contains(&name)
+    };
+    let similar: Vec<_> = Reason::ALL.iter().filter(similar).map(|reason| reason.as_str()).collect();
+    let hint = if similar.is_empty() || word.is_empty() {
+        "`hemvist explain` lists them all.".to_owned()
+    } else {
+        format!("Is one of these meant: {}?", similar.join(", "))
+    };
+    format!("error: no reason is called {word:?}. {hint}\n")
+}
+
+explanations! {
+    Accepted:
+        "The policies that bind the namespace allow the model, and it can be carried out.",
+        "Nothing.";
+    AcceptedWithFindings:
+        "The policies find faults, but the strictest enforcement that binds is Warn or Audit, so the model runs all the same.",
+        "Mend the faults that the message names, before a policy with enforcement Deny refuses the model.";
+    NoPolicy:
+        "No AIPolicy of the root namespace binds the namespace, or the namespace is not governed. Silence never opens, so \
+         nothing is allowed.",
+        "Let the root namespace's owner bind the namespace with an AIPolicy, or move the model to a governed namespace.";
+    PolicyUnreadable:
+        "An AIPolicy that may bind the namespace has a value that this version does not know. As long as it is not known \
+         what it forbids, everything is refused.",
+        "Correct the policy, or install a version of Hemvist that can read it.";
+    Unreadable:
+        "The object has a field or value that this version does not know, so it is not carried out.",
+        "Correct the object, or install a version of Hemvist that can read it.";
+    RiskClassUnacceptable:
+        "The risk class is Unacceptable: a practice that Article 5 of the AI Act forbids. No policy can allow it.",
+        "Do not introduce the model. If the classification is wrong, have it corrected by whoever decides it.";
+    InformationClassNotAllowed:
+        "The information class is not allowed by every policy that binds the namespace. A class that no policy of the root \
+         namespace lists is not allowed.",
+        "Give the model less sensitive information and state its class, or ask the policy's owner to list the class.";
+    RiskClassNotAllowed:
+        "The risk class is not allowed by every policy that binds the namespace.",
+        "Ask the policy's owner to list the class with the duties that it needs.";
+    DataCentreNotAllowed:
+        "A data centre that was asked for is not allowed, or the policies together leave none.",
+        "Take the data centre out of spec.placement.dataCentres, or have the policies agree on at least one.";
+    RegionNotAllowed:
+        "The policies that bind the namespace have no region in common, so there is nowhere that the model may be.",
+        "Have the policies agree on at least one region in spec.residency.regions.";
+    AssessmentMissing:
+        "An assessment that a policy requires for the information class or risk class is not recorded.",
+        "Make the assessment and record it in spec.purpose.assessments with its reference and date.";
+    AssessmentExpired:
+        "A required assessment is past its last day, older than the policy allows, or dated on a day that cannot be right.",
+        "Renew the assessment and record the new decision, or correct the date.";
+    HumanOversightMissing:
+        "A policy requires human oversight, and the model does not say who is responsible and by which procedure.",
+        "State responsible and procedure in spec.purpose.humanOversight.";
+    TransparencyNoticeMissing:
+        "A policy requires that people are told that they meet an AI system, and the model does not say what they are told.",
+        "State the text in spec.purpose.transparencyNotice.";
+    RecordReferenceMissing:
+        "A policy requires the number under which the introduction is registered in the diary, and it is missing.",
+        "State the number in spec.purpose.recordReference.";
+    LicenceNotAllowed:
+        "The licence of the model is not in the list of every policy that binds the namespace.",
+        "Choose a model with an allowed licence, or ask the policy's owner to add this one to spec.models.licences.";
+    FormatNotAllowed:
+        "The file format of the weights is not in the list of every policy that binds the namespace.",
+        "Convert the weights, or ask the policy's owner to add the format to spec.models.formats.";
+    RegistryNotAllowed:
+        "An image comes from a registry that is not in the list of every policy that binds the namespace.",
+        "Copy the image to an allowed registry and name it there by digest.";
+    DigestMissing:
+        "A policy requires that what runs is named by its SHA-256 digest, and a digest is missing.",
+        "Name images as NAME@sha256:DIGEST, and weights on a volume by spec.model.digest.";
+    EngineNotAllowed:
+        "The engine is not in the list of every policy that binds the namespace.",
+        "Choose an allowed engine, or ask the policy's owner to add this one to spec.engines.types.";
+    ArgumentNotAllowed:
+        "An argument is neither one that Hemvist knows to be harmless for the engine nor one that the policies allow.",
+        "Leave the argument out, or have every policy that lists arguments add it to spec.engines.allowedArgs.";
+    IsolationTooLow:
+        "The model asks for less isolation than a policy demands for its information class.",
+        "Leave spec.accelerator.partition out to get whole devices, or give the model less sensitive information.";
+    NotSupported:
+        "The model asks for something that this version of Hemvist does not carry out yet.",
+        "Write what the message names instead, or wait for a version that carries it out.";
+    Invalid:
+        "A field has a value that cannot be carried out, or the object is not as its schema says.",
+        "Correct the field that the message names.";
+    Placed:
+        "Every replica is bound to a node that is cleared and suitable.",
+        "Nothing.";
+    Scheduling:
+        "There is room for the replicas, and the scheduler is binding them to nodes.",
+        "Nothing; it takes seconds. If it lasts, look at the events of the pods.";
+    NoEligibleNode:
+        "No node is both cleared for the model and suitable for it. Waiting does not help.",
+        "Clear a node for the model's information class, or change spec.accelerator; the message says why each node is out.";
+    WaitingForAccelerators:
+        "Nodes are cleared and suitable, but too few of their accelerators are free. The message says who holds them.",
+        "Wait, or scale down a model that matters less.";
+    ClearanceLost:
+        "Replicas were on nodes that are no longer cleared for the model, and they are being moved away.",
+        "Nothing if the clearance was taken away on purpose; otherwise restore the node's labels.";
+    NotAccepted:
+        "The question does not arise, because the model was not accepted.",
+        "Look at the condition Accepted, which says why.";
+    ReplicasAvailable:
+        "All replicas that were asked for are available.",
+        "Nothing.";
+    Starting:
+        "Replicas start and load the weights, which takes minutes for a large model.",
+        "Wait. If it lasts much longer than the weights take to read, look at the log of the pods.";
+    RollingOut:
+        "A new version takes over from the old one.",
+        "Wait. Without a spare accelerator the old version has to end first.";
+    Unschedulable:
+        "The scheduler finds no node for a replica; its own words are in the message.",
+        "Do what the message asks for: free an accelerator, or remove a taint that is in the way.";
+    ImagePullFailed:
+        "The image of the engine or of the weights cannot be pulled.",
+        "See that the image is in the registry under its digest, and that the nodes may pull it from there.";
+    ContainerStartFailed:
+        "A container cannot be made on the node, such as for a missing volume or device.",
+        "Do what the message asks for; the node's runtime wrote it.";
+    CrashLoop:
+        "The engine ends again and again soon after it has started.",
+        "Read the log of the pod's previous container, and compare image, arguments and format of the weights.";
+    OutOfMemory:
+        "The engine was ended because it used more memory than it may.",
+        "Set a shorter spec.engine.contextLength or a lower concurrency, or ask for more or larger accelerators.";
+    Evicted:
+        "A node gave up a replica, because it was drained or ran short of something.",
+        "Nothing if the node was drained on purpose; otherwise look at its memory and disk.";
+    NameConflict:
+        "An object of the name that Hemvist would use exists already, and Hemvist did not make it. It is left alone.",
+        "Delete or rename that object, or rename the model.";
+    ApplyFailed:
+        "The API server refused an object of the model, or could not be reached. Hemvist tries again.",
+        "Read the message; often a quota or an admission policy is in the way.";
+    EnforcementNotProbed:
+        "A NetworkPolicy that isolates the model is in place. Whether the cluster's network enforces it was not tried.",
+        "See that the network of the cluster enforces NetworkPolicies.";
+    Serving:
+        "The model serves.",
+        "Nothing.";
+    Suspended:
+        "spec.suspend is set, so no replica runs.",
+        "Unset it to serve again.";
+    IncidentOpen:
+        "A serious incident is recorded and not closed, so no replica runs.",
+        "Deal with the incident, and set its closedOn in spec.incidents when it is closed.";
+    ScaledToZero:
+        "No replica is wanted.",
+        "Set spec.replicas to serve again.";
+    InForce:
+        "The policy is in force with all its fields.",
+        "Nothing.";
+    LoosensRegion:
+        "A policy of a department would allow more, or demand less, than the root namespace's. Those fields have no effect.",
+        "Take the fields out that the message names, or have the root namespace's policy changed.";
+    RootNamespaceOnly:
+        "The policy states something that only a policy of the root namespace can state, so it has no effect here.",
+        "Take the fields out that the message names, or state them in a policy of the root namespace.";
+    ControllerOnly:
+        "Hemvist itself enforces the policy on ModelDeployments; the API server does not enforce it in its stead.",
+        "Nothing. Keep the right to make pods with accelerators to those who need it.";
+    ReviewDatePassed:
+        "The day on which the policy was to be reviewed has passed. It stays in force.",
+        "Review the decision, and state the next day in spec.decision.reviewBy.";
+    ReviewNotDue:
+        "The day on which the policy is to be reviewed has not come.",
+        "Nothing.";
+    NoReviewDate:
+        "The policy does not say when it is to be reviewed.",
+        "State the day in spec.decision.reviewBy.";
+}

@@ -1,0 +1,272 @@
+//! Writes the objects of an accepted model, by server-side apply and only where something differs.
+//!
+//! What was written last time stands in the status of the model, not in memory: after a restart, and after a change of
+//! leader, the next process knows what the last one knew. Every write is safe with two writers: the field manager is the
+//! same for both, names are fixed, and an object is made only where none of that name exists.
+
+use std::marker::PhantomData;
+
+use hemvist_api::labels::{HEMVIST, RENDERED_HASH};
+use hemvist_core::render::{Applied, DesiredObjects, Rendered};
+use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Subject};
+use hemvist_core::status::Application;
+use kube::api::{Patch, PatchParams, PostParams, Request};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::Value;
+
+use crate::cache::Stamp;
+use crate::call::CallError;
+use crate::context::Context;
+use crate::objects::{Child, ChildObject, SeenChild};
+
+/// After so many failures in a row an error is no longer taken for a passing one, and people are told.
+const FAILURES_UNTIL_TOLD: u32 = 3;
+
+/// Why an object could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} {name}: {cause}")]
+pub struct ApplyError {
+    kind: ChildKind,
+    name: String,
+    cause: Cause,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("an object of this name exists that Hemvist did not make")]
+    NotOurs,
+    #[error("the earlier one is still being deleted")]
+    Leaving,
+    #[error("the API server answered with an object that has no name")]
+    Unnamed,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl ApplyError {
+    /// One word for metrics.
+    pub fn category(&self) -> &'static str {
+        match &self.cause {
+            Cause::NotOurs => "name_conflict",
+            Cause::Leaving => "leaving",
+            Cause::Unnamed => "unnamed",
+            Cause::Call(error) => error.category(),
+        }
+    }
+
+    /// What people are told of it; the error itself where it may well have passed when they read it.
+    ///
+    /// # Errors
+    /// The error itself, where people are not told.
+    pub fn told(self, failures: u32) -> Result<Application, Self> {
+        let conflict = matches!(self.cause, Cause::NotOurs);
+        let message = match &self.cause {
+            Cause::Call(error) if !error.is_refusal() && failures < FAILURES_UNTIL_TOLD => return Err(self),
+            // Without the code and the words around it: the sentence of the status has its own.
+            Cause::Call(CallError::Answered(status)) => status.message.clone(),
+            cause => cause.to_string(),
+        };
+        Ok(Application::Failed { kind: self.kind, name: self.name, conflict, message })
+    }
+}
+
+/// Writes what differs and says what is there now. What comes first is written first: whoever sees the last object knows
+/// that all of them are there.
+///
+/// # Errors
+/// Where an object could not be written. Those before it are.
+pub fn apply<'a>(
+    context: &'a Context,
+    subject: &'a Subject<'a>,
+    desired: DesiredObjects<Rendered>,
+) -> impl Future<Output = Result<DesiredObjects<Applied>, ApplyError>> + Send + 'a {
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+        desired;
+    // As JSON from here on: the typed objects are large, and this future lives through every request.
+    let service_account = Wanted::of(&service_account);
+    let network_policy = Wanted::of(&network_policy);
+    let service = Wanted::of(&service);
+    let pod_disruption_budget = Wanted::of(&pod_disruption_budget);
+    let deployment = Wanted::of(&deployment);
+    async move {
+        let writer = Writer::new(context, subject);
+        Ok(DesiredObjects {
+            service_account: writer.put(service_account).await?,
+            network_policy: writer.put(network_policy).await?,
+            service: writer.put(service).await?,
+            pod_disruption_budget: writer.put(pod_disruption_budget).await?,
+            deployment: writer.put(deployment).await?,
+        })
+    }
+}
+
+/// An object as it is to be.
+struct Wanted<K> {
+    name: String,
+    rendered_hash: Option<String>,
+    object: Result<Value, serde_json::Error>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Child> Wanted<K> {
+    fn of(object: &K) -> Self {
+        Self {
+            name: object.name_any(),
+            rendered_hash: object.annotations().get(RENDERED_HASH).cloned(),
+            object: serde_json::to_value(object),
+            kind: PhantomData,
+        }
+    }
+}
+
+/// How an object of a wanted name stands to a model.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    /// It was made for this very model.
+    Ours,
+    /// It is being deleted, or was made for an earlier model of the name and will be.
+    Leaving,
+    /// Somebody else has made it. It is left alone: taking it over would carry its contents into a model's pods.
+    NotOurs,
+}
+
+struct Writer<'a> {
+    context: &'a Context,
+    namespace: &'a str,
+    model_name: &'a str,
+    model_uid: &'a str,
+    subject: &'a Subject<'a>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(context: &'a Context, subject: &'a Subject<'a>) -> Self {
+        let metadata = &subject.model.metadata;
+        Self {
+            context,
+            namespace: metadata.namespace.as_deref().unwrap_or_default(),
+            model_name: metadata.name.as_deref().unwrap_or_default(),
+            model_uid: metadata.uid.as_deref().unwrap_or_default(),
+            subject,
+        }
+    }
+
+    async fn put<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
+        let Wanted { name, rendered_hash, object, kind: _ } = wanted;
+        let known = self.context.view.children(K::KIND).lock().get(&Key::new(self.namespace, &name));
+        let put = match (object, known) {
+            (Err(error), _) => Err(CallError::Broken(kube::Error::SerdeError(error)).into()),
+            (Ok(object), None) => self.create::<K>(&name, object).await,
+            (Ok(object), Some(known)) => match self.standing(&known) {
+                Standing::Ours if self.is_as_written(&known, rendered_hash.as_deref()) => {
+                    Ok(known.facts.clone())
+                }
+                Standing::Ours => self.overwrite::<K>(&name, object).await,
+                Standing::Leaving => Err(Cause::Leaving),
+                Standing::NotOurs => Err(Cause::NotOurs),
+            },
+        };
+        put.map_err(|cause| ApplyError { kind: K::KIND, name, cause })
+    }
+
+    fn standing(&self, child: &SeenChild) -> Standing {
+        let facts = &child.facts;
+        if facts.owner_uid.as_deref() == Some(self.model_uid) {
+            if facts.terminating { Standing::Leaving } else { Standing::Ours }
+        } else if child.owner_name.as_deref() == Some(self.model_name) || facts.terminating {
+            Standing::Leaving
+        } else {
+            Standing::NotOurs
+        }
+    }
+
+    /// Whether the object is what it would be after a write: nothing else is wanted, and nobody has changed it.
+    fn is_as_written(&self, known: &SeenChild, wanted_hash: Option<&str>) -> bool {
+        let facts = &known.facts;
+        let status = self.subject.model.status.as_ref();
+        let recorded = status
+            .and_then(|status| status.children.as_ref())
+            .and_then(|children| children.iter().find(|child| child.kind == facts.kind.as_str()));
+        wanted_hash.is_some()
+            && facts.rendered_hash.as_deref() == wanted_hash
+            && recorded.is_some_and(|child| child.name == facts.key.name && child.content == facts.content)
+    }
+
+    /// Makes an object that is not known to exist. That it is not known does not mean that it does not exist: its label
+    /// may have been taken off, the cache may lag behind, or somebody else may have made one of the name.
+    async fn create<K: Child>(&self, name: &str, mut object: Value) -> Result<ChildFacts, Cause> {
+        match self.create_only_apply::<K>(name, &mut object).await {
+            Ok(made) => self.note(made),
+            Err(error) if error.is_conflict() => {
+                let existing = self.context.deadline.call(self.api::<K>().get(name)).await?;
+                match existing.seen.as_ref().map_or(Standing::NotOurs, |seen| self.standing(seen)) {
+                    Standing::Ours => self.overwrite::<K>(name, object).await,
+                    Standing::Leaving => Err(Cause::Leaving),
+                    Standing::NotOurs => Err(Cause::NotOurs),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An apply that never changes an object that exists. The resource version is one that no object has, so that the
+    /// server answers with a conflict where there is one, and ignores it where there is none.
+    async fn create_only_apply<K: Child>(
+        &self,
+        name: &str,
+        object: &mut Value,
+    ) -> Result<ChildObject<K>, CallError> {
+        object["metadata"]["resourceVersion"] = Value::from("1");
+        let params = PatchParams::apply(HEMVIST).validation_strict();
+        let made =
+            self.context.deadline.call(self.api::<K>().patch(name, &params, &Patch::Apply(&*object))).await;
+        object["metadata"]["resourceVersion"] = Value::Null;
+        made
+    }
+
+    /// Restores an object of ours to what is wanted.
+    async fn overwrite<K: Child>(&self, name: &str, object: Value) -> Result<ChildFacts, Cause> {
+        let params = PatchParams::apply(HEMVIST).force().validation_strict();
+        let written =
+            self.context.deadline.call(self.api::<K>().patch(name, &params, &Patch::Apply(&object))).await?;
+        if written.seen.as_ref().is_some_and(|seen| seen.foreign_fields) {
+            let version = written.resource_version();
+            self.note(written)?;
+            return self.note(self.clean::<K>(name, object, version).await?);
+        }
+        self.note(written)
+    }
+
+    /// Takes out what others have added to an object of ours, which an apply leaves standing: a whole update with nothing
+    /// in it but what is wanted. It comes right after an apply, so that no field changes its manager by it.
+    async fn clean<K: Child>(
+        &self,
+        name: &str,
+        mut object: Value,
+        version: Option<String>,
+    ) -> Result<ChildObject<K>, CallError> {
+        object["metadata"]["resourceVersion"] = Value::from(version);
+        tracing::info!(kind = %K::KIND, name, "taking out fields that others have added");
+        let params = PostParams { field_manager: Some(HEMVIST.to_owned()), ..PostParams::default() };
+        let request = Request::new(K::url_path(&(), Some(self.namespace)))
+            .replace(name, &params, object.to_string().into_bytes())
+            .map_err(|error| CallError::Broken(kube::Error::BuildRequest(error)))?;
+        let client = self.context.client.get();
+        self.context.deadline.call(client.request(request)).await
+    }
+
+    /// Keeps what the server answered, so that the next step sees it; gives what is known now.
+    fn note<K: Child>(&self, object: ChildObject<K>) -> Result<ChildFacts, Cause> {
+        let stamp = Stamp::of(object.meta()).ok_or(Cause::Unnamed)?;
+        let seen = object.seen.ok_or(Cause::Unnamed)?;
+        let (known, _) = self.context.view.children(K::KIND).lock().written(stamp, seen);
+        Ok(known.facts.clone())
+    }
+
+    fn api<K: Child>(&self) -> Api<ChildObject<K>> {
+        Api::namespaced(self.context.client.get(), self.namespace)
+    }
+}
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

@@ -1,0 +1,245 @@
+//! The command line, and what it says once it has been checked.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
+use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
+use hemvist_core::snapshot::Settings;
+
+use crate::jitter::random_word;
+
+/// Runs open-weights language models on cleared nodes: the controller of Hemvist.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "hemvist-operator", version)]
+pub struct Args {
+    /// Namespace whose AIPolicies bind the others.
+    #[arg(long, env = "HEMVIST_ROOT_NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]
+    root_namespace: String,
+
+    /// Namespaces that are not governed, separated by commas. A ModelDeployment in one of them is refused.
+    #[arg(long, env = "HEMVIST_UNGOVERNED_NAMESPACES", value_delimiter = ',')]
+    ungoverned_namespaces: Vec<String>,
+
+    /// Namespace whose pods may read the metrics of every model.
+    #[arg(long, env = "HEMVIST_MONITORING_NAMESPACE")]
+    monitoring_namespace: Option<String>,
+
+    /// ModelDeployments that are worked on at the same time.
+    #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+
+    /// Address of /healthz and /readyz.
+    #[arg(long, env = "HEMVIST_HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
+    health_address: SocketAddr,
+
+    /// Address of /metrics.
+    #[arg(long, env = "HEMVIST_METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
+    metrics_address: SocketAddr,
+
+    /// Whether only the holder of a Lease works, so that several replicas can run.
+    #[arg(
+        long, env = "HEMVIST_LEADER_ELECT", default_value_t = true, action = ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true", require_equals = true
+    )]
+    leader_elect: bool,
+
+    /// Namespace of the Lease; the root namespace where it is not set.
+    #[arg(long, env = "HEMVIST_LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+
+    /// Name of the Lease.
+    #[arg(long, env = "HEMVIST_LEASE_NAME", default_value = "hemvist-operator")]
+    lease_name: String,
+
+    /// How long others wait after the last renewal before they take the Lease.
+    #[arg(long, env = "HEMVIST_LEASE_DURATION_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=3600))]
+    lease_duration_seconds: u32,
+
+    /// How long the holder tries to renew before it stops working; less than the duration.
+    #[arg(long, env = "HEMVIST_RENEW_DEADLINE_SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    renew_deadline_seconds: u32,
+
+    /// How often the Lease is renewed, or looked at by those who do not hold it; less than the renew deadline.
+    #[arg(long, env = "HEMVIST_RETRY_PERIOD_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    retry_period_seconds: u32,
+
+    /// Name under which the Lease is held; the host's name with a random end where it is not set.
+    #[arg(long, env = "HEMVIST_IDENTITY")]
+    identity: Option<String>,
+
+    /// Form of the log.
+    #[arg(long, env = "HEMVIST_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
+    /// Level of the log: error, warn, info, debug, trace, or directives such as `hemvist_operator=debug,kube=info`.
+    #[arg(long, env = "HEMVIST_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+
+    /// How long one request to the API server may take, watches apart.
+    #[arg(long, env = "HEMVIST_REQUEST_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=300))]
+    request_timeout_seconds: u32,
+
+    /// How often every object is looked at again and every kind is listed anew, give or take a fifth.
+    #[arg(long, env = "HEMVIST_RESYNC_MINUTES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    resync_minutes: u32,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What the command line says, checked.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What decisions know of the installation.
+    pub settings: Arc<Settings>,
+    /// ModelDeployments that are worked on at the same time.
+    pub concurrency: usize,
+    /// Address of /healthz and /readyz.
+    pub health_address: SocketAddr,
+    /// Address of /metrics.
+    pub metrics_address: SocketAddr,
+    /// The Lease, where only its holder works.
+    pub lease: Option<LeaseOptions>,
+    /// Name of this process.
+    pub identity: String,
+    /// The log.
+    pub log: LogOptions,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// How often everything is looked at again.
+    pub resync: Duration,
+}
+
+/// The Lease that only one process holds.
+#[derive(Clone, Debug)]
+pub struct LeaseOptions {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Under which name it is held.
+    pub identity: String,
+    /// How long others wait after the last renewal.
+    pub duration: Duration,
+    /// How long the holder tries to renew.
+    pub renew_deadline: Duration,
+    /// How often it is renewed or looked at.
+    pub retry_period: Duration,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Its form.
+    pub format: LogFormat,
+    /// Its level or directives.
+    pub level: String,
+}
+
+impl Args {
+    /// Checks what belongs together.
+    ///
+    /// # Errors
+    /// Where two values contradict each other.
+    pub fn check(self) -> Result<Options, clap::Error> {
+        let identity = self.identity.clone().unwrap_or_else(default_identity);
+        let lease = self.leader_elect.then(|| LeaseOptions {
+            namespace: self.lease_namespace.clone().unwrap_or_else(|| self.root_namespace.clone()),
+            name: self.lease_name.clone(),
+            identity: identity.clone(),
+            duration: seconds(self.lease_duration_seconds),
+            renew_deadline: seconds(self.renew_deadline_seconds),
+            retry_period: seconds(self.retry_period_seconds),
+        });
+        if let Some(lease) = &lease {
+            lease.check()?;
+        }
+        Ok(Options {
+            settings: Arc::new(Settings {
+                root_namespace: self.root_namespace,
+                ungoverned_namespaces: named(self.ungoverned_namespaces),
+                monitoring_namespace: self.monitoring_namespace.filter(|name| !name.is_empty()),
+            }),
+            concurrency: usize::from(self.concurrency),
+            health_address: self.health_address,
+            metrics_address: self.metrics_address,
+            lease,
+            identity,
+            log: LogOptions { format: self.log_format, level: self.log_level },
+            request_timeout: seconds(self.request_timeout_seconds),
+            resync: seconds(self.resync_minutes.saturating_mul(60)),
+        })
+    }
+}
+
+impl LeaseOptions {
+    fn check(&self) -> Result<(), clap::Error> {
+        let complaint = if self.renew_deadline >= self.duration {
+            "--renew-deadline-seconds must be less than --lease-duration-seconds: \
+             otherwise two processes would work at the same time"
+        } else if self.retry_period >= self.renew_deadline {
+            "--retry-period-seconds must be less than --renew-deadline-seconds: otherwise one lost request loses the Lease"
+        } else {
+            return Ok(());
+        };
+        Err(Args::command().error(ErrorKind::ValueValidation, complaint))
+    }
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(u64::from(number))
+}
+
+fn named(names: Vec<String>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+/// The host's name alone is not enough: a container that is started again has the same one.
+fn default_identity() -> String {
+    let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    format!("{}_{}", host.as_deref().unwrap_or("hemvist-operator"), random_word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        Args::try_parse_from([&["hemvist-operator"], arguments].concat())?.check()
+    }
+
+    #[test]
+    fn the_defaults_hold_together() {
+        let options = parse(&[]).unwrap();
+        assert_eq!(options.settings.root_namespace, "hemvist-system");
+        assert_eq!(options.lease.unwrap().namespace, "hemvist-system");
+    }
+
+    #[test]
+    fn a_renew_deadline_that_outlives_the_lease_is_refused() {
+        let error = parse(&["--lease-duration-seconds=10", "--renew-deadline-seconds=10"]).unwrap_err();
+        assert!(error.to_string().contains("less than --lease-duration-seconds"), "{error}");
+    }
+
+    #[test]
+    fn election_can_be_switched_off() {
+        assert!(parse(&["--leader-elect=false"]).unwrap().lease.is_none());
+        assert!(parse(&["--leader-elect"]).unwrap().lease.is_some());
+    }
+
+    #[test]
+    fn empty_names_are_no_names() {
+        let options = parse(&["--ungoverned-namespaces=kube-system, ,default"]).unwrap();
+        assert_eq!(options.settings.ungoverned_namespaces.len(), 2);
+    }
+}

@@ -1,0 +1,175 @@
+//! Events: what people see under `kubectl describe`. Only for transitions; the state itself stands in status.
+
+use std::sync::Arc;
+
+use hemvist_api::condition::{ConditionType, Reason};
+use hemvist_api::{AIPolicy, ModelDeployment, ModelDeploymentStatus};
+use hemvist_core::decide::Eviction;
+use hemvist_core::snapshot::Key;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource};
+use tokio::sync::mpsc;
+
+use crate::call::Deadline;
+use crate::evict::Departure;
+use crate::metrics::Metrics;
+use crate::objects::SeenModel;
+
+/// The longest note that the API server takes is 1024 bytes.
+const MAX_NOTE_BYTES: usize = 1000;
+
+/// Events that wait to be written. More are dropped: a server that cannot take events must not stop the work.
+const MAX_WAITING: usize = 256;
+
+/// An event with the object that it is about.
+#[derive(Debug)]
+pub struct Notice {
+    regarding: ObjectReference,
+    type_: EventType,
+    reason: String,
+    action: &'static str,
+    note: String,
+}
+
+/// Where events go. They are written beside the work, one after the other.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sender: mpsc::Sender<Notice>,
+    metrics: Arc<Metrics>,
+}
+
+impl Events {
+    /// Where events go, and the task that writes them; it ends when nobody can send any more.
+    pub fn new(
+        client: Client,
+        identity: &str,
+        deadline: Deadline,
+        metrics: Arc<Metrics>,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (sender, mut waiting) = mpsc::channel::<Notice>(MAX_WAITING);
+        let reporter =
+            Reporter { controller: "hemvist.dev/operator".to_owned(), instance: Some(identity.to_owned()) };
+        let writer = async move {
+            let recorder = Recorder::new(client, reporter);
+            while let Some(notice) = waiting.recv().await {
+                let event = Event {
+                    type_: notice.type_,
+                    reason: notice.reason,
+                    note: Some(notice.note),
+                    action: notice.action.to_owned(),
+                    secondary: None,
+                };
+                if let Err(error) = deadline.call(recorder.publish(&event, &notice.regarding)).await {
+                    tracing::warn!(category = error.category(), "writing an event: {error}");
+                }
+            }
+        };
+        (Self { sender, metrics }, writer)
+    }
+
+    /// Has an event written, if there is one and room for it.
+    pub fn publish(&self, notice: impl Into<Option<Notice>>) {
+        if let Some(notice) = notice.into()
+            && self.sender.try_send(notice).is_err()
+        {
+            self.metrics.event_dropped();
+        }
+    }
+}
+
+/// The event of a new status of a model: where its reason is another one than before, and worth telling.
+pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
+    let new = ready(status.conditions.as_deref())?;
+    let old = ready(model.status.as_ref().and_then(|status| status.conditions.as_deref()));
+    if old.is_some_and(|old| old.reason == new.reason) {
+        return None;
+    }
+    let type_ = importance(&new.reason)?;
+    Some(Notice {
+        regarding: reference::<ModelDeployment>(key, &model.uid),
+        type_,
+        reason: new.reason.clone(),
+        action: "Reconcile",
+        note: bounded(&new.message),
+    })
+}
+
+/// The event of a new status of a policy.
+pub fn policy_transition(
+    key: &Key,
+    uid: &str,
+    old: Option<&[Condition]>,
+    new: Option<&[Condition]>,
+) -> Option<Notice> {
+    let accepted = |conditions: Option<&[Condition]>| {
+        conditions?.iter().find(|one| one.type_ == ConditionType::Accepted.as_str()).cloned()
+    };
+    let new = accepted(new)?;
+    let news = new.status != "True" && accepted(old).is_none_or(|old| old.reason != new.reason);
+    news.then(|| Notice {
+        regarding: reference::<AIPolicy>(key, uid),
+        type_: EventType::Warning,
+        reason: new.reason.clone(),
+        action: "Reconcile",
+        note: bounded(&new.message),
+    })
+}
+
+/// The event of a pod that had to leave its node.
+pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) -> Notice {
+    let how = match departure {
+        Departure::DeletedAgainstBudget => {
+            "deleted, though its PodDisruptionBudget did not allow an eviction, because residency outranks availability"
+        }
+        Departure::Evicted | Departure::GoneAlready => "evicted",
+    };
+    let key = model.content.as_ref().ok().and_then(|model| model.metadata.name.clone());
+    let key = Key::new(&eviction.pod.namespace, key.unwrap_or_default());
+    Notice {
+        regarding: reference::<ModelDeployment>(&key, &model.uid),
+        type_: EventType::Warning,
+        reason: Reason::ClearanceLost.as_str().to_owned(),
+        action: "Evict",
+        note: bounded(&format!(
+            "Pod {} on node {} was {how}: {}",
+            eviction.pod.name, eviction.node, eviction.reason
+        )),
+    }
+}
+
+fn ready(conditions: Option<&[Condition]>) -> Option<&Condition> {
+    conditions?.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())
+}
+
+/// Whether a reason is good news, bad news, or only the ordinary way to good news.
+fn importance(reason: &str) -> Option<EventType> {
+    const GOOD: [Reason; 3] = [Reason::Serving, Reason::Suspended, Reason::ScaledToZero];
+    const ON_THE_WAY: [Reason; 5] =
+        [Reason::Accepted, Reason::Placed, Reason::Scheduling, Reason::Starting, Reason::RollingOut];
+    let is_in = |reasons: &[Reason]| reasons.iter().any(|one| one.as_str() == reason);
+    if is_in(&ON_THE_WAY) {
+        return None;
+    }
+    Some(if is_in(&GOOD) { EventType::Normal } else { EventType::Warning })
+}
+
+fn reference<K: Resource<DynamicType = ()>>(key: &Key, uid: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        namespace: Some(key.namespace.clone()),
+        name: Some(key.name.clone()),
+        uid: Some(uid.to_owned()),
+        ..ObjectReference::default()
+    }
+}
+
+fn bounded(note: &str) -> String {
+    let end = note
+        .char_indices()
+        .map(|(at, character)| at + character.len_utf8())
+        .take_while(|end| *end <= MAX_NOTE_BYTES);
+    note[..end.last().unwrap_or_default()].to_owned()
+}

@@ -1,0 +1,155 @@
+//! An API server of a few lines, for tests: it stores objects, counts versions, and fails when told to.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::http::{Request, Response};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+/// What the server does with a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mood {
+    /// What it should.
+    Well,
+    /// It answers with this status.
+    Answers(u16),
+    /// It never answers.
+    Hangs,
+}
+
+/// A server with what it was asked.
+#[derive(Clone, Debug)]
+pub struct FakeApi {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    objects: BTreeMap<String, Value>,
+    version: u64,
+    requests: Vec<String>,
+    mood: Mood,
+}
+
+impl FakeApi {
+    /// An empty server.
+    pub fn new() -> Self {
+        let state = State { objects: BTreeMap::new(), version: 100, requests: Vec::new(), mood: Mood::Well };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// A client of it. No socket is used, so that time can stand still.
+    pub fn client(&self) -> Client {
+        let api = self.clone();
+        Client::new(tower::service_fn(move |request| api.clone().answer(request)), "default")
+    }
+
+    /// From now on it does this.
+    pub fn set_mood(&self, mood: Mood) {
+        self.state.lock().unwrap().mood = mood;
+    }
+
+    /// Stores an object at a path such as `/api/v1/namespaces/ns/services/a`.
+    pub fn store(&self, path: &str, mut object: Value) -> Value {
+        let mut state = self.state.lock().unwrap();
+        state.version += 1;
+        object["metadata"]["resourceVersion"] = json!(state.version.to_string());
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = json!(format!("uid-{}", state.version));
+        }
+        state.objects.insert(path.to_owned(), object.clone());
+        object
+    }
+
+    /// What is stored at a path.
+    pub fn stored(&self, path: &str) -> Option<Value> {
+        self.state.lock().unwrap().objects.get(path).cloned()
+    }
+
+    /// Removes what is stored at a path.
+    pub fn remove(&self, path: &str) -> Option<Value> {
+        self.state.lock().unwrap().objects.remove(path)
+    }
+
+    /// What it was asked since the last call, such as `PATCH services/a`.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let method = parts.method.as_str().to_owned();
+        let body = body.collect_bytes().await.unwrap();
+        let mood = {
+            let mut state = self.state.lock().unwrap();
+            let words: Vec<&str> = path.rsplit('/').take(2).collect();
+            let kind_and_name = words.into_iter().rev().collect::<Vec<_>>().join("/");
+            state.requests.push(format!("{method} {kind_and_name}"));
+            state.mood
+        };
+        let (code, answer) = match mood {
+            Mood::Hangs => std::future::pending().await,
+            Mood::Answers(code) => (code, refusal(code)),
+            Mood::Well => {
+                let force = parts.uri.query().unwrap_or_default().contains("force=true");
+                self.obey(&method, &path, force, serde_json::from_slice(&body).unwrap_or_default())
+            }
+        };
+        let text = serde_json::to_vec(&answer).unwrap();
+        Ok(Response::builder().status(code).body(Body::from(text)).unwrap())
+    }
+
+    fn obey(&self, method: &str, path: &str, force: bool, mut body: Value) -> (u16, Value) {
+        let asked_version = body["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        match (method, self.stored(path)) {
+            ("POST", _) => {
+                let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                let path = format!("{path}/{name}");
+                if self.stored(&path).is_some() {
+                    (409, refusal(409))
+                } else {
+                    (201, self.store(&path, body))
+                }
+            }
+            ("GET", Some(object)) => (200, object),
+            ("DELETE", Some(_)) => {
+                self.remove(path);
+                (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 200}))
+            }
+            ("PATCH", None) if path.ends_with("/status") => {
+                let whole = path.trim_end_matches("/status");
+                let Some(mut object) = self.stored(whole) else { return (404, refusal(404)) };
+                object["status"] = body["status"].take();
+                (200, self.store(whole, object))
+            }
+            ("PATCH", None) => (201, self.store(path, namespaced(path, body))),
+            ("PATCH", Some(_)) if !force => (409, refusal(409)),
+            ("PATCH" | "PUT", Some(object)) => {
+                if asked_version.is_some_and(|asked| object["metadata"]["resourceVersion"] != *asked) {
+                    return (409, refusal(409));
+                }
+                body["metadata"]["uid"] = object["metadata"]["uid"].clone();
+                if method == "PATCH" {
+                    body["metadata"]["managedFields"] = object["metadata"]["managedFields"].clone();
+                }
+                (200, self.store(path, namespaced(path, body)))
+            }
+            _ => (404, refusal(404)),
+        }
+    }
+}
+
+fn namespaced(path: &str, mut object: Value) -> Value {
+    if let Some((_, rest)) = path.split_once("/namespaces/") {
+        object["metadata"]["namespace"] = json!(rest.split('/').next());
+    }
+    object
+}
+
+fn refusal(code: u16) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": format!("no: {code}"), "reason": "Test"})
+}

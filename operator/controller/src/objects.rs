@@ -1,0 +1,291 @@
+//! Objects as they come over the wire, and the facts that are kept of them.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use hemvist_api::labels::HEMVIST;
+use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
+use hemvist_core::policy::PolicyEntry;
+use hemvist_core::snapshot::{ChildFacts, ChildKind};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::object::HasStatus;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::managed_fields::has_foreign_fields;
+
+/// An object of an own kind that may be one that this build cannot read. Decoding it never fails, so that one bad object
+/// does not stop the watch of all others.
+#[derive(Clone, Debug)]
+pub enum Lenient<K: HasStatus> {
+    /// It could be read.
+    Readable(Box<K>),
+    /// It could not.
+    Unreadable {
+        /// Its metadata, as far as they are of use.
+        metadata: Box<ObjectMeta>,
+        /// Its status, where at least that could be read.
+        status: Option<K::Status>,
+        /// Why not.
+        error: String,
+    },
+}
+
+impl<'de, K> Deserialize<'de> for Lenient<K>
+where
+    K: DeserializeOwned + HasStatus + Resource,
+    K::Status: DeserializeOwned,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(deserializer)?;
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        match K::deserialize(&value) {
+            Ok(object) => Ok(Self::Readable(Box::new(object))),
+            Err(error) => Ok(Self::Unreadable {
+                metadata: Box::new(ObjectMeta::deserialize(&value["metadata"]).map_err(D::Error::custom)?),
+                status: K::Status::deserialize(&value["status"]).ok(),
+                error: error.to_string(),
+            }),
+        }
+    }
+}
+
+impl<K: HasStatus + Resource> Resource for Lenient<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        K::kind(dynamic)
+    }
+
+    fn group(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        K::group(dynamic)
+    }
+
+    fn version(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        K::version(dynamic)
+    }
+
+    fn plural(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        K::plural(dynamic)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Readable(object) => object.meta(),
+            Self::Unreadable { metadata, .. } => metadata,
+        }
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::Readable(object) => object.meta_mut(),
+            Self::Unreadable { metadata, .. } => metadata,
+        }
+    }
+}
+
+/// What is kept of a ModelDeployment.
+pub type SeenModel = Seen<Result<Arc<ModelDeployment>, String>, ModelDeploymentStatus>;
+
+/// What is kept of an AIPolicy.
+pub type SeenPolicy = Seen<PolicyEntry, AIPolicyStatus>;
+
+/// What is kept of an object of an own kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen<C, S> {
+    /// Its UID.
+    pub uid: String,
+    /// Its generation.
+    pub generation: Option<i64>,
+    /// Its resource version, so that no two versions are taken for the same.
+    version: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// Its last status.
+    pub status: Option<S>,
+    /// The object itself, or why it could not be read.
+    pub content: C,
+}
+
+impl From<Lenient<ModelDeployment>> for SeenModel {
+    fn from(object: Lenient<ModelDeployment>) -> Self {
+        match object {
+            Lenient::Readable(model) => {
+                Self::of(&model.metadata.clone(), model.status.clone(), Ok(Arc::from(model)))
+            }
+            Lenient::Unreadable { metadata, status, error } => Self::of(&metadata, status, Err(error)),
+        }
+    }
+}
+
+impl From<Lenient<AIPolicy>> for SeenPolicy {
+    fn from(object: Lenient<AIPolicy>) -> Self {
+        match object {
+            Lenient::Readable(policy) => {
+                Self::of(&policy.metadata.clone(), policy.status.clone(), PolicyEntry::Readable(policy))
+            }
+            Lenient::Unreadable { metadata, status, error } => {
+                Self::of(&metadata, status, PolicyEntry::Unreadable { error })
+            }
+        }
+    }
+}
+
+impl<C, S> Seen<C, S> {
+    fn of(metadata: &ObjectMeta, status: Option<S>, content: C) -> Self {
+        Self {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            generation: metadata.generation,
+            version: metadata.resource_version.clone(),
+            terminating: metadata.deletion_timestamp.is_some(),
+            status,
+            content,
+        }
+    }
+
+    /// Whether more than status and bookkeeping is the same in both.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.uid == other.uid && self.generation == other.generation && self.terminating == other.terminating
+    }
+}
+
+/// A kind of object that is made for a model.
+pub trait Child:
+    Clone
+    + Debug
+    + DeserializeOwned
+    + Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Send
+    + Serialize
+    + Sync
+    + 'static
+{
+    /// Its kind.
+    const KIND: ChildKind;
+}
+
+impl Child for ServiceAccount {
+    const KIND: ChildKind = ChildKind::ServiceAccount;
+}
+
+impl Child for NetworkPolicy {
+    const KIND: ChildKind = ChildKind::NetworkPolicy;
+}
+
+impl Child for Service {
+    const KIND: ChildKind = ChildKind::Service;
+}
+
+impl Child for PodDisruptionBudget {
+    const KIND: ChildKind = ChildKind::PodDisruptionBudget;
+}
+
+impl Child for Deployment {
+    const KIND: ChildKind = ChildKind::Deployment;
+}
+
+/// What is kept of a child.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenChild {
+    /// What decisions know of it.
+    pub facts: ChildFacts,
+    /// Name of the ModelDeployment that owns it, whichever incarnation.
+    pub owner_name: Option<String>,
+    /// Whether somebody else has set fields in it that a write of ours would leave standing.
+    pub foreign_fields: bool,
+}
+
+/// A child as it comes over the wire. The JSON is gone once the facts are taken from it.
+#[derive(Clone, Debug)]
+pub struct ChildObject<K> {
+    metadata: ObjectMeta,
+    /// What is kept of it, or `None` where it has no name.
+    pub seen: Option<SeenChild>,
+    kind: PhantomData<K>,
+}
+
+impl<'de, K: Child> Deserialize<'de> for ChildObject<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut object = Value::deserialize(deserializer)?;
+        // In a list the items lack them; the hash of the content must not depend on how the object was read.
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("apiVersion");
+            fields.remove("kind");
+        }
+        let managed_fields = object
+            .get_mut("metadata")
+            .and_then(Value::as_object_mut)
+            .and_then(|metadata| metadata.remove("managedFields"))
+            .unwrap_or_default();
+        let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
+        let metadata = ObjectMeta {
+            name: text("name"),
+            namespace: text("namespace"),
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            ..ObjectMeta::default()
+        };
+        let seen = ChildFacts::of(K::KIND, &object).map(|facts| SeenChild {
+            facts,
+            owner_name: owner_name(&object),
+            foreign_fields: has_foreign_fields(&managed_fields, HEMVIST),
+        });
+        Ok(Self { metadata, seen, kind: PhantomData })
+    }
+}
+
+/// The ModelDeployment that controls an object.
+fn owner_name(object: &Value) -> Option<String> {
+    let prefix = format!("{GROUP}/");
+    let owners = object["metadata"]["ownerReferences"].as_array()?;
+    let owner = owners.iter().find(|owner| {
+        owner["controller"] == Value::Bool(true)
+            && owner["kind"] == "ModelDeployment"
+            && owner["apiVersion"].as_str().is_some_and(|version| version.starts_with(&prefix))
+    })?;
+    owner["name"].as_str().map(str::to_owned)
+}
+
+impl<K: Child> Resource for ChildObject<K> {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> std::borrow::Cow<'_, str> {
+        K::kind(&())
+    }
+
+    fn group((): &()) -> std::borrow::Cow<'_, str> {
+        K::group(&())
+    }
+
+    fn version((): &()) -> std::borrow::Cow<'_, str> {
+        K::version(&())
+    }
+
+    fn plural((): &()) -> std::borrow::Cow<'_, str> {
+        K::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+#[path = "objects_tests.rs"]
+mod tests;

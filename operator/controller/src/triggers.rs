@@ -1,0 +1,126 @@
+//! What has to be looked at again when something has changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hemvist_core::snapshot::{Key, NodeFacts, PodFacts};
+
+use crate::cache::Change;
+use crate::objects::{SeenChild, SeenModel, SeenPolicy};
+use crate::queue::Queue;
+use crate::view::View;
+
+/// Long enough to take the events of one change together, too short for anybody to notice.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Nodes come and go in storms, and every one concerns every model.
+const SETTLE_NODES: Duration = Duration::from_millis(500);
+
+/// The counts of a policy follow a burst of models in few writes.
+const SETTLE_COUNTS: Duration = Duration::from_secs(2);
+
+/// Leads from what changed to what has to be looked at again.
+#[derive(Clone, Debug)]
+pub struct Triggers {
+    /// ModelDeployments to look at.
+    pub models: Arc<Queue<Key>>,
+    /// AIPolicies to look at.
+    pub policies: Arc<Queue<Key>>,
+    view: Arc<View>,
+}
+
+impl Triggers {
+    /// Leads into these queues.
+    pub fn new(models: Arc<Queue<Key>>, policies: Arc<Queue<Key>>, view: Arc<View>) -> Self {
+        Self { models, policies, view }
+    }
+
+    /// A ModelDeployment has changed.
+    pub fn model(&self, key: &Key, change: &Change<SeenModel>) {
+        match change {
+            Change::Nothing => {}
+            Change::Set { .. } => self.models.add(key.clone()),
+            Change::Gone { .. } => {
+                // Its reconcile forgets it; the policies count one less.
+                self.models.add(key.clone());
+                self.counts();
+            }
+        }
+        if matches!(change, Change::Set { old: None, .. }) {
+            self.counts();
+        }
+    }
+
+    /// An AIPolicy has changed. A new status of it concerns nobody else.
+    pub fn policy(&self, key: &Key, change: &Change<SeenPolicy>) {
+        let asks_the_same = match change {
+            Change::Nothing => return,
+            Change::Set { old: Some(old), new } => old.asks_the_same(new),
+            Change::Set { old: None, .. } | Change::Gone { .. } => false,
+        };
+        self.policies.add_after(key.clone(), SETTLE);
+        if !asks_the_same {
+            self.all_models(SETTLE);
+            self.counts();
+        }
+    }
+
+    /// A node has changed in a way that a decision could notice.
+    pub fn node(&self, change: &Change<NodeFacts>) {
+        if *change != Change::Nothing {
+            self.all_models(SETTLE_NODES);
+        }
+    }
+
+    /// A pod has changed.
+    pub fn pod(&self, change: &Change<PodFacts>) {
+        let (old, new) = match change {
+            Change::Nothing => return,
+            Change::Set { old, new } => (old.as_deref(), Some(&**new)),
+            Change::Gone { old } => (Some(&**old), None),
+        };
+        for pod in old.into_iter().chain(new) {
+            if let Some(name) = &pod.model_name {
+                self.models.add_after(Key::new(&pod.key.namespace, name), SETTLE);
+            }
+        }
+        if old.and_then(holds) != new.and_then(holds) {
+            for waiting in self.view.waiting() {
+                self.models.add_after(waiting, SETTLE_NODES);
+            }
+        }
+    }
+
+    /// An object that was made for a model has changed.
+    pub fn child(&self, change: &Change<SeenChild>) {
+        let (old, new) = match change {
+            Change::Nothing => return,
+            Change::Set { old, new } => (old.as_deref(), Some(&**new)),
+            Change::Gone { old } => (Some(&**old), None),
+        };
+        for child in old.into_iter().chain(new) {
+            if let Some(name) = &child.owner_name {
+                self.models.add_after(Key::new(&child.facts.key.namespace, name), SETTLE);
+            }
+        }
+    }
+
+    /// The counts in the status of every policy may have changed.
+    pub fn counts(&self) {
+        for key in self.view.policy_keys() {
+            self.policies.add_after(key, SETTLE_COUNTS);
+        }
+    }
+
+    fn all_models(&self, delay: Duration) {
+        for key in self.view.model_keys() {
+            self.models.add_after(key, delay);
+        }
+    }
+}
+
+/// What a pod takes from others: on which node, and how much.
+fn holds(pod: &PodFacts) -> Option<(&str, &std::collections::BTreeMap<String, i64>)> {
+    let node = pod.node.as_deref()?;
+    (!pod.ended && !pod.accelerators.is_empty()).then_some((node, &pod.accelerators))
+}

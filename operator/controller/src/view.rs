@@ -1,0 +1,194 @@
+//! What this process sees of the cluster: one cache per kind, and the snapshot that decisions get.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use hemvist_api::ModelDeployment;
+use hemvist_api::condition::ConditionType;
+use hemvist_core::policy::PolicyBook;
+use hemvist_core::snapshot::{ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::cache::{Cache, Shared};
+use crate::objects::{SeenChild, SeenModel, SeenPolicy};
+
+/// What this process sees of the cluster.
+#[derive(Debug)]
+pub struct View {
+    /// What the installation was told.
+    pub settings: Arc<Settings>,
+    /// ModelDeployments.
+    pub models: Shared<Cache<SeenModel>>,
+    /// AIPolicies.
+    pub policies: Shared<Cache<SeenPolicy>>,
+    /// Nodes.
+    pub nodes: Shared<Cache<NodeFacts>>,
+    /// Pods that hold accelerators or belong to a model.
+    pub pods: Shared<Cache<PodFacts>>,
+    children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
+    shared: Shared<SharedParts>,
+    verdicts: Shared<HashMap<Key, Verdict>>,
+}
+
+/// The parts that all snapshots share, each with the revision of the cache that it was made from.
+#[derive(Debug, Default)]
+struct SharedParts {
+    policies: (u64, Arc<PolicyBook>),
+    nodes: (u64, Arc<BTreeMap<String, NodeFacts>>),
+    usage: (u64, Arc<Usage>),
+}
+
+/// What is remembered of the last decision about a model. It can be lost: the next decision brings it back.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Verdict {
+    /// The policies whose rules refused it.
+    pub refused_by: BTreeSet<Key>,
+    /// Whether it waits for a node, so that it is looked at again whenever accelerators are freed or taken.
+    pub waits: bool,
+}
+
+impl View {
+    /// A view of nothing yet.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            models: Shared::new(Cache::new(|model| Some(&model.uid))),
+            policies: Shared::new(Cache::new(|policy| Some(&policy.uid))),
+            nodes: Shared::new(Cache::new(|node| Some(&node.name))),
+            pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref())),
+            children: ChildKind::ALL
+                .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
+            shared: Shared::new(SharedParts::default()),
+            verdicts: Shared::new(HashMap::new()),
+        }
+    }
+
+    /// The children of a kind.
+    pub fn children(&self, kind: ChildKind) -> &Shared<Cache<SeenChild>> {
+        let [service_accounts, network_policies, services, budgets, deployments] = &self.children;
+        match kind {
+            ChildKind::ServiceAccount => service_accounts,
+            ChildKind::NetworkPolicy => network_policies,
+            ChildKind::Service => services,
+            ChildKind::PodDisruptionBudget => budgets,
+            ChildKind::Deployment => deployments,
+        }
+    }
+
+    /// Whether every kind has been listed to its end. Before that nothing may be concluded from what is absent.
+    pub fn synced(&self) -> bool {
+        self.models.lock().synced()
+            && self.policies.lock().synced()
+            && self.nodes.lock().synced()
+            && self.pods.lock().synced()
+            && self.children.iter().all(|children| children.lock().synced())
+    }
+
+    /// What decisions of this moment may know.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut shared = self.shared.lock();
+        refresh(&mut shared.policies, &self.policies, |policies| PolicyBook {
+            entries: policies.iter().map(|(key, policy)| (key.clone(), policy.content.clone())).collect(),
+        });
+        refresh(&mut shared.nodes, &self.nodes, |nodes| {
+            nodes.iter().map(|(key, node)| (key.name.clone(), NodeFacts::clone(node))).collect()
+        });
+        refresh(&mut shared.usage, &self.pods, |pods| Usage::of(pods.iter().map(|(_, pod)| &**pod)));
+        Snapshot {
+            now: now(),
+            settings: self.settings.clone(),
+            policies: shared.policies.1.clone(),
+            nodes: shared.nodes.1.clone(),
+            usage: shared.usage.1.clone(),
+        }
+    }
+
+    /// A model with what is observed of it.
+    pub fn subject<'a>(&self, model: &'a ModelDeployment) -> Subject<'a> {
+        let uid = model.metadata.uid.as_deref().unwrap_or_default();
+        let namespace = model.metadata.namespace.as_deref().unwrap_or_default();
+        let children = ChildKind::ALL
+            .into_iter()
+            .filter_map(|kind| {
+                let owned = self.children(kind).lock().owned_by(uid);
+                let child = owned.into_iter().find(|child| child.facts.key.namespace == namespace)?;
+                Some((kind, child.facts.clone()))
+            })
+            .collect();
+        let pods = self.pods.lock().owned_by(uid);
+        let pods = pods
+            .iter()
+            .filter(|pod| pod.key.namespace == namespace)
+            .map(|pod| PodFacts::clone(pod))
+            .collect();
+        Subject { model, children, pods }
+    }
+
+    /// Remembers a decision; says whether it is another one than before.
+    pub fn remember(&self, key: &Key, verdict: &Verdict) -> bool {
+        self.verdicts.lock().insert(key.clone(), verdict.clone()).as_ref() != Some(verdict)
+    }
+
+    /// Forgets the decisions about a model that is gone.
+    pub fn forget(&self, key: &Key) -> bool {
+        self.verdicts.lock().remove(key).is_some()
+    }
+
+    /// The models that wait for a node.
+    pub fn waiting(&self) -> Vec<Key> {
+        self.verdicts.lock().iter().filter(|(_, verdict)| verdict.waits).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The models that rules of `policy` refuse.
+    pub fn refused_by(&self, policy: &Key) -> HashSet<Key> {
+        let verdicts = self.verdicts.lock();
+        verdicts
+            .iter()
+            .filter(|(_, verdict)| verdict.refused_by.contains(policy))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Every model, by key.
+    pub fn model_keys(&self) -> Vec<Key> {
+        self.models.lock().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Every policy, by key.
+    pub fn policy_keys(&self) -> Vec<Key> {
+        self.policies.lock().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// How many models there are of each reason of `Ready`.
+    pub fn ready_reasons(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, model) in self.models.lock().iter() {
+            let conditions = model.status.as_ref().and_then(|status| status.conditions.as_deref());
+            let ready =
+                conditions.unwrap_or_default().iter().find(|one| one.type_ == ConditionType::Ready.as_str());
+            *counts
+                .entry(ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.reason.clone()))
+                .or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// Makes a shared part anew if the cache has changed since it was made.
+fn refresh<T: PartialEq, P>(
+    part: &mut (u64, Arc<P>),
+    cache: &Shared<Cache<T>>,
+    make: impl FnOnce(&Cache<T>) -> P,
+) {
+    let cache = cache.lock();
+    if part.0 != cache.revision() {
+        *part = (cache.revision(), Arc::new(make(&cache)));
+    }
+}
+
+/// The moment, in whole seconds, since that is all that a status can hold.
+fn now() -> Time {
+    let now = Timestamp::now();
+    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
+}

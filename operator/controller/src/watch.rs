@@ -1,0 +1,254 @@
+//! One watch per kind, each feeding its own cache. A watch that breaks stops no other.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST};
+use hemvist_api::{AIPolicy, ModelDeployment};
+use hemvist_core::snapshot::{Key, NodeFacts, NodeObject, PodFacts, PodObject};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::cache::{Cache, Change, Shared, Stamp};
+use crate::client::WATCH_TIMEOUT;
+use crate::jitter::Jitter;
+use crate::metrics::Metrics;
+use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy};
+use crate::triggers::Triggers;
+use crate::view::View;
+
+/// Small pages keep the memory of a list small: only one page is held at a time.
+const PAGE_SIZE: u32 = 50;
+
+/// What every watch needs.
+#[derive(Clone, Debug)]
+pub struct Watches {
+    /// What is seen.
+    pub view: Arc<View>,
+    /// What is to be looked at again.
+    pub triggers: Triggers,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How often each kind is listed anew, give or take a fifth.
+    pub relist: Duration,
+}
+
+/// A kind that is watched: how its objects become facts, and where these go.
+trait Watched: Send + 'static {
+    type Object: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send;
+    type Facts: PartialEq + Send + Sync;
+
+    /// Its name in metrics and in the log.
+    const KIND: &'static str;
+
+    /// Only objects with this label are watched.
+    const LABELS: Option<(&'static str, &'static str)> = None;
+
+    /// What is kept of an object; `None` where it is of no interest.
+    fn facts(object: Self::Object) -> Option<Self::Facts>;
+
+    /// Where facts are kept.
+    fn cache(view: &View) -> &Shared<Cache<Self::Facts>>;
+
+    /// Facts have changed.
+    fn changed(triggers: &Triggers, key: &Key, change: &Change<Self::Facts>);
+}
+
+struct Models;
+
+impl Watched for Models {
+    const KIND: &'static str = "ModelDeployment";
+
+    type Object = Lenient<ModelDeployment>;
+    type Facts = SeenModel;
+
+    fn facts(object: Self::Object) -> Option<SeenModel> {
+        Some(object.into())
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<SeenModel>> {
+        &view.models
+    }
+
+    fn changed(triggers: &Triggers, key: &Key, change: &Change<SeenModel>) {
+        triggers.model(key, change);
+    }
+}
+
+struct Policies;
+
+impl Watched for Policies {
+    const KIND: &'static str = "AIPolicy";
+
+    type Object = Lenient<AIPolicy>;
+    type Facts = SeenPolicy;
+
+    fn facts(object: Self::Object) -> Option<SeenPolicy> {
+        Some(object.into())
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<SeenPolicy>> {
+        &view.policies
+    }
+
+    fn changed(triggers: &Triggers, key: &Key, change: &Change<SeenPolicy>) {
+        triggers.policy(key, change);
+    }
+}
+
+struct Nodes;
+
+impl Watched for Nodes {
+    const KIND: &'static str = "Node";
+
+    type Object = NodeObject;
+    type Facts = NodeFacts;
+
+    fn facts(object: NodeObject) -> Option<NodeFacts> {
+        Some(object.into())
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<NodeFacts>> {
+        &view.nodes
+    }
+
+    fn changed(triggers: &Triggers, _key: &Key, change: &Change<NodeFacts>) {
+        triggers.node(change);
+    }
+}
+
+struct Pods;
+
+impl Watched for Pods {
+    const KIND: &'static str = "Pod";
+
+    type Object = PodObject;
+    type Facts = PodFacts;
+
+    /// Pods of everybody are watched, because they hold accelerators too; of the rest nothing is kept.
+    fn facts(object: PodObject) -> Option<PodFacts> {
+        let facts = PodFacts::from(object);
+        (facts.model_uid.is_some() || (!facts.accelerators.is_empty() && !facts.ended)).then_some(facts)
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<PodFacts>> {
+        &view.pods
+    }
+
+    fn changed(triggers: &Triggers, _key: &Key, change: &Change<PodFacts>) {
+        triggers.pod(change);
+    }
+}
+
+struct Children<K>(std::marker::PhantomData<K>);
+
+impl<K: Child> Watched for Children<K> {
+    type Object = ChildObject<K>;
+    type Facts = SeenChild;
+
+    const KIND: &'static str = K::KIND.as_str();
+    const LABELS: Option<(&'static str, &'static str)> = Some((APP_MANAGED_BY, HEMVIST));
+
+    fn facts(object: ChildObject<K>) -> Option<SeenChild> {
+        object.seen
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<SeenChild>> {
+        view.children(K::KIND)
+    }
+
+    fn changed(triggers: &Triggers, _key: &Key, change: &Change<SeenChild>) {
+        triggers.child(change);
+    }
+}
+
+impl Watches {
+    /// Watches every kind, until the tasks are dropped.
+    pub fn start(&self, client: &Client) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.clone().watch::<Models>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Policies>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Nodes>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Pods>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Children<ServiceAccount>>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Children<NetworkPolicy>>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Children<Service>>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Children<PodDisruptionBudget>>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Children<Deployment>>(Api::all(client.clone())));
+        tasks
+    }
+
+    async fn watch<W: Watched>(self, api: Api<W::Object>) {
+        let jitter = Jitter::default();
+        loop {
+            // The library resumes a watch for ever and never lists again. An event that got lost on the way would be
+            // lost for good.
+            let until = Instant::now() + jitter.around(self.relist);
+            self.watch_until::<W>(api.clone(), until).await;
+        }
+    }
+
+    async fn watch_until<W: Watched>(&self, api: Api<W::Object>, until: Instant) {
+        let kind = W::KIND;
+        let events = watcher(api, config::<W>()).default_backoff();
+        tokio::pin!(events);
+        while let Ok(Some(event)) = timeout_at(until, events.next()).await {
+            match event {
+                Ok(event) => self.take::<W>(event),
+                Err(error) => {
+                    self.metrics.watch_failed(kind);
+                    tracing::warn!(kind, "watching {kind}: {error}");
+                }
+            }
+        }
+    }
+
+    fn take<W: Watched>(&self, event: watcher::Event<W::Object>) {
+        let cache = W::cache(&self.view);
+        match event {
+            watcher::Event::Init => cache.lock().list_begins(),
+            watcher::Event::InitApply(object) => {
+                self.put::<W>(object, |stamp, facts| cache.lock().list_names(stamp, facts));
+            }
+            watcher::Event::InitDone => {
+                let gone = cache.lock().list_ends();
+                for (key, change) in &gone {
+                    W::changed(&self.triggers, key, change);
+                }
+            }
+            watcher::Event::Apply(object) => {
+                self.put::<W>(object, |stamp, facts| cache.lock().observe(stamp, facts));
+            }
+            watcher::Event::Delete(object) => self.put::<W>(object, |stamp, _| cache.lock().forget(&stamp)),
+        }
+    }
+
+    fn put<W: Watched>(
+        &self,
+        object: W::Object,
+        into: impl FnOnce(Stamp, Option<W::Facts>) -> Change<W::Facts>,
+    ) {
+        let Some(stamp) = Stamp::of(object.meta()) else { return };
+        let key = stamp.key.clone();
+        let change = into(stamp, W::facts(object));
+        W::changed(&self.triggers, &key, &change);
+    }
+}
+
+fn config<W: Watched>() -> watcher::Config {
+    let timeout = u32::try_from(WATCH_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
+    let config = watcher::Config::default().page_size(PAGE_SIZE).timeout(timeout);
+    match W::LABELS {
+        Some((key, value)) => config.labels(&format!("{key}={value}")),
+        None => config,
+    }
+}

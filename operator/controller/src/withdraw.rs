@@ -1,0 +1,73 @@
+//! Takes back what was made for a model that is not accepted any more.
+
+use hemvist_core::decide::withdrawal;
+use hemvist_core::snapshot::{ChildFacts, ChildKind, Subject};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, Preconditions};
+use kube::{Api, Resource};
+
+use crate::cache::Stamp;
+use crate::call::CallError;
+use crate::context::Context;
+use crate::objects::{Child, ChildObject};
+
+/// Why an object could not be deleted.
+#[derive(Debug, thiserror::Error)]
+#[error("deleting {kind} {name}: {source}")]
+pub struct WithdrawError {
+    kind: ChildKind,
+    name: String,
+    source: CallError,
+}
+
+impl WithdrawError {
+    /// One word for metrics.
+    pub fn category(&self) -> &'static str {
+        self.source.category()
+    }
+}
+
+/// Deletes what the core says is to go now, in its order.
+///
+/// # Errors
+/// Where an object could not be deleted. Those before it are.
+pub async fn withdraw(context: &Context, subject: &Subject<'_>) -> Result<(), WithdrawError> {
+    for kind in withdrawal(subject) {
+        let Some(child) = subject.children.get(&kind) else { continue };
+        tracing::info!(%kind, name = child.key.name, "withdrawing an object of a model that is not accepted");
+        let deleted = match kind {
+            ChildKind::ServiceAccount => delete::<ServiceAccount>(context, child).await,
+            ChildKind::NetworkPolicy => delete::<NetworkPolicy>(context, child).await,
+            ChildKind::Service => delete::<Service>(context, child).await,
+            ChildKind::PodDisruptionBudget => delete::<PodDisruptionBudget>(context, child).await,
+            ChildKind::Deployment => delete::<Deployment>(context, child).await,
+        };
+        deleted.map_err(|source| WithdrawError { kind, name: child.key.name.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Deletes this very incarnation; another object of the same name is not meant. That it is gone already is as good.
+async fn delete<K: Child>(context: &Context, child: &ChildFacts) -> Result<(), CallError> {
+    let api: Api<ChildObject<K>> = Api::namespaced(context.client.get(), &child.key.namespace);
+    let params = DeleteParams::background()
+        .preconditions(Preconditions { uid: Some(child.uid.clone()), resource_version: None });
+    let cache = context.view.children(K::KIND);
+    let left = match context.deadline.call(api.delete(&child.key.name, &params)).await {
+        Ok(answer) => answer.left(),
+        Err(error) if error.is_not_found() || error.is_conflict() => None,
+        Err(error) => return Err(error),
+    };
+    let left = left.and_then(|object| Some((Stamp::of(object.meta())?, object.seen?)));
+    match left {
+        // Still there, and on its way out.
+        Some((stamp, seen)) if seen.facts.terminating => drop(cache.lock().written(stamp, seen)),
+        _ => {
+            cache.lock().forget(&Stamp { key: child.key.clone(), uid: child.uid.clone(), version: 0 });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Which namespaces an AIPolicy binds, and what it states there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hemvist_api::AIPolicy;
+use hemvist_api::ai_policy::{InformationClassRule, RiskClassRule};
+
+use super::duties::{Duty, Scope, StatedDuties};
+use super::limit::{Limits, Statement};
+use super::{EffectivePolicy, PolicyEntry};
+use crate::date;
+use crate::snapshot::{Key, Settings};
+use crate::violation::RuleSource;
+
+/// Whether the policy binds `namespace`, or may bind it where it cannot be read.
+///
+/// A policy of the root namespace binds every governed namespace, or those that it names. Every other policy binds its
+/// own namespace only, whatever it names.
+pub fn binds(settings: &Settings, key: &Key, entry: &PolicyEntry, namespace: &str) -> bool {
+    if settings.ungoverned_namespaces.contains(namespace) {
+        return false;
+    }
+    if key.namespace != settings.root_namespace {
+        return key.namespace == namespace;
+    }
+    match entry {
+        PolicyEntry::Unreadable { .. } => true,
+        PolicyEntry::Readable(policy) => {
+            let named = policy.spec.namespaces.as_ref();
+            named.is_none_or(|names| names.iter().any(|name| name.as_str() == namespace))
+        }
+    }
+}
+
+/// The policy whose statements are read.
+struct Author<'a> {
+    key: &'a Key,
+    generation: i64,
+    from_root: bool,
+}
+
+impl Author<'_> {
+    fn states<T>(&self, field: impl Into<String>, value: T) -> Statement<T> {
+        let source = RuleSource {
+            namespace: self.key.namespace.clone(),
+            name: self.key.name.clone(),
+            generation: self.generation,
+            field: field.into(),
+        };
+        Statement { source, from_root: self.from_root, value }
+    }
+
+    /// The list of `field`, where it is stated.
+    fn limits<T: Clone + Ord>(&self, field: &str, values: Option<BTreeSet<T>>) -> Limits<T> {
+        values.map(|values| self.states(field, values)).into_iter().collect()
+    }
+
+    /// The demand of `field`, where it is made.
+    fn demand(&self, field: &str, demanded: Option<bool>) -> BTreeSet<Statement<()>> {
+        demanded.filter(|demanded| *demanded).map(|_| self.states(field, ())).into_iter().collect()
+    }
+}
+
+impl EffectivePolicy {
+    /// What is stated where no policy is.
+    pub(super) fn silent(settings: &Settings) -> Self {
+        Self {
+            root_namespace: settings.root_namespace.clone(),
+            ungoverned: false,
+            roots: BTreeSet::new(),
+            unreadable: BTreeSet::new(),
+            enforcement: BTreeSet::new(),
+            information_classes: Limits::none(),
+            risk_classes: Limits::none(),
+            regions: Limits::none(),
+            data_centres: Limits::none(),
+            class_data_centres: BTreeMap::new(),
+            isolation: BTreeSet::new(),
+            duties: BTreeSet::new(),
+            licences: Limits::none(),
+            formats: Limits::none(),
+            weights_digest: BTreeSet::new(),
+            registries: Limits::none(),
+            image_digest: BTreeSet::new(),
+            engines: Limits::none(),
+            args: Limits::none(),
+            unmanaged_accelerators: BTreeSet::new(),
+        }
+    }
+
+    /// What one policy states.
+    pub(super) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Self {
+        let mut stated = Self::silent(settings);
+        match entry {
+            PolicyEntry::Unreadable { error } => {
+                stated.unreadable.insert((key.clone(), error.clone()));
+            }
+            PolicyEntry::Readable(policy) => {
+                let from_root = key.namespace == settings.root_namespace;
+                let author = Author { key, generation: policy.metadata.generation.unwrap_or(0), from_root };
+                if from_root {
+                    stated.roots.insert(key.clone());
+                }
+                stated.read_lists(&author, policy);
+                stated.read_switches(&author, policy);
+                stated.read_classes(&author, policy);
+            }
+        }
+        stated
+    }
+
+    fn read_lists(&mut self, author: &Author<'_>, policy: &AIPolicy) {
+        let spec = &policy.spec;
+        let residency = spec.residency.as_ref();
+        let models = spec.models.as_ref();
+        let engines = spec.engines.as_ref();
+        let regions = residency.and_then(|residency| residency.regions.as_deref());
+        let data_centres = residency.and_then(|residency| residency.data_centres.as_deref());
+        let licences = models.and_then(|models| models.licences.as_deref());
+        let formats = models.and_then(|models| models.formats.as_deref());
+        let registries = spec.images.as_ref().and_then(|images| images.registries.as_deref());
+        let types = engines.and_then(|engines| engines.types.as_deref());
+        let args = engines.and_then(|engines| engines.allowed_args.as_deref());
+
+        self.regions = author.limits("spec.residency.regions", regions.map(texts));
+        self.data_centres = author.limits("spec.residency.dataCentres", data_centres.map(texts));
+        self.licences = author.limits("spec.models.licences", licences.map(texts));
+        self.formats = author.limits("spec.models.formats", formats.map(copies));
+        self.registries = author.limits("spec.images.registries", registries.map(texts));
+        self.engines = author.limits("spec.engines.types", types.map(copies));
+        self.args = author.limits("spec.engines.allowedArgs", args.map(texts));
+    }
+
+    fn read_switches(&mut self, author: &Author<'_>, policy: &AIPolicy) {
+        let spec = &policy.spec;
+        let models = spec.models.as_ref();
+        let images = spec.images.as_ref();
+        self.weights_digest =
+            author.demand("spec.models.requireDigest", models.and_then(|models| models.require_digest));
+        self.image_digest =
+            author.demand("spec.images.requireDigest", images.and_then(|images| images.require_digest));
+        let enforcement = spec.enforcement.map(|value| author.states("spec.enforcement", value));
+        self.enforcement.extend(enforcement);
+        let unmanaged =
+            spec.unmanaged_accelerators.map(|value| author.states("spec.unmanagedAccelerators", value));
+        self.unmanaged_accelerators.extend(unmanaged);
+    }
+
+    fn read_classes(&mut self, author: &Author<'_>, policy: &AIPolicy) {
+        if let Some(rules) = &policy.spec.information_classes {
+            let classes = rules.iter().map(|rule| rule.class).collect();
+            self.information_classes.add(author.states("spec.informationClasses", classes));
+            for rule in rules {
+                self.read_information_class(author, rule);
+            }
+        }
+        if let Some(rules) = &policy.spec.risk_classes {
+            let classes = rules.iter().map(|rule| rule.class).collect();
+            self.risk_classes.add(author.states("spec.riskClasses", classes));
+            for rule in rules {
+                self.read_risk_class(author, rule);
+            }
+        }
+    }
+
+    fn read_information_class(&mut self, author: &Author<'_>, rule: &InformationClassRule) {
+        let scope = Scope::Information(rule.class);
+        let path = scope.path();
+        if let Some(data_centres) = &rule.data_centres {
+            let limits = self.class_data_centres.entry(rule.class).or_insert_with(Limits::none);
+            limits.add(author.states(format!("{path}.dataCentres"), texts(data_centres)));
+        }
+        if let Some(isolation) = rule.isolation {
+            self.isolation.insert(author.states(format!("{path}.isolation"), (rule.class, isolation)));
+        }
+        let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
+        self.read_duties(author, scope, &duties);
+    }
+
+    fn read_risk_class(&mut self, author: &Author<'_>, rule: &RiskClassRule) {
+        let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
+        self.read_duties(author, Scope::Risk(rule.class), &duties);
+    }
+
+    fn read_duties(&mut self, author: &Author<'_>, scope: Scope, stated: &StatedDuties<'_>) {
+        // A day that no calendar has is read as no day at all: the duty binds now.
+        let not_before = stated.not_before.and_then(|day| date::parse(day.as_str()));
+        let path = scope.path();
+        for (field, demand) in stated.demands() {
+            let duty = Duty { scope, demand, not_before };
+            self.duties.insert(author.states(format!("{path}.requires.{field}"), duty));
+        }
+    }
+}
+
+fn texts<T: ToString>(values: &[T]) -> BTreeSet<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn copies<T: Copy + Ord>(values: &[T]) -> BTreeSet<T> {
+    values.iter().copied().collect()
+}

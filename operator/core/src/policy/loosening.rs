@@ -1,0 +1,266 @@
+//! What a local policy says in vain, because the root namespace allows less or demands more.
+//!
+//! Nothing here decides what is allowed: the meet does. It only tells the author of a policy why a field has no effect.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use hemvist_api::AIPolicySpec;
+use hemvist_api::ai_policy::{FieldWithoutEffect, InformationClassRule, RiskClassRule};
+use hemvist_api::values::Region;
+
+use super::duties::{Demand, Scope, StatedDuties};
+use super::limit::{Limits, Statement};
+use super::{EffectivePolicy, PolicyBook, PolicyEntry, image, licence};
+use crate::snapshot::{Key, Settings};
+use crate::violation::{RuleSource, shortened};
+
+/// The most fields that are listed.
+const MAX_FIELDS: usize = 32;
+
+/// The longest message, in characters.
+const MAX_MESSAGE: usize = 500;
+
+/// The fields that only a policy of the root namespace may set.
+pub(crate) const ROOT_ONLY_FIELDS: [&str; 2] = ["spec.namespaces", "spec.exceptions"];
+
+/// Fields of a policy that have no effect.
+pub(super) fn fields_without_effect(
+    book: &PolicyBook,
+    settings: &Settings,
+    key: &Key,
+) -> Vec<FieldWithoutEffect> {
+    let Some(PolicyEntry::Readable(policy)) = book.entries.get(key) else {
+        return Vec::new();
+    };
+    if key.namespace == settings.root_namespace {
+        return Vec::new();
+    }
+    let root = EffectivePolicy::of_root(book, settings, &key.namespace);
+    let mut report = Report { root: &root, fields: Vec::new() };
+    report.read_root_only(&policy.spec, settings);
+    // Where no policy of the root namespace is known to bind, nothing is allowed at all, and there is nothing to measure
+    // the local policy by.
+    if root.is_bound() {
+        report.read_lists(&policy.spec);
+        report.read_switches(&policy.spec);
+        for rule in policy.spec.information_classes.iter().flatten() {
+            report.read_information_class(rule);
+        }
+        for rule in policy.spec.risk_classes.iter().flatten() {
+            report.read_risk_class(rule);
+        }
+    }
+    report.fields.truncate(MAX_FIELDS);
+    report.fields
+}
+
+/// The fields that were found, measured by what the root namespace says.
+struct Report<'a> {
+    root: &'a EffectivePolicy,
+    fields: Vec<FieldWithoutEffect>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, field: &str, message: &str) {
+        self.fields
+            .push(FieldWithoutEffect { field: field.to_owned(), message: shortened(message, MAX_MESSAGE) });
+    }
+
+    fn read_root_only(&mut self, spec: &AIPolicySpec, settings: &Settings) {
+        let stated = [spec.namespaces.is_some(), spec.exceptions.is_some()];
+        for (field, _) in ROOT_ONLY_FIELDS.into_iter().zip(stated).filter(|(_, stated)| *stated) {
+            let root = &settings.root_namespace;
+            self.add(
+                field,
+                &format!("it has effect in {root} only; here the policy binds its own namespace"),
+            );
+        }
+    }
+
+    fn read_lists(&mut self, spec: &AIPolicySpec) {
+        let root = self.root;
+        if let Some(residency) = &spec.residency {
+            self.read_regions(residency.regions.as_deref().unwrap_or_default());
+            let data_centres = residency.data_centres.as_deref();
+            let limits = &root.data_centres;
+            // A region may limit the data centres class by class only; then the classes are compared.
+            if !limits.is_empty() || root.class_data_centres.is_empty() {
+                self.read_list("spec.residency.dataCentres", data_centres, limits, |limit, value| {
+                    limit.value.contains(value)
+                });
+            }
+        }
+        if let Some(models) = &spec.models {
+            self.read_list(
+                "spec.models.licences",
+                models.licences.as_deref(),
+                &root.licences,
+                |limit, value| licence::listed(&limit.value, value),
+            );
+            self.read_values("spec.models.formats", models.formats.as_deref(), &root.formats);
+        }
+        if let Some(images) = &spec.images {
+            let registries = images.registries.as_deref();
+            self.read_list("spec.images.registries", registries, &root.registries, |limit, value| {
+                image::entry_listed(&limit.value, value)
+            });
+        }
+        if let Some(engines) = &spec.engines {
+            self.read_values("spec.engines.types", engines.types.as_deref(), &root.engines);
+            let args = engines.allowed_args.as_deref();
+            self.read_list("spec.engines.allowedArgs", args, &root.args, |limit, value| {
+                limit.value.contains(value)
+            });
+        }
+        let classes = spec.information_classes.as_ref();
+        let classes: Option<Vec<_>> = classes.map(|rules| rules.iter().map(|rule| rule.class).collect());
+        self.read_values("spec.informationClasses", classes.as_deref(), &root.information_classes);
+        let classes = spec.risk_classes.as_ref();
+        let classes: Option<Vec<_>> = classes.map(|rules| rules.iter().map(|rule| rule.class).collect());
+        self.read_values("spec.riskClasses", classes.as_deref(), &root.risk_classes);
+    }
+
+    /// Regions that the root namespace does not speak of are open, unlike every other list.
+    fn read_regions(&mut self, regions: &[Region]) {
+        let root = self.root;
+        if !root.regions.is_empty() {
+            self.read_list("spec.residency.regions", Some(regions), &root.regions, |limit, value| {
+                limit.value.contains(value)
+            });
+        }
+    }
+
+    /// Notes the words of a list that the root namespace does not allow.
+    fn read_list<T, U: Clone + Ord>(
+        &mut self,
+        field: &str,
+        values: Option<&[T]>,
+        limits: &Limits<U>,
+        allows: impl Fn(&Statement<BTreeSet<U>>, &String) -> bool,
+    ) where
+        T: Display,
+    {
+        for value in values.unwrap_or_default().iter().map(ToString::to_string) {
+            let refusing = limits.iter().find(|limit| !allows(limit, &value)).map(|limit| &limit.source);
+            self.note_value(field, &value, limits.is_empty(), refusing);
+        }
+    }
+
+    /// Notes the values of a closed list that the root namespace does not allow.
+    fn read_values<T: Copy + Display + Ord>(
+        &mut self,
+        field: &str,
+        values: Option<&[T]>,
+        limits: &Limits<T>,
+    ) {
+        for value in values.unwrap_or_default() {
+            let refusing =
+                limits.iter().find(|limit| !limit.value.contains(value)).map(|limit| &limit.source);
+            self.note_value(field, value, limits.is_empty(), refusing);
+        }
+    }
+
+    fn note_value(
+        &mut self,
+        field: &str,
+        value: &impl Display,
+        unstated: bool,
+        refusing: Option<&RuleSource>,
+    ) {
+        if let Some(rule) = refusing {
+            self.add(field, &format!("{value} is not allowed by {} and stays not allowed", author(rule)));
+        } else if unstated {
+            let root = &self.root.root_namespace;
+            self.add(field, &format!("no AIPolicy of {root} states this list, so {value} stays not allowed"));
+        }
+    }
+
+    fn read_switches(&mut self, spec: &AIPolicySpec) {
+        let root = self.root;
+        let models = spec.models.as_ref().and_then(|models| models.require_digest);
+        let images = spec.images.as_ref().and_then(|images| images.require_digest);
+        for (field, stated, demands) in [
+            ("spec.models.requireDigest", models, &root.weights_digest),
+            ("spec.images.requireDigest", images, &root.image_digest),
+        ] {
+            if let Some(demand) = demands.first().filter(|_| stated == Some(false)) {
+                self.add(
+                    field,
+                    &format!("{} demands a digest, and it stays demanded", author(&demand.source)),
+                );
+            }
+        }
+        let strictest = root.enforcement();
+        if let Some(stated) = spec.enforcement.filter(|stated| *stated < strictest) {
+            let message =
+                format!("{stated} is less than {strictest}, which the root namespace keeps in force");
+            self.add("spec.enforcement", &message);
+        }
+        let stricter = spec
+            .unmanaged_accelerators
+            .and_then(|stated| root.unmanaged_accelerators.iter().find(|statement| statement.value > stated));
+        if let Some(statement) = stricter {
+            let message =
+                format!("{} states {}, which stays in force", author(&statement.source), statement.value);
+            self.add("spec.unmanagedAccelerators", &message);
+        }
+    }
+
+    fn read_information_class(&mut self, rule: &InformationClassRule) {
+        let root = self.root;
+        let scope = Scope::Information(rule.class);
+        let path = scope.path();
+        // Data centres of all classes and of this class both limit the class.
+        let limits: Limits<String> = root.data_centre_limits(rule.class).cloned().collect();
+        self.read_list(
+            &format!("{path}.dataCentres"),
+            rule.data_centres.as_deref(),
+            &limits,
+            |limit, value| limit.value.contains(value),
+        );
+        let demanded = root.isolation.iter().filter(|statement| statement.value.0 == rule.class);
+        let demanded = demanded.max_by_key(|statement| statement.value.1);
+        if let Some((asked, demanded)) =
+            rule.isolation.zip(demanded).filter(|(asked, most)| *asked < most.value.1)
+        {
+            let (_, most) = demanded.value;
+            let message = format!("{asked} is less than {most}, which {} demands", author(&demanded.source));
+            self.add(&format!("{path}.isolation"), &message);
+        }
+        self.read_duties(scope, &rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default());
+    }
+
+    fn read_risk_class(&mut self, rule: &RiskClassRule) {
+        let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
+        self.read_duties(Scope::Risk(rule.class), &duties);
+    }
+
+    fn read_duties(&mut self, scope: Scope, stated: &StatedDuties<'_>) {
+        let duties = self.root.duties.iter().filter(|duty| duty.value.scope == scope);
+        let path = scope.path();
+        for (name, value, demand) in stated.switches() {
+            let demanded = duties.clone().find(|duty| duty.value.demand == demand);
+            if let Some(duty) = demanded.filter(|_| value == Some(false)) {
+                let message = format!("{} requires it, and it stays required", author(&duty.source));
+                self.add(&format!("{path}.requires.{name}"), &message);
+            }
+        }
+        let least = duties.filter_map(|duty| match duty.value.demand {
+            Demand::MaxAssessmentAge(days) => Some((days, &duty.source)),
+            _ => None,
+        });
+        let Some((asked, (days, source))) = stated.max_assessment_age_days.zip(least.min()) else {
+            return;
+        };
+        if asked > days {
+            let message =
+                format!("{asked} days are more than the {days} days of {}, which stay", author(source));
+            self.add(&format!("{path}.requires.maxAssessmentAgeDays"), &message);
+        }
+    }
+}
+
+fn author(rule: &RuleSource) -> String {
+    format!("AIPolicy {}/{}", rule.namespace, rule.name)
+}

@@ -1,0 +1,106 @@
+//! Where the pods of a model may be: the safety that the cluster's own scheduler and every kubelet enforce.
+
+use std::collections::BTreeSet;
+
+use hemvist_api::labels::{
+    HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION,
+};
+use hemvist_api::values::Isolation;
+use k8s_openapi::api::core::v1::{
+    Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
+    PodAntiAffinity, Toleration,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+
+use crate::placement::vendor::vendor;
+use crate::validate::ValidatedModel;
+
+/// Stands for an empty set of label values, because the API refuses an `In` without values. With its capital letter it is
+/// a valid label value that is no valid region, data centre or information class, so no node that Hemvist cleared has it.
+pub const NOWHERE: &str = "Nowhere";
+
+/// The affinity of the pods of `model`.
+pub fn affinity(model: &ValidatedModel) -> Affinity {
+    Affinity {
+        node_affinity: Some(NodeAffinity {
+            required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+                node_selector_terms: vec![cleared_nodes(model)],
+            }),
+            ..Default::default()
+        }),
+        pod_anti_affinity: (model.isolation == Isolation::WholeNode).then(|| PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![other_models(model)]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// What a node has to be labelled with. One term: the expressions of a term must all be met, while of several terms one
+/// is enough.
+fn cleared_nodes(model: &ValidatedModel) -> NodeSelectorTerm {
+    let clearance = &model.clearance;
+    let accelerator = &model.accelerator;
+    let mut expressions = Vec::new();
+    expressions.extend(clearance.regions.as_ref().map(|regions| one_of(NODE_REGION, regions)));
+    expressions.push(one_of(NODE_DATA_CENTRE, &clearance.data_centres));
+    expressions.push(one_of(NODE_CLEARANCE, clearance.levels.iter().map(|level| level.as_str())));
+    // No products means any product: unlike the sets above this is a wish, not a permission.
+    if !accelerator.products.is_empty() {
+        expressions.push(one_of(accelerator.product_label, &accelerator.products));
+    }
+    NodeSelectorTerm { match_expressions: Some(expressions), ..Default::default() }
+}
+
+/// The node has the label, with one of the values.
+fn one_of(label: &str, values: impl IntoIterator<Item = impl ToString>) -> NodeSelectorRequirement {
+    let mut values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
+    if values.is_empty() {
+        values.push(NOWHERE.to_owned());
+    }
+    NodeSelectorRequirement { key: label.to_owned(), operator: "In".to_owned(), values: Some(values) }
+}
+
+/// The pods of every other model, in whatever namespace. The scheduler holds to it from both sides: no other model comes
+/// to a node that has this one, and this one does not go to a node that has another.
+fn other_models(model: &ValidatedModel) -> PodAffinityTerm {
+    let uid = |operator: &str, values| LabelSelectorRequirement {
+        key: MODEL_DEPLOYMENT_UID.to_owned(),
+        operator: operator.to_owned(),
+        values,
+    };
+    PodAffinityTerm {
+        topology_key: HOSTNAME.to_owned(),
+        label_selector: Some(LabelSelector {
+            // `NotIn` alone is also met by pods without the label, such as those of the network and the storage.
+            match_expressions: Some(vec![uid("Exists", None), uid("NotIn", Some(vec![model.uid.clone()]))]),
+            ..Default::default()
+        }),
+        // Without a namespace selector only the pod's own namespace would count; an empty one means every namespace.
+        namespace_selector: Some(LabelSelector::default()),
+        ..Default::default()
+    }
+}
+
+/// The taints that the pods of `model` tolerate: that of nodes kept for its information class, and those with which nodes
+/// with accelerators are commonly kept free of other work, named after the resource. Each has a key and an effect; a
+/// toleration without a key tolerates everything.
+pub fn tolerations(model: &ValidatedModel) -> Vec<Toleration> {
+    let dedicated = Toleration {
+        key: Some(NODE_DEDICATED_TAINT.to_owned()),
+        operator: Some("Equal".to_owned()),
+        value: Some(model.information_class.as_str().to_owned()),
+        effect: Some("NoSchedule".to_owned()),
+        ..Default::default()
+    };
+    // A node that offers partitions of a device can carry the taint of the whole device.
+    let resources =
+        BTreeSet::from([model.accelerator.resource.as_str(), vendor(model.accelerator.vendor).resource]);
+    let accelerator = resources.into_iter().map(|resource| Toleration {
+        key: Some(resource.to_owned()),
+        operator: Some("Exists".to_owned()),
+        effect: Some("NoSchedule".to_owned()),
+        ..Default::default()
+    });
+    std::iter::once(dedicated).chain(accelerator).collect()
+}

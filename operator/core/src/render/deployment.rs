@@ -1,0 +1,64 @@
+//! The replicas of a model.
+
+mod container;
+mod lifecycle;
+mod pod;
+mod resources;
+mod volumes;
+
+use hemvist_api::values::RolloutStrategy;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::engine::description;
+use super::meta;
+use crate::validate::ValidatedModel;
+
+/// Old templates that are kept: enough to see what changed, few enough not to fill the namespace.
+const REVISION_HISTORY_LIMIT: i32 = 3;
+
+/// The Deployment of `model`.
+///
+/// An engine that is not carried out has no description. Validation refuses such a model; were one to come here, it
+/// becomes a template without containers, which the API server refuses: nothing runs.
+pub fn deployment(model: &ValidatedModel) -> Deployment {
+    let engine = description(model.engine.engine);
+    Deployment {
+        metadata: meta::metadata(model),
+        spec: Some(DeploymentSpec {
+            replicas: Some(model.replicas),
+            selector: meta::selector(model),
+            strategy: Some(strategy(model.rollout)),
+            revision_history_limit: Some(REVISION_HISTORY_LIMIT),
+            progress_deadline_seconds: Some(lifecycle::progress_deadline_seconds(model)),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(meta::labels(model)), ..Default::default() }),
+                spec: Some(engine.map(|engine| pod::pod(model, engine)).unwrap_or_default()),
+            },
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// How a new version takes over. Only `Surge` waits for accelerators that are not there yet.
+fn strategy(rollout: RolloutStrategy) -> DeploymentStrategy {
+    let (surge, unavailable) = match rollout {
+        RolloutStrategy::Auto => (0, IntOrString::Int(1)),
+        // Rounded down, but never to nothing while no surge is allowed: the deployment controller then takes one.
+        RolloutStrategy::Rolling => (0, IntOrString::String("25%".to_owned())),
+        RolloutStrategy::Surge => (1, IntOrString::Int(0)),
+        RolloutStrategy::Recreate => {
+            return DeploymentStrategy { type_: Some("Recreate".to_owned()), ..Default::default() };
+        }
+    };
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(surge)),
+            max_unavailable: Some(unavailable),
+        }),
+    }
+}

@@ -1,0 +1,61 @@
+//! The one container of a replica: the engine.
+
+use k8s_openapi::api::core::v1::{Capabilities, Container, ContainerPort, EnvVar, SecurityContext};
+
+use super::{lifecycle, resources, volumes};
+use crate::render::engine::EngineDescription;
+use crate::render::service::{SERVING_PORT, SERVING_PORT_NAME};
+use crate::validate::ValidatedModel;
+
+/// The name of the container.
+const NAME: &str = "engine";
+
+/// The container of `engine`. Its image must be there already or come from the registry that its reference names; with a
+/// digest in the reference, pulling again could give nothing else.
+pub fn container(model: &ValidatedModel, engine: &EngineDescription) -> Container {
+    Container {
+        name: NAME.to_owned(),
+        image: Some(model.engine.image.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        command: Some(engine.command.iter().map(|word| (*word).to_owned()).collect()),
+        args: Some(engine.argument_list(model, &volumes::weights_path(&model.source))),
+        env: Some(environment(engine)),
+        ports: Some(vec![ContainerPort {
+            name: Some(SERVING_PORT_NAME.to_owned()),
+            container_port: SERVING_PORT,
+            protocol: Some("TCP".to_owned()),
+            ..Default::default()
+        }]),
+        resources: Some(resources::resources(model, engine)),
+        startup_probe: Some(lifecycle::startup_probe(model, engine)),
+        readiness_probe: Some(lifecycle::readiness_probe(engine)),
+        liveness_probe: Some(lifecycle::liveness_probe(engine)),
+        lifecycle: Some(lifecycle::lifecycle(model, engine)),
+        security_context: Some(security()),
+        volume_mounts: Some(volumes::mounts()),
+        ..Default::default()
+    }
+}
+
+fn environment(engine: &EngineDescription) -> Vec<EnvVar> {
+    engine
+        .environment
+        .iter()
+        .map(|(name, value)| EnvVar {
+            name: (*name).to_owned(),
+            value: Some((*value).to_owned()),
+            ..Default::default()
+        })
+        .collect()
+}
+
+fn security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        privileged: Some(false),
+        read_only_root_filesystem: Some(true),
+        run_as_non_root: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Default::default() }),
+        ..Default::default()
+    }
+}

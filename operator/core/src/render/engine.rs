@@ -1,0 +1,226 @@
+//! The inference engines, as data: one description each, and a new engine is a file here.
+//!
+//! What a typed field of a `ModelDeployment` says is turned into arguments here and nowhere else. Further arguments pass an
+//! allow-list with types; none of them can name a file, an address or code.
+
+mod argument;
+mod llama_cpp;
+mod vllm;
+
+use hemvist_api::values::{EngineType, ModelFormat};
+
+use crate::validate::ValidatedModel;
+
+pub use argument::{Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict};
+
+/// Where every engine keeps what it may write and does not need: its home, compiled kernels, downloads that never come.
+pub const CACHE_PATH: &str = "/cache";
+
+/// Where every engine keeps sockets and other passing files.
+pub const TEMPORARY_PATH: &str = "/tmp";
+
+/// Everything that is known of an engine.
+#[derive(Debug)]
+pub struct EngineDescription {
+    /// The engine.
+    pub engine: EngineType,
+    /// The formats of weights that it serves.
+    pub formats: &'static [ModelFormat],
+    /// The program with what always comes first. Never a shell.
+    pub command: &'static [&'static str],
+    /// How it wants its arguments written.
+    pub syntax: ArgumentSyntax,
+    /// What the typed fields of a model become, where the weights are at the given path.
+    pub arguments: fn(&ValidatedModel, weights: &str) -> Vec<Argument>,
+    /// Names and values of its environment.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// The path that answers when the model can be asked.
+    pub health_path: &'static str,
+    /// The path of its metrics, on the serving port.
+    pub metrics_path: &'static str,
+    /// How it lets requests end that are under way.
+    pub drain: Drain,
+    /// The group that its image is made for.
+    pub group: i64,
+    /// Size of the volume at [`CACHE_PATH`], in gibibytes.
+    pub cache_gibibytes: u64,
+    /// Size of the volume at [`TEMPORARY_PATH`], in gibibytes.
+    pub temporary_gibibytes: u64,
+    /// Of how many bytes of weights one is in the host's memory while they are loaded and served.
+    pub weights_per_host_byte: u64,
+    /// Arguments that a `ModelDeployment` may add, in order of their names.
+    pub rules: &'static [ArgumentRule],
+    /// Arguments that nobody may add, whatever a policy says: a typed field sets them, or they give the engine code,
+    /// files, addresses, secrets or the content of requests to log.
+    pub reserved: &'static [&'static str],
+    /// Whether its parser takes the beginning of a name for the name.
+    pub abbreviates: bool,
+}
+
+/// How an engine lets requests end that are under way when a replica stops.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Drain {
+    /// It takes no new ones and goes on with the others for as long as it was told.
+    ByEngine,
+    /// It ends them at once, so it is told to stop only when they have had their time.
+    BeforeStop,
+}
+
+/// The description of an engine; `None` for one that this version does not carry out.
+pub fn description(engine: EngineType) -> Option<&'static EngineDescription> {
+    match engine {
+        EngineType::VLLM => Some(&vllm::DESCRIPTION),
+        EngineType::LlamaCpp => Some(&llama_cpp::DESCRIPTION),
+        EngineType::SGLang | EngineType::Custom => None,
+    }
+}
+
+/// Whether a `ModelDeployment` may give `engine` the argument `name`, with `value` or as a switch.
+pub fn allowed_argument(engine: EngineType, name: &str, value: Option<&str>) -> ArgumentVerdict {
+    let Some(description) = description(engine) else { return ArgumentVerdict::Unknown };
+    if description.reserves(name) {
+        return ArgumentVerdict::Reserved;
+    }
+    match description.rules.iter().find(|rule| rule.name == name) {
+        Some(rule) => rule.value.verdict(value),
+        None => ArgumentVerdict::Unknown,
+    }
+}
+
+impl EngineDescription {
+    /// Every argument of `model` with its weights at `weights`, as the program gets them.
+    pub fn argument_list(&self, model: &ValidatedModel, weights: &str) -> Vec<String> {
+        // A policy can allow an argument that is not in the list; it cannot allow a reserved one, and neither can a
+        // mistake elsewhere.
+        let further = model
+            .engine
+            .args
+            .iter()
+            .filter(|(name, _)| !self.reserves(name))
+            .map(|(name, value)| Argument::Named(name.clone(), value.clone()));
+        (self.arguments)(model, weights)
+            .into_iter()
+            .chain(further)
+            .flat_map(|argument| argument.spelled(self.syntax))
+            .collect()
+    }
+
+    /// Whether nobody may add `name`: it is reserved, is what turns a reserved switch off, or is read as one of these.
+    fn reserves(&self, name: &str) -> bool {
+        let name = name.strip_prefix("no-").unwrap_or(name);
+        self.reserved.iter().any(|reserved| {
+            name == *reserved
+                || (self.abbreviates && !name.is_empty() && reserved.starts_with(name) && !self.lists(name))
+        })
+    }
+
+    /// Whether `name` is in the allow-list; the whole name of an argument is never read as the beginning of another.
+    fn lists(&self, name: &str) -> bool {
+        self.rules.iter().any(|rule| rule.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn descriptions() -> impl Iterator<Item = &'static EngineDescription> {
+        EngineType::ALL.iter().filter_map(|engine| description(*engine))
+    }
+
+    #[test]
+    fn two_engines_are_carried_out_and_each_describes_itself() {
+        assert_eq!(descriptions().count(), 2);
+        for engine in EngineType::ALL {
+            assert!(description(*engine).is_none_or(|description| description.engine == *engine));
+        }
+    }
+
+    #[test]
+    fn the_lists_are_in_order_and_have_nothing_in_common() {
+        for description in descriptions() {
+            let names: Vec<_> = description.rules.iter().map(|rule| rule.name).collect();
+            assert!(names.is_sorted_by(|one, other| one < other), "{names:?}");
+            assert!(
+                description.reserved.is_sorted_by(|one, other| one < other),
+                "{:?}",
+                description.reserved
+            );
+            for name in names {
+                assert!(!description.reserves(name), "{name} is both allowed and reserved");
+            }
+        }
+    }
+
+    #[test]
+    fn no_engine_is_started_by_a_shell() {
+        for description in descriptions() {
+            assert!(description.command.iter().all(|word| !["sh", "bash", "-c", "/bin/sh"].contains(word)));
+        }
+    }
+
+    #[test]
+    fn what_gives_away_control_is_reserved() {
+        for name in [
+            "trust-remote-code",
+            "api-key",
+            "port",
+            "host",
+            "model",
+            "served-model-name",
+            "no-enable-log-requests",
+        ] {
+            assert_eq!(allowed_argument(EngineType::VLLM, name, None), ArgumentVerdict::Reserved, "{name}");
+        }
+        for name in
+            ["tools", "agent", "api-key", "port", "host", "model", "ctx-size", "no-offline", "rpc", "slots"]
+        {
+            assert_eq!(
+                allowed_argument(EngineType::LlamaCpp, name, None),
+                ArgumentVerdict::Reserved,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_abbreviation_of_a_reserved_argument_is_reserved_where_the_parser_takes_it() {
+        assert_eq!(allowed_argument(EngineType::VLLM, "trust-remote", None), ArgumentVerdict::Reserved);
+        assert_eq!(allowed_argument(EngineType::VLLM, "served-model", Some("x")), ArgumentVerdict::Reserved);
+        assert_eq!(allowed_argument(EngineType::LlamaCpp, "unheard-of", None), ArgumentVerdict::Unknown);
+    }
+
+    #[test]
+    fn every_rule_takes_a_value_of_its_kind_and_no_other() {
+        let mut rules = 0;
+        for description in descriptions() {
+            for rule in description.rules {
+                let verdict = |value: Option<&str>| allowed_argument(description.engine, rule.name, value);
+                let (good, bad) = match rule.value {
+                    ArgumentValue::Switch => (None, Some("true".to_owned())),
+                    ArgumentValue::Integer { min, max } => {
+                        (Some(min.to_string()), Some((max + 1).to_string()))
+                    }
+                    ArgumentValue::Thousandths { min, .. } => {
+                        (Some(format!("{}.{:03}", min / 1000, min % 1000)), Some("1000000".to_owned()))
+                    }
+                    ArgumentValue::OneOf(values) => (Some(values[0].to_owned()), Some("--port".to_owned())),
+                    ArgumentValue::Identifier => (Some("qwen3_coder".to_owned()), Some("a/b.py".to_owned())),
+                };
+                assert_eq!(verdict(good.as_deref()), ArgumentVerdict::Allowed, "{} {good:?}", rule.name);
+                assert!(
+                    matches!(verdict(bad.as_deref()), ArgumentVerdict::BadValue { .. }),
+                    "{} {bad:?}",
+                    rule.name
+                );
+                rules += 1;
+            }
+        }
+        assert!(rules > 40, "only {rules} rules");
+    }
+
+    #[test]
+    fn an_engine_that_is_not_carried_out_allows_nothing() {
+        assert_eq!(allowed_argument(EngineType::Custom, "seed", Some("1")), ArgumentVerdict::Unknown);
+    }
+}

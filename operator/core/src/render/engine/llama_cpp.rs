@@ -1,0 +1,227 @@
+//! llama.cpp: `llama-server`, OpenAI-compatible, for GGUF files.
+//!
+//! Host, port and the web interface have changed their defaults over time, so everything that matters is stated.
+
+use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
+
+use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription};
+use crate::render::service::SERVING_PORT;
+use crate::validate::ValidatedModel;
+
+/// llama.cpp.
+pub const DESCRIPTION: EngineDescription = EngineDescription {
+    engine: EngineType::LlamaCpp,
+    formats: &[ModelFormat::GGUF],
+    command: &["/app/llama-server"],
+    // The parser knows no `--name=value`. Values come from typed fields and typed rules, and none begins with a dash.
+    syntax: ArgumentSyntax::Separate,
+    arguments,
+    environment: ENVIRONMENT,
+    health_path: "/health",
+    metrics_path: "/metrics",
+    drain: Drain::BeforeStop,
+    // The image has no user of its own, so nothing in it belongs to a group that would be needed.
+    group: 2000,
+    cache_gibibytes: 1,
+    temporary_gibibytes: 1,
+    // The file is mapped as a whole, and its pages count as the container's.
+    weights_per_host_byte: 1,
+    rules: RULES,
+    reserved: RESERVED,
+    abbreviates: false,
+};
+
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("DO_NOT_TRACK", "1"),
+    ("HF_HOME", "/cache/huggingface"),
+    ("HF_HUB_OFFLINE", "1"),
+    ("HOME", "/cache"),
+    ("LLAMA_CACHE", "/cache/llama.cpp"),
+    ("TMPDIR", "/tmp"),
+    ("USER", "hemvist"),
+    ("XDG_CACHE_HOME", "/cache/xdg"),
+    ("XDG_CONFIG_HOME", "/cache/xdg-config"),
+];
+
+/// Mebibytes of the host's memory in which prompts are kept for reuse. The engine's own choice of 8 GiB would fill what
+/// is set aside for everything besides the weights.
+const PROMPT_CACHE_MEBIBYTES: u32 = 2048;
+
+/// What the typed fields become.
+fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
+    let mut arguments = vec![
+        Argument::value("model", weights),
+        Argument::value("alias", &model.model_name),
+        Argument::value("host", "0.0.0.0"),
+        Argument::value("port", SERVING_PORT),
+        // All layers or none: layers that are left to the processor make a model that runs and is of no use.
+        Argument::value("n-gpu-layers", "all"),
+        Argument::value("cache-ram", PROMPT_CACHE_MEBIBYTES),
+        Argument::switch("metrics"),
+        Argument::switch("offline"),
+        Argument::switch("no-ui"),
+        // The list of slots shows the prompts that are being worked on.
+        Argument::switch("no-slots"),
+        // Otherwise any page in the browser of somebody with access could ask the model.
+        Argument::value("cors-origins", "localhost"),
+        // 2 is warnings and errors, 3 adds a line for each request; content is logged from 5 on.
+        Argument::value("log-verbosity", if model.request_logging == RequestLogging::None { 2 } else { 3 }),
+    ];
+    arguments.extend(context(model.engine.context_length, model.engine.concurrency));
+    if let Some(name) = cache_type(model.engine.key_value_cache_type) {
+        arguments.extend([Argument::value("cache-type-k", name), Argument::value("cache-type-v", name)]);
+    }
+    arguments
+}
+
+/// The context. To this engine it is one buffer for all requests together, so the longest context of *one* request is
+/// multiplied by their number, and each gets its own part; with the longest context unknown they share what there is.
+fn context(context_length: Option<i32>, concurrency: Option<i32>) -> Vec<Argument> {
+    let total = |tokens: i32| tokens.saturating_mul(concurrency.unwrap_or(1));
+    let mut arguments = Vec::new();
+    arguments.extend(context_length.map(|tokens| Argument::value("ctx-size", total(tokens))));
+    if let Some(requests) = concurrency {
+        let shared = if context_length.is_some() { "no-kv-unified" } else { "kv-unified" };
+        arguments.extend([Argument::value("parallel", requests), Argument::switch(shared)]);
+    }
+    arguments
+}
+
+/// The engine's name for a number format, where one is asked for. It has no 8-bit floating-point cache; its 8-bit format
+/// takes about the same room.
+fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
+    match kind {
+        KeyValueCacheType::Auto => None,
+        KeyValueCacheType::FP8 => Some("q8_0"),
+        KeyValueCacheType::FP16 => Some("f16"),
+    }
+}
+
+const RULES: &[ArgumentRule] = &[
+    ArgumentRule { name: "batch-size", value: Integer { min: 1, max: 65_536 } },
+    ArgumentRule { name: "cache-reuse", value: Integer { min: 0, max: 1_000_000 } },
+    ArgumentRule { name: "check-tensors", value: Switch },
+    ArgumentRule { name: "context-shift", value: Switch },
+    ArgumentRule { name: "embeddings", value: Switch },
+    ArgumentRule { name: "flash-attn", value: OneOf(&["on", "off", "auto"]) },
+    ArgumentRule { name: "ignore-eos", value: Switch },
+    ArgumentRule { name: "jinja", value: Switch },
+    ArgumentRule { name: "main-gpu", value: Integer { min: 0, max: 63 } },
+    ArgumentRule { name: "min-p", value: Thousandths { min: 0, max: 1000 } },
+    ArgumentRule { name: "no-cache-prompt", value: Switch },
+    ArgumentRule { name: "no-cont-batching", value: Switch },
+    ArgumentRule { name: "no-context-shift", value: Switch },
+    ArgumentRule { name: "no-warmup", value: Switch },
+    ArgumentRule { name: "pooling", value: OneOf(&["none", "mean", "cls", "last", "rank"]) },
+    ArgumentRule { name: "predict", value: Integer { min: 1, max: 100_000_000 } },
+    ArgumentRule { name: "reasoning-format", value: OneOf(&["none", "deepseek", "deepseek-legacy"]) },
+    ArgumentRule { name: "reranking", value: Switch },
+    ArgumentRule { name: "rope-scaling", value: OneOf(&["none", "linear", "yarn"]) },
+    ArgumentRule { name: "seed", value: Integer { min: 0, max: 4_294_967_295 } },
+    ArgumentRule { name: "special", value: Switch },
+    ArgumentRule { name: "split-mode", value: OneOf(&["none", "layer", "row"]) },
+    ArgumentRule { name: "swa-full", value: Switch },
+    ArgumentRule { name: "temp", value: Thousandths { min: 0, max: 5000 } },
+    ArgumentRule { name: "threads", value: Integer { min: 1, max: 512 } },
+    ArgumentRule { name: "threads-batch", value: Integer { min: 1, max: 512 } },
+    ArgumentRule { name: "threads-http", value: Integer { min: 1, max: 512 } },
+    ArgumentRule { name: "timeout", value: Integer { min: 1, max: 86_400 } },
+    ArgumentRule { name: "top-k", value: Integer { min: 0, max: 1_000_000 } },
+    ArgumentRule { name: "top-p", value: Thousandths { min: 0, max: 1000 } },
+    ArgumentRule { name: "ubatch-size", value: Integer { min: 1, max: 65_536 } },
+];
+
+const RESERVED: &[&str] = &[
+    "agent",
+    "alias",
+    "api-key",
+    "api-key-file",
+    "api-prefix",
+    "cache-list",
+    "cache-ram",
+    "cache-type-k",
+    "cache-type-v",
+    "chat-template-file",
+    "control-vector",
+    "control-vector-scaled",
+    "cors-credentials",
+    "cors-headers",
+    "cors-methods",
+    "cors-origins",
+    "cpu-moe",
+    "ctx-size",
+    "device",
+    "docker-repo",
+    "gpu-layers",
+    "grammar-file",
+    "hf-file",
+    "hf-file-v",
+    "hf-repo",
+    "hf-repo-draft",
+    "hf-repo-v",
+    "hf-token",
+    "host",
+    "json-schema-file",
+    "kv-offload",
+    "kv-unified",
+    "kv-unified-per-slot",
+    "list-devices",
+    "load-mode",
+    "log-disable",
+    "log-file",
+    "log-jsonl",
+    "log-verbose",
+    "log-verbosity",
+    "lookup-cache-dynamic",
+    "lookup-cache-static",
+    "lora",
+    "lora-scaled",
+    "mcp-servers-config",
+    "mcp-servers-json",
+    "media-path",
+    "metrics",
+    "mlock",
+    "mmap",
+    "mmproj",
+    "mmproj-url",
+    "model",
+    "model-draft",
+    "model-url",
+    "model-vocoder",
+    "models-autoload",
+    "models-dir",
+    "models-max",
+    "models-preset",
+    "n-cpu-ffn",
+    "n-cpu-moe",
+    "n-gpu-layers",
+    "offline",
+    "override-kv",
+    "override-tensor",
+    "parallel",
+    "path",
+    "port",
+    "props",
+    "reuse-port",
+    "rpc",
+    "slot-save-path",
+    "slots",
+    "spec-draft-hf",
+    "spec-draft-model",
+    "ssl-cert-file",
+    "ssl-key-file",
+    "tools",
+    "tools-runtime",
+    "ui",
+    "ui-config",
+    "ui-config-file",
+    "ui-mcp-proxy",
+    "verbose",
+    "verbosity",
+    "video-ffmpeg-dir",
+    "webui",
+    "webui-config",
+    "webui-config-file",
+    "webui-mcp-proxy",
+];

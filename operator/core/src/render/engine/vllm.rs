@@ -1,0 +1,234 @@
+//! vLLM: `vllm serve`, OpenAI-compatible, for safetensors on one or several accelerators of a node.
+//!
+//! Written for version 0.29; the newest option used is `--shutdown-timeout`, of 0.18.
+
+use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
+
+use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription};
+use crate::render::service::SERVING_PORT;
+use crate::validate::ValidatedModel;
+
+/// vLLM.
+pub const DESCRIPTION: EngineDescription = EngineDescription {
+    engine: EngineType::VLLM,
+    formats: &[ModelFormat::Safetensors],
+    command: &["vllm", "serve"],
+    syntax: ArgumentSyntax::Joined,
+    arguments,
+    environment: ENVIRONMENT,
+    health_path: "/health",
+    metrics_path: "/metrics",
+    drain: Drain::ByEngine,
+    // The image's own user is 2000 in group 0; users outside group 0 are not supported by its makers.
+    group: 0,
+    // Compiled kernels and graphs of one model.
+    cache_gibibytes: 10,
+    temporary_gibibytes: 2,
+    // Weights are streamed to the accelerators shard by shard; a quarter covers the shards on their way, one from each
+    // worker, with the buffers that are pinned for them.
+    weights_per_host_byte: 4,
+    rules: RULES,
+    reserved: RESERVED,
+    abbreviates: true,
+};
+
+/// Reports of use are on by default and are turned off twice; the hub is never asked; nothing is written but under the
+/// two volumes. Not in the list, and so never set: `VLLM_SERVER_DEV_MODE`, `VLLM_ALLOW_RUNTIME_LORA_UPDATING`, every
+/// token, and every variable that picks devices.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("DO_NOT_TRACK", "1"),
+    ("HF_HOME", "/cache/huggingface"),
+    ("HF_HUB_DISABLE_TELEMETRY", "1"),
+    ("HF_HUB_OFFLINE", "1"),
+    ("HOME", "/cache"),
+    ("PYTHONDONTWRITEBYTECODE", "1"),
+    ("TMPDIR", "/tmp"),
+    ("TRANSFORMERS_OFFLINE", "1"),
+    ("TRITON_CACHE_DIR", "/cache/triton"),
+    // The name of the user is looked up for a cache folder, and an image need not have a user of our number.
+    ("USER", "hemvist"),
+    ("VLLM_CACHE_ROOT", "/cache/vllm"),
+    ("VLLM_CONFIG_ROOT", "/cache/vllm-config"),
+    // Workers of one node talk over the loopback; what they say is neither authenticated nor encrypted.
+    ("VLLM_HOST_IP", "127.0.0.1"),
+    // At DEBUG the engine would log prompts.
+    ("VLLM_LOGGING_LEVEL", "INFO"),
+    // A redirect would lead past the check of an address in a request.
+    ("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0"),
+    ("VLLM_NO_USAGE_STATS", "1"),
+    ("XDG_CACHE_HOME", "/cache/xdg"),
+    ("XDG_CONFIG_HOME", "/cache/xdg-config"),
+];
+
+/// What the typed fields become.
+fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
+    let engine = &model.engine;
+    let mut arguments = vec![
+        Argument::Positional(weights.to_owned()),
+        Argument::value("served-model-name", &model.model_name),
+        Argument::value("host", "0.0.0.0"),
+        Argument::value("port", SERVING_PORT),
+        // Left to itself the engine would also take weights in formats that carry code.
+        Argument::value("load-format", load_format(model.format)),
+        Argument::value("tensor-parallel-size", model.accelerator.count),
+        Argument::value("shutdown-timeout", model.drain_seconds.max(0)),
+        Argument::switch("disable-fastapi-docs"),
+        Argument::switch("no-enable-log-requests"),
+        match model.request_logging {
+            RequestLogging::None => Argument::switch("disable-uvicorn-access-log"),
+            // Method, path and status of each request; those of probes and metrics would drown the others.
+            RequestLogging::Metadata => {
+                Argument::value("disable-access-log-for-endpoints", "/health,/metrics,/ping")
+            }
+        },
+    ];
+    arguments.extend(engine.context_length.map(|tokens| Argument::value("max-model-len", tokens)));
+    arguments.extend(engine.concurrency.map(|requests| Argument::value("max-num-seqs", requests)));
+    arguments
+        .extend(cache_type(engine.key_value_cache_type).map(|name| Argument::value("kv-cache-dtype", name)));
+    arguments
+}
+
+/// The loader for a format.
+fn load_format(format: ModelFormat) -> &'static str {
+    match format {
+        ModelFormat::Safetensors => "safetensors",
+        ModelFormat::GGUF => "gguf",
+    }
+}
+
+/// The engine's name for a number format, where one is asked for.
+fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
+    match kind {
+        KeyValueCacheType::Auto => None,
+        KeyValueCacheType::FP8 => Some("fp8"),
+        KeyValueCacheType::FP16 => Some("float16"),
+    }
+}
+
+const RULES: &[ArgumentRule] = &[
+    ArgumentRule { name: "async-scheduling", value: Switch },
+    ArgumentRule { name: "block-size", value: OneOf(&["8", "16", "32", "64", "128"]) },
+    ArgumentRule { name: "chat-template-content-format", value: OneOf(&["auto", "string", "openai"]) },
+    ArgumentRule { name: "convert", value: OneOf(&["auto", "none", "embed", "classify"]) },
+    ArgumentRule { name: "disable-custom-all-reduce", value: Switch },
+    ArgumentRule { name: "dtype", value: OneOf(&["auto", "bfloat16", "float16", "float32"]) },
+    ArgumentRule { name: "enable-auto-tool-choice", value: Switch },
+    ArgumentRule { name: "enable-chunked-prefill", value: Switch },
+    ArgumentRule { name: "enable-expert-parallel", value: Switch },
+    ArgumentRule { name: "enable-force-include-usage", value: Switch },
+    ArgumentRule { name: "enable-prefix-caching", value: Switch },
+    ArgumentRule { name: "enable-prompt-tokens-details", value: Switch },
+    ArgumentRule { name: "enforce-eager", value: Switch },
+    ArgumentRule { name: "generation-config", value: OneOf(&["auto", "vllm"]) },
+    ArgumentRule { name: "gpu-memory-utilization", value: Thousandths { min: 100, max: 980 } },
+    ArgumentRule { name: "long-prefill-token-threshold", value: Integer { min: 0, max: 100_000_000 } },
+    ArgumentRule { name: "max-logprobs", value: Integer { min: 0, max: 1000 } },
+    ArgumentRule { name: "max-num-batched-tokens", value: Integer { min: 1, max: 1_048_576 } },
+    ArgumentRule { name: "no-async-scheduling", value: Switch },
+    ArgumentRule { name: "no-enable-chunked-prefill", value: Switch },
+    ArgumentRule { name: "no-enable-prefix-caching", value: Switch },
+    ArgumentRule {
+        name: "quantization",
+        value: OneOf(&[
+            "awq",
+            "awq_marlin",
+            "bitsandbytes",
+            "compressed-tensors",
+            "fp8",
+            "gptq",
+            "gptq_marlin",
+            "modelopt",
+            "mxfp4",
+        ]),
+    },
+    ArgumentRule { name: "reasoning-parser", value: Identifier },
+    ArgumentRule { name: "runner", value: OneOf(&["auto", "generate", "pooling"]) },
+    ArgumentRule { name: "scheduling-policy", value: OneOf(&["fcfs", "priority"]) },
+    ArgumentRule { name: "seed", value: Integer { min: 0, max: 4_294_967_295 } },
+    ArgumentRule { name: "stream-interval", value: Integer { min: 1, max: 1000 } },
+    ArgumentRule { name: "tokenizer-mode", value: OneOf(&["auto", "mistral", "slow"]) },
+    ArgumentRule { name: "tool-call-parser", value: Identifier },
+];
+
+const RESERVED: &[&str] = &[
+    "allow-credentials",
+    "allowed-headers",
+    "allowed-local-media-path",
+    "allowed-media-domains",
+    "allowed-methods",
+    "allowed-origins",
+    "api-key",
+    "api-server-count",
+    "chat-template",
+    "code-revision",
+    "collect-detailed-traces",
+    "config",
+    "data-parallel-address",
+    "data-parallel-rpc-port",
+    "data-parallel-size",
+    "disable-access-log-for-endpoints",
+    "disable-fastapi-docs",
+    "disable-log-stats",
+    "disable-uvicorn-access-log",
+    "distributed-executor-backend",
+    "download-dir",
+    "ec-transfer-config",
+    "enable-log-outputs",
+    "enable-log-requests",
+    "enable-request-id-headers",
+    "enable-server-load-tracking",
+    "enable-ssl-refresh",
+    "headless",
+    "hf-config-path",
+    "hf-overrides",
+    "hf-token",
+    "host",
+    "io-processor-plugin",
+    "kv-cache-dtype",
+    "kv-events-config",
+    "kv-transfer-config",
+    "load-format",
+    "log-config-file",
+    "logits-processor-pattern",
+    "logits-processors",
+    "lora-modules",
+    "master-addr",
+    "master-port",
+    "max-log-len",
+    "max-model-len",
+    "max-num-seqs",
+    "middleware",
+    "model",
+    "model-loader-extra-config",
+    "nnodes",
+    "node-rank",
+    "otlp-traces-endpoint",
+    "pipeline-parallel-size",
+    "port",
+    "profiler-config",
+    "reasoning-parser-plugin",
+    "revision",
+    "root-path",
+    "scheduler-cls",
+    "served-model-name",
+    "shutdown-timeout",
+    "speculative-config",
+    "ssl-ca-certs",
+    "ssl-cert-reqs",
+    "ssl-certfile",
+    "ssl-ciphers",
+    "ssl-keyfile",
+    "tensor-parallel-size",
+    "tokenizer",
+    "tokenizer-revision",
+    "tool-parser-plugin",
+    "tool-server",
+    "trust-remote-code",
+    "trust-request-chat-template",
+    "uds",
+    "uvicorn-log-level",
+    "worker-cls",
+    "worker-extension-cls",
+];

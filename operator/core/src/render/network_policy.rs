@@ -1,0 +1,56 @@
+//! The isolation of a model's pods: nothing goes out, and only those who may use the model come in.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::meta;
+use super::service::SERVING_PORT;
+use crate::snapshot::Settings;
+use crate::validate::ValidatedModel;
+
+/// The label with which the API server itself writes the name of a namespace; nobody else can change it.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
+/// Ingress on the serving port only, from the consumers and from the monitoring; with neither, from nobody.
+pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
+    let monitoring = settings.monitoring_namespace.iter().cloned().collect();
+    NetworkPolicy {
+        metadata: meta::metadata(model),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(meta::selector(model)),
+            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+            // Metrics share the port with the model in both engines, so the two rules differ in who, not in what.
+            ingress: Some([&model.consumers, &monitoring].into_iter().filter_map(from_namespaces).collect()),
+            egress: Some(Vec::new()),
+        }),
+    }
+}
+
+/// Lets the pods of `namespaces` reach the serving port. No rule for no namespaces: a rule with an empty list of peers
+/// would let in everybody.
+fn from_namespaces(namespaces: &BTreeSet<String>) -> Option<NetworkPolicyIngressRule> {
+    (!namespaces.is_empty()).then(|| NetworkPolicyIngressRule {
+        from: Some(vec![NetworkPolicyPeer {
+            namespace_selector: Some(LabelSelector {
+                match_expressions: Some(vec![LabelSelectorRequirement {
+                    key: NAMESPACE_NAME.to_owned(),
+                    operator: "In".to_owned(),
+                    values: Some(namespaces.iter().cloned().collect()),
+                }]),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }]),
+        ports: Some(vec![NetworkPolicyPort {
+            port: Some(IntOrString::Int(SERVING_PORT)),
+            protocol: Some("TCP".to_owned()),
+            ..Default::default()
+        }]),
+    })
+}

@@ -1,0 +1,16 @@
+//! The identity of a model's pods.
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+
+use super::meta;
+use crate::validate::ValidatedModel;
+
+/// A service account of the model's own, bound to no role and without a token: nothing that a pod could use, and nothing
+/// that the namespace's default account might have been given.
+pub fn service_account(model: &ValidatedModel) -> ServiceAccount {
+    ServiceAccount {
+        metadata: meta::metadata(model),
+        automount_service_account_token: Some(false),
+        ..Default::default()
+    }
+}

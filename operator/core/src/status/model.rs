@@ -1,0 +1,296 @@
+//! The status of a ModelDeployment.
+//!
+//! ```text
+//! Accepted ──┐
+//! Placed ────┼──▶ Ready          Isolated stands beside: it informs and does not hold Ready back
+//! Available ─┘
+//! ```
+
+use hemvist_api::ModelDeploymentStatus;
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason, transition};
+use hemvist_api::labels::MODEL_DEPLOYMENT_UID;
+use hemvist_api::model_deployment::{
+    ChildStatus, ResolvedAccelerator, ResolvedNumber, ResolvedSettings, ResolvedText,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::available::available;
+use super::placed::placed;
+use super::{Application, draft};
+use crate::decide::{Decision, Plan};
+use crate::placement::{Verdict, bounded, grouped};
+use crate::render::{Applied, DesiredObjects, SERVING_PORT};
+use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
+use crate::validate::suspension;
+use crate::violation::{primary, summary};
+
+/// The status of a ModelDeployment: what was decided, what came of it, and what is observed.
+pub fn model(
+    snapshot: &Snapshot,
+    subject: &Subject<'_>,
+    decision: &Decision,
+    application: &Application,
+) -> ModelDeploymentStatus {
+    let metadata = &subject.model.metadata;
+    let previous = subject.model.status.as_ref();
+    let plan = decision.plan();
+    let deployment = deployment(application);
+    let wanted = plan.map_or(0, |plan| plan.model.replicas);
+    let ready = deployment.map_or(0, |deployment| deployment.ready);
+    let drafts = conditions(snapshot, subject, decision, application);
+    let placed = drafts
+        .iter()
+        .any(|draft| draft.type_ == ConditionType::Placed && draft.status == ConditionStatus::True);
+    let unplaced = plan.filter(|_| !placed);
+    ModelDeploymentStatus {
+        observed_generation: metadata.generation,
+        conditions: Some(transition(old_conditions(subject), drafts, metadata.generation, &snapshot.now)),
+        model_name: subject.model.spec.model.name.clone().or_else(|| metadata.name.clone()),
+        replicas: Some(deployment.map_or(0, |deployment| deployment.replicas)),
+        ready_replicas: Some(ready),
+        replica_summary: Some(match plan {
+            Some(_) => format!("{ready}/{wanted}"),
+            None => format!("0/{}", subject.model.spec.replicas.unwrap_or(1)),
+        }),
+        accelerators: Some(plan.map_or(0, |plan| held(subject, plan))),
+        selector: Some(format!("{MODEL_DEPLOYMENT_UID}={}", metadata.uid.as_deref().unwrap_or_default())),
+        endpoint: plan.map(|plan| endpoint(&plan.model.key.name, &plan.model.key.namespace)),
+        resolved: plan.map(resolved),
+        fit: None,
+        waiting_for: unplaced
+            .filter(|plan| plan.placement.verdict() == Verdict::Waiting)
+            .map(|plan| plan.placement.waiting_for(snapshot, &plan.model)),
+        exclusions: unplaced
+            .map(|plan| grouped(&plan.placement, &plan.model))
+            .filter(|groups| !groups.is_empty()),
+        policies: Some(decision.policies.clone()).filter(|policies| !policies.is_empty()),
+        children: match application {
+            Application::Applied(objects) => Some(children(objects)),
+            Application::Withdrawn => None,
+            Application::Failed { .. } => previous.and_then(|status| status.children.clone()),
+        },
+        usage: previous.and_then(|status| status.usage.clone()),
+    }
+}
+
+/// The status of a ModelDeployment that this version cannot read: it is refused, and says so.
+pub fn unreadable_model(
+    previous: &[Condition],
+    generation: Option<i64>,
+    error: &str,
+    now: &Time,
+) -> ModelDeploymentStatus {
+    let message = bounded(
+        &format!(
+            "This version of Hemvist cannot read the object: {error}. It is not carried out. Correct the field it names."
+        ),
+        1000,
+    );
+    let drafts = vec![
+        draft(ConditionType::Ready, ConditionStatus::False, Reason::Unreadable, message.clone()),
+        draft(ConditionType::Accepted, ConditionStatus::False, Reason::Unreadable, message.clone()),
+        draft(ConditionType::Stalled, ConditionStatus::True, Reason::Unreadable, message),
+    ];
+    ModelDeploymentStatus {
+        observed_generation: generation,
+        conditions: Some(transition(previous, drafts, generation, now)),
+        ..ModelDeploymentStatus::default()
+    }
+}
+
+fn old_conditions<'a>(subject: &'a Subject<'_>) -> &'a [Condition] {
+    subject.model.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default()
+}
+
+fn deployment(application: &Application) -> Option<&DeploymentFacts> {
+    match application {
+        Application::Applied(objects) => objects.deployment.deployment.as_ref(),
+        Application::Withdrawn | Application::Failed { .. } => None,
+    }
+}
+
+fn conditions(
+    snapshot: &Snapshot,
+    subject: &Subject<'_>,
+    decision: &Decision,
+    application: &Application,
+) -> Vec<ConditionDraft> {
+    let accepted = accepted(decision);
+    let placed = placed(snapshot, subject, decision);
+    let available = available(subject, decision, application);
+    let isolated = isolated(decision, application);
+    let rolling_out = available.reason == Reason::RollingOut;
+    let ready = ready(subject, decision, application, [&accepted, &placed, &available]);
+    let stalled = is_stalled(decision, application, &placed);
+    let suspended = matches!(ready.reason, Reason::Suspended | Reason::IncidentOpen);
+    let reconciling = !stalled && !suspended && (ready.status != ConditionStatus::True || rolling_out);
+
+    let mut drafts = vec![ready.clone(), accepted, placed, available, isolated];
+    if reconciling {
+        let (reason, message) = if rolling_out && ready.status == ConditionStatus::True {
+            (Reason::RollingOut, "A new version takes over from the old one.".to_owned())
+        } else {
+            (ready.reason, ready.message.clone())
+        };
+        drafts.push(draft(ConditionType::Reconciling, ConditionStatus::True, reason, message));
+    }
+    if stalled {
+        drafts.push(draft(ConditionType::Stalled, ConditionStatus::True, ready.reason, ready.message));
+    }
+    drafts
+}
+
+fn accepted(decision: &Decision) -> ConditionDraft {
+    let type_ = ConditionType::Accepted;
+    let found = summary(&decision.violations);
+    match (decision.plan(), primary(&decision.violations)) {
+        (None, Some(violation)) => draft(type_, ConditionStatus::False, violation.reason(), found),
+        // Nothing is refused without a finding; if it ever were, it would be as a value that cannot be carried out.
+        (None, None) => {
+            draft(type_, ConditionStatus::False, Reason::Invalid, "The object was refused.".to_owned())
+        }
+        (Some(_), Some(_)) => draft(type_, ConditionStatus::True, Reason::AcceptedWithFindings, found),
+        (Some(_), None) => {
+            let policies: Vec<_> = decision
+                .policies
+                .iter()
+                .map(|policy| format!("{}/{}", policy.namespace, policy.name))
+                .collect();
+            let text = format!("Every AIPolicy that binds it allows it: {}.", policies.join(", "));
+            draft(type_, ConditionStatus::True, Reason::Accepted, bounded(&text, 1000))
+        }
+    }
+}
+
+/// What was rendered; whether the cluster's network enforces it has not been tried, and is not claimed.
+fn isolated(decision: &Decision, application: &Application) -> ConditionDraft {
+    let type_ = ConditionType::Isolated;
+    match (decision.plan(), application) {
+        (Some(plan), Application::Applied(_)) => {
+            let consumers: Vec<_> = plan.model.consumers.iter().map(String::as_str).collect();
+            let whom = if consumers.is_empty() { "no namespace".to_owned() } else { consumers.join(", ") };
+            let text = format!(
+                "A NetworkPolicy allows no traffic out, and traffic in from {whom}. Whether the cluster's network enforces it \
+                 was not tried."
+            );
+            draft(type_, ConditionStatus::Unknown, Reason::EnforcementNotProbed, bounded(&text, 1000))
+        }
+        (Some(_), _) => draft(
+            type_,
+            ConditionStatus::Unknown,
+            Reason::ApplyFailed,
+            "The objects could not be written.".to_owned(),
+        ),
+        (None, _) => draft(
+            type_,
+            ConditionStatus::Unknown,
+            Reason::NotAccepted,
+            "The model is not accepted.".to_owned(),
+        ),
+    }
+}
+
+/// The summary: the first of the others that does not hold, or that it serves.
+fn ready(
+    subject: &Subject<'_>,
+    decision: &Decision,
+    application: &Application,
+    parts: [&ConditionDraft; 3],
+) -> ConditionDraft {
+    let type_ = ConditionType::Ready;
+    let Some(plan) = decision.plan() else {
+        return draft(type_, ConditionStatus::False, parts[0].reason, parts[0].message.clone());
+    };
+    if let Application::Failed { kind, name, conflict, message } = application {
+        let (reason, text) = if *conflict {
+            (
+                Reason::NameConflict,
+                format!(
+                    "A {kind} named {name} exists that Hemvist did not make, and it is left alone. Rename the model or delete the {kind}."
+                ),
+            )
+        } else {
+            (
+                Reason::ApplyFailed,
+                format!("The {kind} {name} could not be written and is tried again: {message}"),
+            )
+        };
+        return draft(type_, ConditionStatus::False, reason, bounded(&text, 1000));
+    }
+    if let Some((reason, text)) = suspension(&subject.model.spec) {
+        return draft(type_, ConditionStatus::False, reason, text);
+    }
+    if let Some(missing) = parts.into_iter().find(|part| part.status != ConditionStatus::True) {
+        return draft(type_, ConditionStatus::False, missing.reason, missing.message.clone());
+    }
+    if plan.model.replicas == 0 {
+        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
+    }
+    let text = format!(
+        "{} of {} replicas serve {} at {}.",
+        plan.model.replicas,
+        plan.model.replicas,
+        plan.model.model_name,
+        endpoint(&plan.model.key.name, &plan.model.key.namespace)
+    );
+    draft(type_, ConditionStatus::True, Reason::Serving, text)
+}
+
+/// Whether nothing more will happen until somebody changes something.
+fn is_stalled(decision: &Decision, application: &Application, placed: &ConditionDraft) -> bool {
+    decision.plan().is_none()
+        || matches!(application, Application::Failed { conflict: true, .. })
+        || placed.reason == Reason::NoEligibleNode
+}
+
+fn held(subject: &Subject<'_>, plan: &Plan) -> i32 {
+    let pods = subject.pods.iter().filter(|pod| pod.node.is_some() && !pod.ended);
+    let held: i64 = pods.filter_map(|pod| pod.accelerators.get(&plan.model.accelerator.resource)).sum();
+    i32::try_from(held).unwrap_or(i32::MAX)
+}
+
+fn endpoint(name: &str, namespace: &str) -> String {
+    format!("http://{name}.{namespace}.svc:{SERVING_PORT}/v1")
+}
+
+fn resolved(plan: &Plan) -> ResolvedSettings {
+    let model = &plan.model;
+    let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
+    ResolvedSettings {
+        accelerator: Some(ResolvedAccelerator {
+            vendor: model.accelerator.vendor,
+            resource: model.accelerator.resource.clone(),
+            count: model.accelerator.count,
+            reason: bounded(&model.accelerator.reason, 512),
+        }),
+        parallelism: Some(ResolvedNumber {
+            value: i64::from(model.accelerator.count),
+            reason: "One replica is spread over all its accelerators.".to_owned(),
+        }),
+        context_length: model.engine.context_length.map(|length| ResolvedNumber {
+            value: i64::from(length),
+            reason: "spec.engine.contextLength asks for it.".to_owned(),
+        }),
+        data_centres: Some(ResolvedText {
+            value: bounded(&data_centres.join(","), 1024),
+            reason: bounded(&model.clearance.reason, 1024),
+        }),
+    }
+}
+
+fn children(objects: &DesiredObjects<Applied>) -> Vec<ChildStatus> {
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+        objects;
+    [service_account, network_policy, service, pod_disruption_budget, deployment]
+        .into_iter()
+        .map(child)
+        .collect()
+}
+
+fn child(facts: &ChildFacts) -> ChildStatus {
+    ChildStatus {
+        kind: facts.kind.as_str().to_owned(),
+        name: facts.key.name.clone(),
+        content: facts.content.clone(),
+    }
+}

@@ -1,0 +1,94 @@
+//! `Placed`: whether cleared nodes hold the replicas, and if not, what stands in the way.
+
+use std::collections::BTreeSet;
+
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
+
+use super::draft;
+use crate::decide::{Decision, Plan};
+use crate::placement::{Verdict, bounded, clearance_exclusion};
+use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
+
+pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> ConditionDraft {
+    let type_ = ConditionType::Placed;
+    let Some(plan) = decision.plan() else {
+        return draft(
+            type_,
+            ConditionStatus::Unknown,
+            Reason::NotAccepted,
+            "The model is not accepted.".to_owned(),
+        );
+    };
+    if let Some(text) = clearance_lost(snapshot, subject, plan) {
+        return draft(type_, ConditionStatus::False, Reason::ClearanceLost, text);
+    }
+    let wanted = plan.model.replicas;
+    if wanted == 0 {
+        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
+    }
+    let bound: Vec<_> = subject.pods.iter().filter(|pod| holds_a_place(pod)).collect();
+    if i32::try_from(bound.len()).unwrap_or(i32::MAX) >= wanted {
+        return draft(type_, ConditionStatus::True, Reason::Placed, places(snapshot, &bound));
+    }
+    match plan.placement.verdict() {
+        Verdict::NoEligibleNode => draft(
+            type_,
+            ConditionStatus::False,
+            Reason::NoEligibleNode,
+            plan.placement.no_eligible_node(&plan.model),
+        ),
+        Verdict::Waiting => {
+            let text = format!("Waits for {}.", plan.placement.waiting_for(snapshot, &plan.model));
+            draft(type_, ConditionStatus::False, Reason::WaitingForAccelerators, bounded(&text, 1024))
+        }
+        Verdict::Fits => scheduling(subject, bound.len(), wanted),
+    }
+}
+
+fn holds_a_place(pod: &PodFacts) -> bool {
+    pod.node.is_some() && !pod.ended && !pod.terminating
+}
+
+/// Replicas on nodes that are no longer cleared, and whether there is anywhere else to go.
+fn clearance_lost(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
+    let model = &plan.model;
+    let mut out = subject.pods.iter().filter(|pod| !pod.ended).filter_map(|pod| {
+        let node = snapshot.nodes.get(pod.node.as_ref()?)?;
+        let exclusion = clearance_exclusion(&model.clearance, model.information_class, node)?;
+        Some(format!("{} {}", node.name, exclusion.message(model)))
+    });
+    let first = out.next()?;
+    let elsewhere = match plan.placement.verdict() {
+        Verdict::Fits => "There is room on other nodes.".to_owned(),
+        Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for(snapshot, model)),
+        Verdict::NoEligibleNode => plan.placement.no_eligible_node(model),
+    };
+    let more = out.count();
+    let others =
+        if more > 0 { format!(", and {more} more replicas are in the same case") } else { String::new() };
+    Some(bounded(&format!("A replica is being evicted, because {first}{others}. {elsewhere}"), 1024))
+}
+
+fn places(snapshot: &Snapshot, bound: &[&PodFacts]) -> String {
+    let nodes = bound.iter().filter_map(|pod| snapshot.nodes.get(pod.node.as_ref()?));
+    let data_centres: BTreeSet<_> = nodes.filter_map(|node| node.data_centre.as_deref()).collect();
+    let data_centres: Vec<_> = data_centres.into_iter().collect();
+    let replicas = if bound.len() == 1 { "replica is" } else { "replicas are" };
+    format!("{} {replicas} on cleared nodes in {}.", bound.len(), data_centres.join(", "))
+}
+
+fn scheduling(subject: &Subject<'_>, bound: usize, wanted: i32) -> ConditionDraft {
+    let type_ = ConditionType::Placed;
+    let troubles = subject.pods.iter().filter_map(|pod| pod.trouble.as_ref());
+    let refused = troubles.filter(|trouble| trouble.kind == TroubleKind::Unschedulable).min();
+    refused.map_or_else(
+        || {
+            let text = format!("{bound} of {wanted} replicas have a node; there is room for the others.");
+            draft(type_, ConditionStatus::False, Reason::Scheduling, text)
+        },
+        |trouble| {
+            let text = format!("The scheduler finds no node for a replica: {}", trouble.message);
+            draft(type_, ConditionStatus::False, Reason::Unschedulable, text)
+        },
+    )
+}

@@ -1,0 +1,273 @@
+//! The status of an AIPolicy: whether all of it has effect, who enforces it, and whether it is due for review.
+
+use hemvist_api::AIPolicyStatus;
+use hemvist_api::ai_policy::FieldWithoutEffect;
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason, transition};
+use hemvist_api::{AIPolicy, AIPolicySpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::civil::Date;
+
+use super::{PolicyTally, draft};
+use crate::date;
+use crate::policy::{PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, fields_without_effect};
+use crate::snapshot::{Key, Settings};
+use crate::violation::listing;
+
+/// The status of an AIPolicy. The limits of a policy are in force also where it is not accepted: only what loosens them
+/// has no effect.
+pub fn policy(
+    book: &PolicyBook,
+    settings: &Settings,
+    key: &Key,
+    tally: PolicyTally,
+    now: &Time,
+) -> AIPolicyStatus {
+    let Some(entry) = book.entries.get(key) else {
+        return AIPolicyStatus::default();
+    };
+    let (previous, generation, without_effect, drafts) = match entry {
+        PolicyEntry::Unreadable { error } => (Vec::new(), None, Vec::new(), unreadable(key, settings, error)),
+        PolicyEntry::Readable(policy) => {
+            let without_effect = fields_without_effect(book, settings, key);
+            let drafts = readable(policy, key, settings, &without_effect, date::today(now));
+            let previous =
+                policy.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
+            (previous, policy.metadata.generation, without_effect, drafts)
+        }
+    };
+    AIPolicyStatus {
+        observed_generation: generation,
+        conditions: Some(transition(&previous, drafts, generation, now)),
+        bound_namespaces: Some(tally.namespaces),
+        bound_model_deployments: Some(tally.models),
+        refused: Some(tally.refused),
+        excepted: None,
+        without_effect: Some(without_effect).filter(|fields| !fields.is_empty()),
+    }
+}
+
+fn unreadable(key: &Key, settings: &Settings, error: &str) -> Vec<ConditionDraft> {
+    let where_it_denies = if key.namespace == settings.root_namespace {
+        "Every model in every governed namespace is refused".to_owned()
+    } else {
+        format!("Every model in {} is refused", key.namespace)
+    };
+    let error = error.trim_end_matches('.');
+    let message = format!("The policy cannot be read: {error}. {where_it_denies} until it can be.");
+    let not_accepted = |type_, status: bool| draft(type_, status.into(), Reason::Unreadable, message.clone());
+    vec![
+        not_accepted(ConditionType::Ready, false),
+        not_accepted(ConditionType::Accepted, false),
+        not_enforced_by_server(),
+        not_accepted(ConditionType::Stalled, true),
+    ]
+}
+
+fn readable(
+    policy: &AIPolicy,
+    key: &Key,
+    settings: &Settings,
+    without_effect: &[FieldWithoutEffect],
+    today: Date,
+) -> Vec<ConditionDraft> {
+    let reason = acceptance(without_effect);
+    let accepted = reason == Reason::InForce;
+    let message = if accepted {
+        in_force(&policy.spec, key, settings)
+    } else {
+        in_force_without(reason, without_effect, settings)
+    };
+    let mut drafts = vec![
+        draft(ConditionType::Ready, accepted.into(), reason, message.clone()),
+        draft(ConditionType::Accepted, accepted.into(), reason, message.clone()),
+        not_enforced_by_server(),
+        review_due(&policy.spec, today),
+    ];
+    if !accepted {
+        drafts.push(draft(ConditionType::Stalled, ConditionStatus::True, reason, message));
+    }
+    drafts
+}
+
+/// Whether the policy is accepted, as the reason that says so.
+fn acceptance(without_effect: &[FieldWithoutEffect]) -> Reason {
+    let root_only = |entry: &FieldWithoutEffect| ROOT_ONLY_FIELDS.contains(&entry.field.as_str());
+    if without_effect.is_empty() {
+        Reason::InForce
+    } else if without_effect.iter().all(root_only) {
+        Reason::RootNamespaceOnly
+    } else {
+        Reason::LoosensRegion
+    }
+}
+
+fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
+    if key.namespace != settings.root_namespace {
+        return format!(
+            "The policy is in force in {} and tightens what {} allows.",
+            key.namespace, settings.root_namespace
+        );
+    }
+    match &spec.namespaces {
+        None => "The policy is in force in every governed namespace.".to_owned(),
+        Some(names) if names.is_empty() => "The policy names no namespace and binds none.".to_owned(),
+        Some(names) => format!("The policy is in force in {}.", listing(names.iter(), "no namespace")),
+    }
+}
+
+/// Which fields have no effect, and that the others have.
+fn in_force_without(reason: Reason, without_effect: &[FieldWithoutEffect], settings: &Settings) -> String {
+    let mut fields: Vec<&str> = without_effect.iter().map(|entry| entry.field.as_str()).collect();
+    fields.dedup();
+    let why = match reason {
+        Reason::RootNamespaceOnly => format!("can have effect in {} only", settings.root_namespace),
+        _ => format!("would loosen what {} allows, without effect", settings.root_namespace),
+    };
+    let first = without_effect
+        .first()
+        .map_or_else(String::new, |entry| format!(" {}: {}.", entry.field, entry.message));
+    format!(
+        "{} {why}. Every other limit of the policy is in force.{first}",
+        listing(fields.iter(), "no field")
+    )
+}
+
+fn not_enforced_by_server() -> ConditionDraft {
+    let message =
+        "The controller enforces this policy; it is not compiled into the API server in this version.";
+    draft(ConditionType::Enforced, ConditionStatus::False, Reason::ControllerOnly, message.to_owned())
+}
+
+fn review_due(spec: &AIPolicySpec, today: Date) -> ConditionDraft {
+    let written = spec.decision.as_ref().and_then(|decision| decision.review_by.as_ref());
+    let (due, reason, message) = match written.map(|written| (written, date::parse(written.as_str()))) {
+        None => (false, Reason::NoReviewDate, "spec.decision.reviewBy is not stated.".to_owned()),
+        Some((written, Some(day))) if day >= today => {
+            (false, Reason::ReviewNotDue, format!("The policy is to be reviewed by {written}."))
+        }
+        Some((written, Some(_))) => (
+            true,
+            Reason::ReviewDatePassed,
+            format!("The policy was to be reviewed by {written}; its limits stay in force."),
+        ),
+        Some((written, None)) => (
+            true,
+            Reason::ReviewDatePassed,
+            format!("spec.decision.reviewBy is {written}, a day that no calendar has."),
+        ),
+    };
+    draft(ConditionType::ReviewDue, due.into(), reason, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::policy::fixture::{book, region, with};
+
+    const NOW: &str = "2026-11-01T12:00:00Z";
+
+    fn moment(text: &str) -> Time {
+        Time(text.parse().unwrap())
+    }
+
+    fn told(status: &AIPolicyStatus) -> Vec<String> {
+        let line =
+            |condition: &Condition| format!("{}={} {}", condition.type_, condition.status, condition.reason);
+        status.conditions.iter().flatten().map(line).collect()
+    }
+
+    fn local(spec: Value) -> AIPolicyStatus {
+        let book = book(&[("hemvist-system", "region", region()), ("halsa", "own", spec)]);
+        policy(&book, &Settings::default(), &Key::new("halsa", "own"), PolicyTally::default(), &moment(NOW))
+    }
+
+    #[test]
+    fn a_policy_is_accepted_when_all_of_it_has_effect() {
+        for (spec, reason) in [
+            (json!({"models": {"licences": ["MIT"]}}), None),
+            (json!({"models": {"licences": ["GPL-3.0"]}, "namespaces": []}), Some("LoosensRegion")),
+            (json!({"namespaces": []}), Some("RootNamespaceOnly")),
+        ] {
+            let status = local(spec);
+            let found = told(&status);
+            let accepted = if reason.is_none() { "True" } else { "False" };
+            let reason_told = reason.unwrap_or("InForce");
+            assert_eq!(
+                found[..2],
+                [format!("Ready={accepted} {reason_told}"), format!("Accepted={accepted} {reason_told}")]
+            );
+            assert_eq!(found[2], "Enforced=False ControllerOnly");
+            assert_eq!(found.get(4).is_some(), reason.is_some(), "{found:?}");
+            assert_eq!(status.without_effect.is_some(), reason.is_some());
+            assert_eq!(status.observed_generation, Some(3));
+        }
+    }
+
+    #[test]
+    fn a_refused_field_is_named_and_the_rest_stays_in_force() {
+        let status = local(json!({"models": {"licences": ["GPL-3.0"]}}));
+        let conditions = status.conditions.unwrap();
+        assert_eq!(
+            conditions[1].message,
+            "spec.models.licences would loosen what hemvist-system allows, without effect. Every other limit of the \
+             policy is in force. spec.models.licences: GPL-3.0 is not allowed by AIPolicy hemvist-system/region and \
+             stays not allowed."
+        );
+    }
+
+    #[test]
+    fn review_is_due_after_its_day() {
+        for (day, expected) in [
+            (json!("2026-11-01"), "ReviewDue=False ReviewNotDue"),
+            (json!("2026-10-31"), "ReviewDue=True ReviewDatePassed"),
+            (json!("2026-10-32"), "ReviewDue=True ReviewDatePassed"),
+            (Value::Null, "ReviewDue=False NoReviewDate"),
+        ] {
+            let decision = json!({"title": "AI-policy", "reference": "R 1", "decidedBy": "Fullmäktige",
+                                  "decidedOn": "2026-06-16", "reviewBy": "2027-06-16"});
+            let spec = with(with(region(), "/decision", decision), "/decision/reviewBy", day.clone());
+            let book = book(&[("hemvist-system", "region", spec)]);
+            let key = Key::new("hemvist-system", "region");
+            let status = policy(&book, &Settings::default(), &key, PolicyTally::default(), &moment(NOW));
+            assert_eq!(told(&status)[3], expected, "{day}");
+        }
+    }
+
+    #[test]
+    fn times_of_transition_are_kept_while_the_value_is_the_same() {
+        let mut book = book(&[("hemvist-system", "region", region())]);
+        let key = Key::new("hemvist-system", "region");
+        let settings = Settings::default();
+        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1 };
+        let first = policy(&book, &settings, &key, tally, &moment(NOW));
+        if let Some(PolicyEntry::Readable(readable)) = book.entries.get_mut(&key) {
+            readable.status = Some(first.clone());
+        }
+        assert_eq!(policy(&book, &settings, &key, tally, &moment("2026-11-02T12:00:00Z")), first);
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_stalled() {
+        let mut book = PolicyBook::default();
+        let key = Key::new("halsa", "own");
+        book.entries
+            .insert(key.clone(), PolicyEntry::Unreadable { error: "unknown variant `X`.".to_owned() });
+        let status = policy(&book, &Settings::default(), &key, PolicyTally::default(), &moment(NOW));
+        assert_eq!(
+            told(&status),
+            [
+                "Ready=False Unreadable",
+                "Accepted=False Unreadable",
+                "Enforced=False ControllerOnly",
+                "Stalled=True Unreadable"
+            ]
+        );
+        assert_eq!(
+            status.conditions.unwrap()[1].message,
+            "The policy cannot be read: unknown variant `X`. Every model in halsa is refused until it can be."
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! From a ModelDeployment as it was written to one that can be carried out, or everything that stands in the way.
+
+use std::collections::BTreeMap;
+
+use hemvist_api::condition::Reason;
+use hemvist_api::model_deployment::{EngineArgument, ImageSource, ModelSource, VolumeClaimSource};
+use hemvist_api::values::{
+    AcceleratorVendor, DataCentre, EngineType, IncidentKind, Isolation, KeyValueCacheType, ModelFormat,
+    RequestLogging, RolloutStrategy,
+};
+use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
+
+use super::{AcceleratorRequest, EngineSettings, ValidatedModel, WeightsSource};
+use crate::bytes::parse_bytes;
+use crate::placement::vendor::vendor;
+use crate::policy::EffectivePolicy;
+use crate::render::engine::{ArgumentVerdict, allowed_argument, description};
+use crate::snapshot::Key;
+use crate::violation::{Finding, Violation};
+
+/// How long requests may go on when a replica stops, in seconds, where the model does not say.
+const DEFAULT_DRAIN_SECONDS: i32 = 45;
+
+/// Reads a model. On the way out either everything is there, or every fault is in the list, not only the first.
+///
+/// # Errors
+///
+/// The faults: fields that this version does not carry out, and values that cannot be carried out. What a policy says of
+/// the model is not judged here but in [`EffectivePolicy::check`]; the policy is asked for the values it sets.
+pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<ValidatedModel, Vec<Violation>> {
+    let spec = &model.spec;
+    let class = spec.purpose.information_class;
+    let key = Key::new(
+        model.metadata.namespace.clone().unwrap_or_default(),
+        model.metadata.name.clone().unwrap_or_default(),
+    );
+    let isolation = policy.isolation(class);
+    let mut faults = unsupported(spec);
+    faults.extend(context_length(spec));
+    let source = collect(weights(spec), &mut faults);
+    let engine = collect(engine(spec, policy), &mut faults);
+    let accelerator = collect(accelerator(spec, isolation), &mut faults);
+    let (Some(source), Some(engine), Some(accelerator), true) =
+        (source, engine, accelerator, faults.is_empty())
+    else {
+        return Err(faults);
+    };
+    let asked: Option<&[DataCentre]> =
+        spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
+    let rollout = spec.rollout.as_ref();
+    Ok(ValidatedModel {
+        uid: model.metadata.uid.clone().unwrap_or_default(),
+        model_name: spec.model.name.clone().unwrap_or_else(|| key.name.clone()),
+        key,
+        information_class: class,
+        risk_class: spec.purpose.risk_class,
+        source,
+        format: spec.model.format,
+        weights_bytes: weights_bytes(spec),
+        engine,
+        accelerator,
+        clearance: policy.clearance(class, asked),
+        isolation,
+        replicas: if suspension(spec).is_some() { 0 } else { spec.replicas.unwrap_or(1) },
+        rollout: rollout.and_then(|rollout| rollout.strategy).unwrap_or(RolloutStrategy::Auto),
+        drain_seconds: rollout.and_then(|rollout| rollout.drain_seconds).unwrap_or(DEFAULT_DRAIN_SECONDS),
+        consumers: consumers(spec),
+        request_logging: spec
+            .records
+            .as_ref()
+            .and_then(|records| records.request_logging)
+            .unwrap_or(RequestLogging::None),
+    })
+}
+
+/// Why a model is kept at no replicas, with the words for it, if it is.
+pub fn suspension(spec: &ModelDeploymentSpec) -> Option<(Reason, String)> {
+    let open = spec
+        .incidents
+        .iter()
+        .flatten()
+        .find(|incident| incident.kind == IncidentKind::SeriousAI && incident.closed_on.is_none());
+    if let Some(incident) = open {
+        let text = format!(
+            "The serious incident {} is open, so no replica runs. Set its closedOn in spec.incidents when it is closed.",
+            incident.reference
+        );
+        return Some((Reason::IncidentOpen, text));
+    }
+    (spec.suspend == Some(true)).then(|| {
+        (Reason::Suspended, "spec.suspend is set, so no replica runs. Unset it to serve again.".to_owned())
+    })
+}
+
+fn collect<T>(result: Result<T, Vec<Violation>>, faults: &mut Vec<Violation>) -> Option<T> {
+    result.map_err(|new| faults.extend(new)).ok()
+}
+
+fn not_supported(field: &str, what: &str, instead: &str) -> Violation {
+    Violation::plain(field, Finding::NotSupported { what: what.to_owned(), instead: instead.to_owned() })
+}
+
+fn invalid(field: impl Into<String>, why: impl Into<String>, instead: impl Into<String>) -> Violation {
+    Violation::plain(field, Finding::Invalid { why: why.into(), instead: instead.into() })
+}
+
+/// Fields whose shape is there and whose behaviour is not, in this version.
+fn unsupported(spec: &ModelDeploymentSpec) -> Vec<Violation> {
+    let mut faults = Vec::new();
+    if spec.model.adapters.as_ref().is_some_and(|adapters| !adapters.is_empty()) {
+        faults.push(not_supported(
+            "spec.model.adapters",
+            "serving LoRA adapters",
+            "Leave spec.model.adapters out.",
+        ));
+    }
+    if spec.scaling.is_some() {
+        faults.push(not_supported("spec.scaling", "scaling by load", "Set spec.replicas instead."));
+    }
+    if spec.accelerator.as_ref().is_some_and(|accelerator| accelerator.device_class_name.is_some()) {
+        faults.push(not_supported(
+            "spec.accelerator.deviceClassName",
+            "dynamic resource allocation",
+            "Leave it out; the accelerator is asked for as an extended resource.",
+        ));
+    }
+    faults
+}
+
+fn context_length(spec: &ModelDeploymentSpec) -> Option<Violation> {
+    let longest = spec.model.facts.as_ref()?.max_context_length?;
+    let asked = spec.engine.context_length?;
+    (asked > longest).then(|| {
+        invalid(
+            "spec.engine.contextLength",
+            format!("{asked} is more than the model's own {longest} (spec.model.facts.maxContextLength)"),
+            format!("Set it to at most {longest}."),
+        )
+    })
+}
+
+fn weights_bytes(spec: &ModelDeploymentSpec) -> Option<u64> {
+    parse_bytes(spec.model.facts.as_ref()?.weights.as_ref()?.as_str())
+}
+
+fn consumers(spec: &ModelDeploymentSpec) -> std::collections::BTreeSet<String> {
+    let consumers = spec.access.iter().flat_map(|access| access.consumers.iter().flatten());
+    consumers.map(|consumer| consumer.namespace.as_str().to_owned()).collect()
+}
+
+fn weights(spec: &ModelDeploymentSpec) -> Result<WeightsSource, Vec<Violation>> {
+    let (field, source) = match &spec.model.source {
+        ModelSource { image: Some(ImageSource { reference, path }), .. } => (
+            "spec.model.source.image.path",
+            WeightsSource::Image {
+                reference: reference.as_str().to_owned(),
+                path: path.as_ref().map_or("/", |path| path.as_str()).to_owned(),
+            },
+        ),
+        ModelSource { persistent_volume_claim: Some(VolumeClaimSource { claim_name, path }), .. } => (
+            "spec.model.source.persistentVolumeClaim.path",
+            WeightsSource::VolumeClaim {
+                claim_name: claim_name.as_str().to_owned(),
+                path: path.as_ref().map_or("", |path| path.as_str()).to_owned(),
+            },
+        ),
+        ModelSource { mirror: Some(_), .. } => {
+            return Err(vec![not_supported(
+                "spec.model.source.mirror",
+                "fetching weights from a mirror",
+                "Put the weights into an OCI image (spec.model.source.image) or a volume (spec.model.source.persistentVolumeClaim).",
+            )]);
+        }
+        _ => {
+            return Err(vec![invalid(
+                "spec.model.source",
+                "no source is set",
+                "Set exactly one of image, persistentVolumeClaim and mirror.",
+            )]);
+        }
+    };
+    let path = match &source {
+        WeightsSource::Image { path, .. } | WeightsSource::VolumeClaim { path, .. } => path,
+    };
+    let is_file = path.to_ascii_lowercase().ends_with(".gguf");
+    if spec.model.format == ModelFormat::GGUF && !is_file {
+        let why = format!("{path:?} does not name a GGUF file");
+        return Err(vec![invalid(
+            field,
+            why,
+            "Name the file, such as models/model-q4.gguf; of a split model the first part.",
+        )]);
+    }
+    Ok(source)
+}
+
+fn engine(spec: &ModelDeploymentSpec, policy: &EffectivePolicy) -> Result<EngineSettings, Vec<Violation>> {
+    let engine = &spec.engine;
+    let type_ = engine.type_;
+    if description(type_).is_none() {
+        return Err(vec![not_supported(
+            "spec.engine.type",
+            &format!("the engine {type_}"),
+            "Use VLLM for safetensors or LlamaCpp for GGUF.",
+        )]);
+    }
+    let mut faults = Vec::new();
+    let suits = match type_ {
+        EngineType::LlamaCpp => ModelFormat::GGUF,
+        _ => ModelFormat::Safetensors,
+    };
+    if spec.model.format != suits {
+        faults.push(invalid(
+            "spec.model.format",
+            format!("{type_} serves {suits}, not {}", spec.model.format),
+            format!("Use weights in {suits}, or another engine."),
+        ));
+    }
+    let from_policy = policy.allowed_args();
+    let mut args = BTreeMap::new();
+    for argument in engine.args.iter().flatten() {
+        match argument_fault(type_, argument, from_policy.contains(&argument.name)) {
+            Some(fault) => faults.push(fault),
+            None => drop(args.insert(argument.name.clone(), argument.value.clone())),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(EngineSettings {
+        engine: type_,
+        image: engine.image.as_str().to_owned(),
+        context_length: engine.context_length,
+        concurrency: engine.concurrency,
+        key_value_cache_type: engine.key_value_cache_type.unwrap_or(KeyValueCacheType::Auto),
+        args,
+    })
+}
+
+fn argument_fault(engine: EngineType, argument: &EngineArgument, policy_allows: bool) -> Option<Violation> {
+    let field = format!("spec.engine.args[name={}]", argument.name);
+    match allowed_argument(engine, &argument.name, argument.value.as_deref()) {
+        ArgumentVerdict::Allowed => None,
+        ArgumentVerdict::Unknown if policy_allows => None,
+        ArgumentVerdict::BadValue { why } => {
+            Some(invalid(format!("{field}.value"), why, "Give a value that the engine takes."))
+        }
+        ArgumentVerdict::Unknown | ArgumentVerdict::Reserved => Some(Violation::plain(
+            field,
+            Finding::ArgumentNotAllowed { argument: argument.name.clone(), engine: engine.to_string() },
+        )),
+    }
+}
+
+fn accelerator(
+    spec: &ModelDeploymentSpec,
+    isolation: Isolation,
+) -> Result<AcceleratorRequest, Vec<Violation>> {
+    let asked = spec.accelerator.clone().unwrap_or_default();
+    let row = vendor(asked.vendor.unwrap_or(AcceleratorVendor::NVIDIA));
+    let count = asked.count.unwrap_or(1);
+    let mut faults = Vec::new();
+    let resource = match (&asked.partition, row.partition_prefix) {
+        (None, _) => row.resource.to_owned(),
+        (Some(profile), Some(prefix)) => format!("{prefix}{profile}"),
+        (Some(_), None) => {
+            faults.push(invalid(
+                "spec.accelerator.partition",
+                format!("{} accelerators have no hardware partitions that are known here", row.vendor),
+                "Leave it out to use whole devices.",
+            ));
+            String::new()
+        }
+    };
+    if asked.partition.is_some() && count > 1 {
+        faults.push(invalid(
+            "spec.accelerator.count",
+            "partitions cannot work together on one model",
+            "Set it to 1, or leave spec.accelerator.partition out to use whole devices.",
+        ));
+    }
+    if asked.partition.is_some() && isolation > Isolation::Partition {
+        let finding = Finding::IsolationTooLow { asked: Isolation::Partition, demanded: isolation };
+        faults.push(Violation::plain("spec.accelerator.partition", finding));
+    }
+    faults.extend(parallelism(spec, count));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(AcceleratorRequest {
+        vendor: row.vendor,
+        resource,
+        count,
+        product_label: row.product_label,
+        products: asked.products.clone().into_iter().flatten().collect(),
+        reason: choice(asked.vendor.is_some(), asked.count.is_some()),
+    })
+}
+
+/// vLLM spreads the attention heads evenly over the accelerators of a replica.
+fn parallelism(spec: &ModelDeploymentSpec, count: i32) -> Option<Violation> {
+    let heads = spec.model.facts.as_ref()?.attention_heads?;
+    (spec.engine.type_ == EngineType::VLLM && heads % count != 0).then(|| {
+        invalid(
+            "spec.accelerator.count",
+            format!("{heads} attention heads cannot be spread evenly over {count} accelerators"),
+            format!("Set it to a divisor of {heads}."),
+        )
+    })
+}
+
+fn choice(vendor_asked: bool, count_asked: bool) -> String {
+    let count = if count_asked {
+        "spec.accelerator.count asks for it"
+    } else {
+        "one is the least, as the size of the model is not reckoned with yet"
+    };
+    let vendor = if vendor_asked { "spec.accelerator.vendor" } else { "NVIDIA is the default" };
+    format!("{count}; maker: {vendor}")
+}

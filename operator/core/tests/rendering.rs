@@ -1,0 +1,338 @@
+//! Rendering, judged by the whole objects that come out of it.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the golden files are read and written; rendering itself is pure"
+)]
+
+#[path = "rendering/contract.rs"]
+mod contract;
+#[path = "rendering/fixtures.rs"]
+mod fixtures;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use fixtures::{Case, every_case, llama_cpp_on_a_claim, partition, settings, vllm_in_an_image};
+use hemvist_api::values::{
+    AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
+    RequestLogging, RiskClass, RolloutStrategy,
+};
+use hemvist_core::render::{DesiredObjects, NOWHERE, render};
+use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::validate::{AcceleratorRequest, Clearance, EngineSettings, ValidatedModel, WeightsSource};
+use serde_json::Value;
+
+/// Every object of a model as one YAML file, in the order in which they are written.
+fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+        render(model, settings);
+    [
+        serde_saphyr::to_string(&service_account).unwrap(),
+        serde_saphyr::to_string(&network_policy).unwrap(),
+        serde_saphyr::to_string(&service).unwrap(),
+        serde_saphyr::to_string(&pod_disruption_budget).unwrap(),
+        serde_saphyr::to_string(&deployment).unwrap(),
+    ]
+    .join("---\n")
+}
+
+/// Compares with the file of that name, or writes it where `UPDATE=1` is set.
+fn assert_golden(name: &str, model: &ValidatedModel) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rendering").join(name);
+    let rendered = yaml(model, &settings());
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        std::fs::write(&path, &rendered).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = golden.lines().zip(rendered.lines()).enumerate().find(|(_, (old, new))| old != new);
+    assert!(
+        golden == rendered,
+        "{name} differs, first at {differs:?}; look at the change and accept it with UPDATE=1"
+    );
+}
+
+#[test]
+fn vllm_in_an_image_on_a_node_of_its_own() {
+    assert_golden("vllm-image-whole-node.yaml", &vllm_in_an_image());
+}
+
+#[test]
+fn llama_cpp_on_a_claim_with_one_accelerator() {
+    assert_golden("llama-cpp-claim.yaml", &llama_cpp_on_a_claim());
+}
+
+#[test]
+fn vllm_on_a_partition() {
+    assert_golden("vllm-partition.yaml", &partition());
+}
+
+#[test]
+fn every_pod_holds_the_contract() {
+    let cases = every_case();
+    assert_eq!(cases.len(), 64, "engines x sources x rollouts x isolations");
+    assert_eq!(contract::CHECKS.len(), 39, "a field of the contract was added or lost");
+    let mut held = 0;
+    let mut broken = Vec::new();
+    for case in &cases {
+        for (name, check) in contract::CHECKS {
+            if check(case) { held += 1 } else { broken.push(format!("{}: {name}", case.name)) }
+        }
+    }
+    assert!(broken.is_empty(), "{} broken, {held} held:\n{}", broken.len(), broken.join("\n"));
+    assert_eq!(held, cases.len() * contract::CHECKS.len());
+}
+
+#[test]
+fn nothing_that_leads_out_is_in_any_object() {
+    const FORBIDDEN: [&str; 22] = [
+        "hostPath",
+        "\"hostNetwork\":true",
+        "\"hostPID\":true",
+        "\"hostIPC\":true",
+        "hostPort",
+        "secretKeyRef",
+        "configMapKeyRef",
+        "envFrom",
+        "valueFrom",
+        "imagePullSecrets",
+        "$(",
+        "/bin/sh",
+        "\"sh\"",
+        "bash",
+        "VISIBLE_DEVICES",
+        "VLLM_SERVER_DEV_MODE",
+        "trust-remote-code",
+        "api-key",
+        "HF_TOKEN",
+        "app.kubernetes.io/instance",
+        "0.0.0.0/0",
+        "\"privileged\":true",
+    ];
+    for case in every_case() {
+        let text = case.objects().map(Value::to_string).collect::<String>();
+        for forbidden in FORBIDDEN {
+            assert!(!text.contains(forbidden), "{}: {forbidden}", case.name);
+        }
+    }
+}
+
+#[test]
+fn the_same_model_gives_the_same_bytes() {
+    for case in every_case() {
+        assert_eq!(yaml(&case.model, &settings()), yaml(&case.model.clone(), &settings()), "{}", case.name);
+    }
+}
+
+fn hashes(model: &ValidatedModel, settings: &Settings) -> Vec<String> {
+    Case::new(String::new(), model.clone(), settings).objects().map(contract::rendered_hash).collect()
+}
+
+/// A change of one field of a model.
+type Change = (&'static str, fn(&mut ValidatedModel));
+
+/// Fails to compile when a model gets a new field: give it a line in [`changes`] then. The two reasons are for people and
+/// reach the status only.
+fn every_field(model: &ValidatedModel) {
+    let ValidatedModel {
+        key: Key { namespace: _, name: _ },
+        uid: _,
+        model_name: _,
+        information_class: _,
+        risk_class: _,
+        source: _,
+        format: _,
+        weights_bytes: _,
+        engine:
+            EngineSettings {
+                engine: _,
+                image: _,
+                context_length: _,
+                concurrency: _,
+                key_value_cache_type: _,
+                args: _,
+            },
+        accelerator:
+            AcceleratorRequest { vendor: _, resource: _, count: _, product_label: _, products: _, reason: _ },
+        clearance: Clearance { regions: _, data_centres: _, levels: _, reason: _ },
+        isolation: _,
+        replicas: _,
+        rollout: _,
+        drain_seconds: _,
+        consumers: _,
+        request_logging: _,
+    } = model;
+}
+
+/// One change for each field that reaches an object.
+fn changes() -> Vec<Change> {
+    vec![
+        ("key.namespace", |model| model.key.namespace.push('x')),
+        ("key.name", |model| model.key.name.push('x')),
+        ("uid", |model| model.uid.push('0')),
+        ("model_name", |model| model.model_name.push('x')),
+        ("information_class", |model| model.information_class = InformationClass::Secret),
+        ("risk_class", |model| model.risk_class = RiskClass::Minimal),
+        ("source", |model| {
+            model.source = WeightsSource::VolumeClaim { claim_name: "other".to_owned(), path: String::new() };
+        }),
+        ("format", |model| model.format = ModelFormat::GGUF),
+        ("weights_bytes", |model| model.weights_bytes = None),
+        ("engine.engine", |model| model.engine.engine = EngineType::LlamaCpp),
+        ("engine.image", |model| model.engine.image.push('0')),
+        ("engine.context_length", |model| model.engine.context_length = None),
+        ("engine.concurrency", |model| model.engine.concurrency = Some(10)),
+        ("engine.key_value_cache_type", |model| model.engine.key_value_cache_type = KeyValueCacheType::FP16),
+        ("engine.args", |model| drop(model.engine.args.insert("enforce-eager".to_owned(), None))),
+        ("accelerator.vendor", |model| model.accelerator.vendor = AcceleratorVendor::AMD),
+        ("accelerator.resource", |model| model.accelerator.resource.push('x')),
+        ("accelerator.count", |model| model.accelerator.count += 1),
+        ("accelerator.product_label", |model| model.accelerator.product_label = "amd.com/gpu.product-name"),
+        ("accelerator.products", |model| model.accelerator.products.clear()),
+        ("clearance.regions", |model| model.clearance.regions = None),
+        ("clearance.data_centres", |model| model.clearance.data_centres.clear()),
+        ("clearance.levels", |model| {
+            model.clearance.levels.remove(&InformationClass::Sensitive);
+        }),
+        ("isolation", |model| model.isolation = Isolation::Shared),
+        ("replicas", |model| model.replicas = 0),
+        ("rollout", |model| model.rollout = RolloutStrategy::Recreate),
+        ("drain_seconds", |model| model.drain_seconds += 1),
+        ("consumers", |model| model.consumers.clear()),
+        ("request_logging", |model| model.request_logging = RequestLogging::None),
+    ]
+}
+
+#[test]
+fn a_change_of_any_field_changes_a_hash() {
+    let model = vllm_in_an_image();
+    let before = hashes(&model, &settings());
+    every_field(&model);
+    assert_eq!(changes().len(), 29);
+    for (field, change) in changes() {
+        let mut changed = model.clone();
+        change(&mut changed);
+        assert_ne!(changed, model, "{field} was not changed");
+        assert_ne!(hashes(&changed, &settings()), before, "{field}");
+    }
+    assert_ne!(hashes(&model, &Settings { monitoring_namespace: None, ..settings() }), before, "monitoring");
+}
+
+#[test]
+fn reasons_are_for_people_and_change_nothing() {
+    let model = vllm_in_an_image();
+    let mut changed = model.clone();
+    changed.clearance.reason.push('x');
+    changed.accelerator.reason.push('x');
+    assert_eq!(hashes(&changed, &settings()), hashes(&model, &settings()));
+}
+
+#[test]
+fn scaling_alone_does_not_replace_pods() {
+    let model = vllm_in_an_image();
+    let more = ValidatedModel { replicas: model.replicas + 1, ..model.clone() };
+    let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
+    assert_eq!(template(&model), template(&more));
+}
+
+#[test]
+fn an_empty_clearance_is_met_by_no_node() {
+    let mut model = vllm_in_an_image();
+    model.clearance = Clearance {
+        regions: Some(BTreeSet::new()),
+        data_centres: BTreeSet::new(),
+        levels: BTreeSet::new(),
+        reason: String::new(),
+    };
+    model.accelerator.products.clear();
+    let case = Case::new(String::new(), model, &settings());
+    let terms = case.node_selector_terms();
+    assert_eq!(terms.len(), 1);
+    let expressions = terms[0]["matchExpressions"].as_array().unwrap();
+    assert_eq!(expressions.len(), 3);
+    for expression in expressions {
+        assert_eq!(expression["operator"], "In");
+        assert_eq!(expression["values"], serde_json::json!([NOWHERE]));
+    }
+    // A valid label value that is no value of ours: those of region and data centre are in lower case.
+    assert!(NOWHERE.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert!(NOWHERE.starts_with(|first: char| first.is_ascii_uppercase()));
+    assert_eq!(InformationClass::parse(NOWHERE), None);
+}
+
+#[test]
+fn with_nobody_to_let_in_nobody_comes_in() {
+    let mut model = vllm_in_an_image();
+    model.consumers.clear();
+    let policy = render(&model, &Settings { monitoring_namespace: None, ..settings() }).network_policy;
+    let spec = policy.spec.unwrap();
+    assert_eq!(spec.ingress, Some(Vec::new()));
+    assert_eq!(spec.egress, Some(Vec::new()));
+}
+
+#[test]
+fn a_namesake_is_another_model() {
+    let model = vllm_in_an_image();
+    let twin = ValidatedModel { uid: "11111111-2222-3333-4444-555555555555".to_owned(), ..model.clone() };
+    let selector = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().selector;
+    let labels = |model: &ValidatedModel| {
+        render(model, &settings()).deployment.spec.unwrap().template.metadata.unwrap().labels.unwrap()
+    };
+    for (label, value) in selector(&model).match_labels.unwrap() {
+        assert_eq!(labels(&model).get(&label), Some(&value));
+    }
+    assert!(
+        selector(&model)
+            .match_labels
+            .unwrap()
+            .iter()
+            .any(|(label, value)| labels(&twin).get(label) != Some(value))
+    );
+}
+
+#[test]
+fn an_engine_that_is_not_carried_out_makes_no_container() {
+    let mut model = vllm_in_an_image();
+    for engine in [EngineType::SGLang, EngineType::Custom] {
+        model.engine.engine = engine;
+        let pod = render(&model, &settings()).deployment.spec.unwrap().template.spec.unwrap();
+        assert!(pod.containers.is_empty(), "the API server refuses a pod without containers");
+    }
+}
+
+#[test]
+fn a_reserved_argument_never_reaches_the_engine() {
+    let mut model = vllm_in_an_image();
+    for name in ["port", "trust-remote-code", "no-load-format", "trust-remote"] {
+        model.engine.args.insert(name.to_owned(), Some("1".to_owned()));
+    }
+    assert_eq!(yaml(&model, &settings()), yaml(&vllm_in_an_image(), &settings()));
+}
+
+#[test]
+fn the_startup_budget_follows_the_weights() {
+    let budget = |weights_bytes| {
+        let case =
+            Case::new(String::new(), ValidatedModel { weights_bytes, ..vllm_in_an_image() }, &settings());
+        case.startup_seconds()
+    };
+    assert_eq!(budget(None), 1800);
+    assert_eq!(budget(Some(0)), 600);
+    assert_eq!(budget(Some(100_000_000_000)), 1600);
+    assert_eq!(budget(Some(u64::MAX)), 10_800);
+}
+
+#[test]
+fn the_context_of_llama_cpp_is_for_all_requests_together() {
+    let args = |context_length, concurrency| {
+        let mut model = llama_cpp_on_a_claim();
+        model.engine.context_length = context_length;
+        model.engine.concurrency = concurrency;
+        Case::new(String::new(), model, &settings()).container()["args"].clone().to_string()
+    };
+    assert!(args(Some(8192), Some(4)).contains(r#""--ctx-size","32768","--parallel","4","--no-kv-unified""#));
+    assert!(args(Some(8192), None).contains(r#""--ctx-size","8192""#));
+    assert!(args(None, Some(4)).contains(r#""--parallel","4","--kv-unified""#));
+    assert!(!args(None, None).contains("--parallel"));
+    assert!(args(Some(100_000_000), Some(4096)).contains(&format!(r#""--ctx-size","{}""#, i32::MAX)));
+}
