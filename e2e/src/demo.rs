@@ -87,7 +87,7 @@ async fn policies_accepted(cluster: &ControlPlane) -> Result<()> {
 
 /// Waits until the region's policy has counted what it refuses.
 async fn policies_counted(cluster: &ControlPlane) -> Result<()> {
-    let refused = REFUSED.len().to_string();
+    let refused = region::REFUSED_BY_THE_REGION.to_string();
     wait_until("the region's policy to count", PATIENCE, async || {
         let arguments =
             ["get", "aip", "region", "--namespace", ROOT_NAMESPACE, "--output=jsonpath={.status.refused}"];
@@ -204,7 +204,7 @@ async fn lose_clearance(narrator: &Narrator, cluster: &ControlPlane) -> Result<(
     .await?;
     narrator.text(&format!("\n{MOVED} has moved from {before} to {after}."))?;
     let (namespace, name) = MOVED.split_once('/').unwrap_or_default();
-    let about = format!("regarding.name={name},reportingController=hemvist");
+    let about = format!("regarding.name={name},reportingController=hemvist.dev/operator");
     let columns = "--output=custom-columns=TYPE:.type,REASON:.reason,NOTE:.note";
     narrator
         .command(

@@ -31,6 +31,9 @@ pub const REFUSED: [(&str, &str); 4] = [
     ("teknik/nedladdad", "RegistryNotAllowed"),
 ];
 
+/// How many of them a rule of the region's policy refuses. The fourth is refused by law, and no policy is needed for it.
+pub const REFUSED_BY_THE_REGION: usize = 3;
+
 /// Makes twelve nodes: three kinds of GPU in two data centres of one region, with different clearances.
 ///
 /// # Errors

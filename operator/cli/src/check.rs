@@ -7,7 +7,7 @@ use hemvist_api::condition::Reason;
 use hemvist_core::date;
 use hemvist_core::decide::{Decision, Plan, decide};
 use hemvist_core::placement::Verdict as PlacementVerdict;
-use hemvist_core::policy::fields_without_effect;
+use hemvist_core::policy::{ROOT_ONLY_FIELDS, fields_without_effect};
 use hemvist_core::snapshot::{Key, Snapshot};
 use hemvist_core::violation::{RuleSource, Violation};
 
@@ -20,9 +20,6 @@ use crate::report::{
     Report, Rule, Verdict,
 };
 use crate::sources::sources;
-
-/// Fields of a policy that only the root namespace may state.
-const ROOT_ONLY_FIELDS: [&str; 2] = ["spec.namespaces", "spec.exceptions"];
 
 /// Judges every model in the files.
 pub fn check(arguments: &CheckArguments, stdin: &mut dyn Read) -> Outcome {

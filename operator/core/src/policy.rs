@@ -32,7 +32,7 @@ use hemvist_api::values::{
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
-pub(crate) use loosening::ROOT_ONLY_FIELDS;
+pub use loosening::ROOT_ONLY_FIELDS;
 
 use crate::snapshot::{Key, Settings};
 use crate::validate::Clearance;

@@ -22,7 +22,7 @@ const MAX_FIELDS: usize = 32;
 const MAX_MESSAGE: usize = 500;
 
 /// The fields that only a policy of the root namespace may set.
-pub(crate) const ROOT_ONLY_FIELDS: [&str; 2] = ["spec.namespaces", "spec.exceptions"];
+pub const ROOT_ONLY_FIELDS: [&str; 2] = ["spec.namespaces", "spec.exceptions"];
 
 /// Fields of a policy that have no effect.
 pub(super) fn fields_without_effect(

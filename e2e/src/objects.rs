@@ -1,0 +1,243 @@
+//! Objects of any kind as plain JSON, read and written as an administrator.
+//!
+//! As JSON and not as types, because what is judged is what the API server holds, with fields that no type here knows.
+
+use anyhow::{Context, Result};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::Value;
+
+/// The field manager of what the tests write, so that it is told apart from what they test.
+const MANAGER: &str = "hemvist-e2e";
+
+/// A kind of object that the tests look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "they are the names of kinds")]
+pub enum Kind {
+    AIPolicy,
+    CustomResourceDefinition,
+    Deployment,
+    Event,
+    Lease,
+    ModelDeployment,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Pod,
+    PodDisruptionBudget,
+    Service,
+    ServiceAccount,
+}
+
+impl Kind {
+    /// What a ModelDeployment becomes.
+    pub const CHILDREN: [Self; 5] =
+        [Self::ServiceAccount, Self::NetworkPolicy, Self::Service, Self::PodDisruptionBudget, Self::Deployment];
+
+    /// As it stands in an object.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AIPolicy => "AIPolicy",
+            Self::CustomResourceDefinition => "CustomResourceDefinition",
+            Self::Deployment => "Deployment",
+            Self::Event => "Event",
+            Self::Lease => "Lease",
+            Self::ModelDeployment => "ModelDeployment",
+            Self::Namespace => "Namespace",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::Node => "Node",
+            Self::Pod => "Pod",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::Service => "Service",
+            Self::ServiceAccount => "ServiceAccount",
+        }
+    }
+
+    /// As it stands in a path.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::AIPolicy => "aipolicies",
+            Self::CustomResourceDefinition => "customresourcedefinitions",
+            Self::Deployment => "deployments",
+            Self::Event => "events",
+            Self::Lease => "leases",
+            Self::ModelDeployment => "modeldeployments",
+            Self::Namespace => "namespaces",
+            Self::NetworkPolicy => "networkpolicies",
+            Self::Node => "nodes",
+            Self::Pod => "pods",
+            Self::PodDisruptionBudget => "poddisruptionbudgets",
+            Self::Service => "services",
+            Self::ServiceAccount => "serviceaccounts",
+        }
+    }
+
+    const fn group_version(self) -> (&'static str, &'static str) {
+        match self {
+            Self::AIPolicy | Self::ModelDeployment => ("hemvist.dev", "v1alpha1"),
+            Self::CustomResourceDefinition => ("apiextensions.k8s.io", "v1"),
+            Self::Deployment => ("apps", "v1"),
+            Self::Event => ("events.k8s.io", "v1"),
+            Self::Lease => ("coordination.k8s.io", "v1"),
+            Self::NetworkPolicy => ("networking.k8s.io", "v1"),
+            Self::PodDisruptionBudget => ("policy", "v1"),
+            Self::Namespace | Self::Node | Self::Pod | Self::Service | Self::ServiceAccount => ("", "v1"),
+        }
+    }
+
+    /// `group/version`, as it stands in an object.
+    pub fn api_version(self) -> String {
+        match self.group_version() {
+            ("", version) => version.to_owned(),
+            (group, version) => format!("{group}/{version}"),
+        }
+    }
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// Where the tests do not look at such objects.
+    pub fn named(name: &str) -> Result<Self> {
+        let all = [
+            Self::AIPolicy,
+            Self::CustomResourceDefinition,
+            Self::Event,
+            Self::Lease,
+            Self::ModelDeployment,
+            Self::Namespace,
+            Self::Node,
+            Self::Pod,
+        ];
+        let found = all.into_iter().chain(Self::CHILDREN).find(|kind| kind.name() == name);
+        found.with_context(|| format!("the tests know no kind {name:?}"))
+    }
+}
+
+/// The objects of one cluster.
+#[derive(Clone)]
+pub struct Objects {
+    client: Client,
+}
+
+impl Objects {
+    /// With the rights of this client.
+    pub const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The object, or nothing where there is none.
+    ///
+    /// # Errors
+    /// Where the API server does not answer.
+    pub async fn find(&self, kind: Kind, namespace: &str, name: &str) -> Result<Option<Value>> {
+        let found = self.api(kind, namespace).get_opt(name).await;
+        let found = found.with_context(|| format!("reading {} {namespace}/{name}", kind.name()))?;
+        Ok(found.map(serde_json::to_value).transpose()?)
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn get(&self, kind: Kind, namespace: &str, name: &str) -> Result<Value> {
+        let found = self.find(kind, namespace, name).await?;
+        found.with_context(|| format!("there is no {} {namespace}/{name}", kind.name()))
+    }
+
+    /// All objects of a namespace, or of all namespaces where it is empty, that a label selector selects.
+    ///
+    /// # Errors
+    /// Where the API server does not answer.
+    pub async fn list(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Value>> {
+        let list = self.api(kind, namespace).list(&ListParams::default().labels(selector)).await;
+        let list = list.with_context(|| format!("listing {}", kind.plural()))?;
+        list.items.into_iter().map(|object| Ok(serde_json::to_value(object)?)).collect()
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub async fn create(&self, object: &Value) -> Result<Value> {
+        let (kind, namespace, name) = identity(object)?;
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let made = self.api(kind, &namespace).create(&params, &serde_json::from_value(object.clone())?).await;
+        let made = made.with_context(|| format!("creating {} {namespace}/{name}", kind.name()))?;
+        Ok(serde_json::to_value(made)?)
+    }
+
+    /// Makes an object be as it is given, by server-side apply.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub async fn apply(&self, object: &Value) -> Result<Value> {
+        let (kind, namespace, name) = identity(object)?;
+        let params = PatchParams::apply(MANAGER).force();
+        let made = self.api(kind, &namespace).patch(&name, &params, &Patch::Apply(object)).await;
+        let made = made.with_context(|| format!("applying {} {namespace}/{name}", kind.name()))?;
+        Ok(serde_json::to_value(made)?)
+    }
+
+    /// Changes fields of an object, by JSON merge patch.
+    ///
+    /// # Errors
+    /// Where there is none, or the API server refuses the change.
+    pub async fn merge(&self, kind: Kind, namespace: &str, name: &str, change: &Value) -> Result<Value> {
+        self.patch(kind, namespace, name, &Patch::Merge(change)).await
+    }
+
+    /// Changes an object by a list of JSON patch operations.
+    ///
+    /// # Errors
+    /// Where there is none, or the API server refuses the change.
+    pub async fn patch_with(&self, kind: Kind, namespace: &str, name: &str, operations: &Value) -> Result<Value> {
+        let operations = serde_json::from_value(operations.clone()).context("reading the operations")?;
+        self.patch(kind, namespace, name, &Patch::Json::<()>(operations)).await
+    }
+
+    async fn patch<P>(&self, kind: Kind, namespace: &str, name: &str, patch: &Patch<P>) -> Result<Value>
+    where
+        P: serde::Serialize + std::fmt::Debug + Send + Sync,
+    {
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let changed = self.api(kind, namespace).patch(name, &params, patch).await;
+        let changed = changed.with_context(|| format!("changing {} {namespace}/{name}", kind.name()))?;
+        Ok(serde_json::to_value(changed)?)
+    }
+
+    /// Deletes an object; it may take a while until it is gone.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn delete(&self, kind: Kind, namespace: &str, name: &str) -> Result<()> {
+        let deleted = self.api(kind, namespace).delete(name, &DeleteParams::background()).await;
+        deleted.with_context(|| format!("deleting {} {namespace}/{name}", kind.name())).map(|_| ())
+    }
+
+    fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+        let (group, version) = kind.group_version();
+        let kind_of_group = GroupVersionKind::gvk(group, version, kind.name());
+        let resource = ApiResource::from_gvk_with_plural(&kind_of_group, kind.plural());
+        if namespace.is_empty() {
+            Api::all_with(self.client.clone(), &resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), namespace, &resource)
+        }
+    }
+}
+
+fn identity(object: &Value) -> Result<(Kind, String, String)> {
+    let metadata = &object["metadata"];
+    Ok((Kind::named(text(&object["kind"]))?, text(&metadata["namespace"]).to_owned(), text(&metadata["name"]).to_owned()))
+}
+
+/// The text of a value; empty where it is none.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The condition of a type; null where there is none.
+pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions.and_then(|all| all.iter().find(|one| one["type"] == type_)).unwrap_or(&Value::Null)
+}
