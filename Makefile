@@ -38,4 +38,5 @@ down: ## End the cluster that `make up` has started
 	@$(PLAYGROUND) down
 
 bench: controlplane ## Measure the operator against its budgets
-	@cargo run --quiet --release --package hemvist-e2e --bin hemvist-bench
+	cargo build --release --package hemvist-operator
+	@cargo run --quiet --release --package hemvist-e2e --bin hemvist-bench -- $(BENCH)

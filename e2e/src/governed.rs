@@ -145,7 +145,12 @@ impl Governed {
     ///
     /// # Errors
     /// Where it does not come to that.
-    pub async fn wait_for_policy(&self, key: &str, what: &str, has: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub async fn wait_for_policy(
+        &self,
+        key: &str,
+        what: &str,
+        has: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let (namespace, name) = split(key)?;
         wait_until(&format!("the policy {key} to {what}"), PATIENCE, async || {
             let policy = self.objects.get(Kind::AIPolicy, namespace, name).await?;
@@ -201,7 +206,11 @@ impl Governed {
         wait_until(&format!("{key} to have {count} objects"), PATIENCE, async || {
             let children = self.children(key).await?;
             let kinds: Vec<_> = children.iter().map(|child| text(&child["kind"]).to_owned()).collect();
-            Ok(if children.len() == count { Progress::Done(children) } else { Progress::not_yet(kinds.join(", ")) })
+            Ok(if children.len() == count {
+                Progress::Done(children)
+            } else {
+                Progress::not_yet(kinds.join(", "))
+            })
         })
         .await
     }
@@ -222,7 +231,8 @@ impl Governed {
     /// Where there is no audit log.
     pub fn requests(&self, since: Position) -> Result<Vec<Record>> {
         let mut records = self.cluster.audit_log().records(since)?;
-        records.retain(|record| record.user == self.installation.user() && record.stage == "ResponseComplete");
+        records
+            .retain(|record| record.user == self.installation.user() && record.stage == "ResponseComplete");
         Ok(records)
     }
 
@@ -230,8 +240,13 @@ impl Governed {
     ///
     /// # Errors
     /// Where a node does not exist.
-    pub async fn clear_nodes(&self, nodes: impl IntoIterator<Item = &String>, clearance: Option<&str>) -> Result<()> {
-        let change = json!({"metadata": {"labels": {"hemvist.node-restriction.kubernetes.io/clearance": clearance}}});
+    pub async fn clear_nodes(
+        &self,
+        nodes: impl IntoIterator<Item = &String>,
+        clearance: Option<&str>,
+    ) -> Result<()> {
+        let change =
+            json!({"metadata": {"labels": {"hemvist.node-restriction.kubernetes.io/clearance": clearance}}});
         for node in nodes {
             self.objects.merge(Kind::Node, "", node, &change).await?;
         }

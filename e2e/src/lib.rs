@@ -5,6 +5,7 @@
 //! here may depend on the operator's code, since a judge that shares a fault with the accused does not see it.
 
 pub mod audit;
+pub mod bench;
 pub mod binaries;
 pub mod command;
 pub mod control_plane;

@@ -3,7 +3,9 @@
 //! As JSON and not as types, because what is judged is what the API server holds, with fields that no type here knows.
 
 use anyhow::{Context, Result};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
+};
 use kube::{Api, Client};
 use serde_json::Value;
 
@@ -31,8 +33,13 @@ pub enum Kind {
 
 impl Kind {
     /// What a ModelDeployment becomes.
-    pub const CHILDREN: [Self; 5] =
-        [Self::ServiceAccount, Self::NetworkPolicy, Self::Service, Self::PodDisruptionBudget, Self::Deployment];
+    pub const CHILDREN: [Self; 5] = [
+        Self::ServiceAccount,
+        Self::NetworkPolicy,
+        Self::Service,
+        Self::PodDisruptionBudget,
+        Self::Deployment,
+    ];
 
     /// As it stands in an object.
     pub const fn name(self) -> &'static str {
@@ -190,7 +197,13 @@ impl Objects {
     ///
     /// # Errors
     /// Where there is none, or the API server refuses the change.
-    pub async fn patch_with(&self, kind: Kind, namespace: &str, name: &str, operations: &Value) -> Result<Value> {
+    pub async fn patch_with(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        operations: &Value,
+    ) -> Result<Value> {
         let operations = serde_json::from_value(operations.clone()).context("reading the operations")?;
         self.patch(kind, namespace, name, &Patch::Json::<()>(operations)).await
     }
@@ -228,7 +241,11 @@ impl Objects {
 
 fn identity(object: &Value) -> Result<(Kind, String, String)> {
     let metadata = &object["metadata"];
-    Ok((Kind::named(text(&object["kind"]))?, text(&metadata["namespace"]).to_owned(), text(&metadata["name"]).to_owned()))
+    Ok((
+        Kind::named(text(&object["kind"]))?,
+        text(&metadata["namespace"]).to_owned(),
+        text(&metadata["name"]).to_owned(),
+    ))
 }
 
 /// The text of a value; empty where it is none.

@@ -50,7 +50,8 @@ impl ChildKind {
 
     /// The path of the objects of a namespace.
     pub(super) fn path(self, namespace: &str) -> String {
-        let root = if self.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/v1", self.group) };
+        let root =
+            if self.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/v1", self.group) };
         format!("{root}/namespaces/{namespace}/{}", self.plural)
     }
 
@@ -110,7 +111,8 @@ async fn child_write(scene: &Scene, kind: ChildKind, model: &ModelName) -> Resul
     let mut object = serde_json::to_value(object)?;
     let name = object["metadata"]["name"].as_str().context("no name")?.to_owned();
     let entries = object["metadata"]["managedFields"].as_array().context("no managed fields")?;
-    let entry = entries.iter().find(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
+    let entry =
+        entries.iter().find(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
     let fields = entry.context("Hemvist has applied nothing")?["fieldsV1"].clone();
     object = applied(&object, &fields);
     let resource = kind.resource();
@@ -130,7 +132,8 @@ fn status_write(model: &DynamicObject, name: &ModelName, uid: &str) -> Write {
         "metadata": {"namespace": name.namespace, "name": name.name, "uid": uid},
         "status": model.data["status"],
     });
-    let path = format!("/apis/hemvist.dev/v1alpha1/namespaces/{}/modeldeployments/{}", name.namespace, name.name);
+    let path =
+        format!("/apis/hemvist.dev/v1alpha1/namespaces/{}/modeldeployments/{}", name.namespace, name.name);
     Write { path: format!("{path}/status?fieldManager={FIELD_MANAGER}&force=true"), body: body.to_string() }
 }
 
@@ -186,9 +189,15 @@ mod tests {
     #[test]
     fn every_model_gets_its_own_names() {
         let name = ModelName { namespace: "bench-9".to_owned(), name: "model-99999".to_owned() };
-        let write = Write { path: "/n/bench-9/model-99999".to_owned(), body: r#"{"uid":"u-1","name":"model-99999"}"#.to_owned() };
+        let write = Write {
+            path: "/n/bench-9/model-99999".to_owned(),
+            body: r#"{"uid":"u-1","name":"model-99999"}"#.to_owned(),
+        };
         let template = Template { name, uid: "u-1".to_owned(), writes: vec![write] };
-        let expected = Write { path: "/n/bench-3/model-00013".to_owned(), body: r#"{"uid":"u-2","name":"model-00013"}"#.to_owned() };
+        let expected = Write {
+            path: "/n/bench-3/model-00013".to_owned(),
+            body: r#"{"uid":"u-2","name":"model-00013"}"#.to_owned(),
+        };
         assert_eq!(template.writes_for(&ModelName::of(13), "u-2"), [expected]);
     }
 }

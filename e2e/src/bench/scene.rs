@@ -27,7 +27,7 @@ const IMAGES_PER_NODE: u32 = 50;
 const AUDIT_LOG_MEBIBYTES: u32 = 8192;
 
 /// Namespace and name of a model.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ModelName {
     pub(super) namespace: String,
     pub(super) name: String,
@@ -121,7 +121,8 @@ fn node(index: u32) -> Node {
         .label("topology.kubernetes.io/zone", data_centre)
         .label("node.kubernetes.io/instance-type", "l40s-4")
         .build();
-    let kinds = [("MemoryPressure", "False"), ("DiskPressure", "False"), ("PIDPressure", "False"), ("Ready", "True")];
+    let kinds =
+        [("MemoryPressure", "False"), ("DiskPressure", "False"), ("PIDPressure", "False"), ("Ready", "True")];
     let status = node.status.get_or_insert_default();
     status.conditions = Some(kinds.map(|(kind, state)| condition(kind, state)).into());
     status.images = Some((0..IMAGES_PER_NODE).map(|image| container_image(index, image)).collect());
@@ -142,7 +143,10 @@ fn condition(kind: &str, status: &str) -> NodeCondition {
 fn container_image(node: u32, image: u32) -> ContainerImage {
     let repository = format!("registry.region.example/platform/component-{image}");
     ContainerImage {
-        names: Some(vec![format!("{repository}@sha256:{node:032x}{image:032x}"), format!("{repository}:v1.{image}.0")]),
+        names: Some(vec![
+            format!("{repository}@sha256:{node:032x}{image:032x}"),
+            format!("{repository}:v1.{image}.0"),
+        ]),
         size_bytes: Some(i64::from(image + 1) * 10_000_000),
     }
 }

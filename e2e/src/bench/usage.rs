@@ -54,7 +54,6 @@ pub struct CpuSeconds {
 }
 
 /// The CPU seconds that have been used so far.
-#[derive(Debug)]
 pub(super) struct Meter<'a> {
     scene: &'a Scene,
     writer: u32,

@@ -266,7 +266,3 @@ impl<'a> Writer<'a> {
         Api::namespaced(self.context.client.get(), self.namespace)
     }
 }
-
-#[cfg(test)]
-#[path = "apply_tests.rs"]
-mod tests;

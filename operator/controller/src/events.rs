@@ -132,10 +132,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
         type_: EventType::Warning,
         reason: Reason::ClearanceLost.as_str().to_owned(),
         action: "Evict",
-        note: bounded(&format!(
-            "Pod {} on node {} was {how}: {}",
-            eviction.pod.name, eviction.node, eviction.reason
-        )),
+        note: bounded(&format!("Pod {} was {how}: {} {}.", eviction.pod.name, eviction.node, eviction.reason)),
     }
 }
 

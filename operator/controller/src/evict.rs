@@ -47,7 +47,7 @@ pub async fn evict(context: &Context, model: &SeenModel, evictions: &[Eviction])
             Ok(Departure::GoneAlready) => {}
             Ok(departure) => {
                 context.metrics.evicted();
-                tracing::warn!(pod = %eviction.pod, node = eviction.node, ?departure, "{}", eviction.reason);
+                tracing::warn!(pod = %eviction.pod, ?departure, "{} {}", eviction.node, eviction.reason);
                 context.events.publish(events::eviction(model, eviction, departure));
             }
             Err(source) => {

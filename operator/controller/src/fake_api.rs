@@ -32,12 +32,13 @@ struct State {
     version: u64,
     requests: Vec<String>,
     mood: Mood,
+    refused: Option<(String, u16)>,
 }
 
 impl FakeApi {
     /// An empty server.
     pub fn new() -> Self {
-        let state = State { objects: BTreeMap::new(), version: 100, requests: Vec::new(), mood: Mood::Well };
+        let state = State { objects: BTreeMap::new(), version: 100, requests: Vec::new(), mood: Mood::Well, refused: None };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -50,6 +51,11 @@ impl FakeApi {
     /// From now on it does this.
     pub fn set_mood(&self, mood: Mood) {
         self.state.lock().unwrap().mood = mood;
+    }
+
+    /// From now on it answers what concerns this kind, such as `services`, with this status.
+    pub fn refuse(&self, kind: &str, code: u16) {
+        self.state.lock().unwrap().refused = Some((format!("/{kind}/"), code));
     }
 
     /// Stores an object at a path such as `/api/v1/namespaces/ns/services/a`.
@@ -89,7 +95,10 @@ impl FakeApi {
             let words: Vec<&str> = path.rsplit('/').take(2).collect();
             let kind_and_name = words.into_iter().rev().collect::<Vec<_>>().join("/");
             state.requests.push(format!("{method} {kind_and_name}"));
-            state.mood
+            match &state.refused {
+                Some((kind, code)) if path.contains(kind) => Mood::Answers(*code),
+                _ => state.mood,
+            }
         };
         let (code, answer) = match mood {
             Mood::Hangs => std::future::pending().await,

@@ -19,6 +19,10 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<Next, ReconcileEr
     let Some(seen) = context.view.policies.lock().get(key).filter(|seen| !seen.terminating) else {
         return Ok(Next::Gone);
     };
+    if !context.view.all_decided() {
+        // The last missing decision brings the policy back. Until then its last status is the best that is known.
+        return Ok(Next::Settled);
+    }
     let snapshot = context.view.snapshot();
     let tally = tally(context, &snapshot, key, &seen);
     let status = core_status::policy(&snapshot.policies, &snapshot.settings, key, tally, &snapshot.now);

@@ -62,11 +62,15 @@ impl ReconcileError {
 /// # Errors
 /// Where the machine failed.
 pub async fn reconcile(context: &Context, key: &Key, failures: u32) -> Result<Next, ReconcileError> {
-    let Some(seen) = context.view.models.lock().get(key).filter(|seen| !seen.terminating) else {
-        // What was made for it goes with it, by its owner references.
+    let Some(seen) = context.view.models.lock().get(key) else {
         context.view.forget(key);
         return Ok(Next::Gone);
     };
+    if seen.terminating {
+        // What was made for it goes with it, by its owner references.
+        context.view.remember(key, &Verdict::default());
+        return Ok(Next::Gone);
+    }
     match &seen.content {
         Ok(model) => reconcile_readable(context, key, &seen, model, failures).await,
         Err(error) => reconcile_unreadable(context, key, &seen, error).await,
@@ -89,8 +93,8 @@ async fn reconcile_readable(
     let (application, retry) = carried_out?;
     let subject = context.view.subject(model);
     let status = core_status::model(&snapshot, &subject, &decision, &application);
-    write_model(context, key, seen, &status).await?;
     remember(context, key, &decision, &status);
+    write_model(context, key, seen, &status).await?;
     evicted?;
     Ok(retry.map_or(Next::Settled, Next::Retry))
 }
@@ -126,6 +130,9 @@ async fn reconcile_unreadable(
 ) -> Result<Next, ReconcileError> {
     let conditions = seen.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let now = context.view.snapshot().now;
+    if context.view.remember(key, &Verdict::default()) {
+        context.triggers.counts();
+    }
     let status = core_status::unreadable_model(conditions, seen.generation, error, &now);
     write_model(context, key, seen, &status).await?;
     Ok(Next::Settled)
@@ -149,3 +156,7 @@ fn remember(context: &Context, key: &Key, decision: &Decision, status: &ModelDep
         context.triggers.counts();
     }
 }
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

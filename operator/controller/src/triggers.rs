@@ -38,17 +38,15 @@ impl Triggers {
     /// A ModelDeployment has changed.
     pub fn model(&self, key: &Key, change: &Change<SeenModel>) {
         match change {
-            Change::Nothing => {}
-            Change::Set { .. } => self.models.add(key.clone()),
-            Change::Gone { .. } => {
-                // Its reconcile forgets it; the policies count one less.
-                self.models.add(key.clone());
-                self.counts();
+            Change::Nothing => return,
+            // Mostly the echo of an own write that was faster than its answer.
+            Change::Set { old: Some(old), new } if old.asks_the_same(new) => {
+                self.models.add_after(key.clone(), SETTLE);
+                return;
             }
+            Change::Set { .. } | Change::Gone { .. } => self.models.add(key.clone()),
         }
-        if matches!(change, Change::Set { old: None, .. }) {
-            self.counts();
-        }
+        self.counts();
     }
 
     /// An AIPolicy has changed. A new status of it concerns nobody else.

@@ -131,8 +131,15 @@ impl View {
     }
 
     /// Forgets the decisions about a model that is gone.
-    pub fn forget(&self, key: &Key) -> bool {
-        self.verdicts.lock().remove(key).is_some()
+    pub fn forget(&self, key: &Key) {
+        self.verdicts.lock().remove(key);
+    }
+
+    /// Whether every model has been decided about. Before that, counts of refusals are not known.
+    pub fn all_decided(&self) -> bool {
+        let keys = self.model_keys();
+        let verdicts = self.verdicts.lock();
+        keys.iter().all(|key| verdicts.contains_key(key))
     }
 
     /// The models that wait for a node.

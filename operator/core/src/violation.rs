@@ -211,6 +211,7 @@ impl Violation {
                 | Finding::UngovernedNamespace
                 | Finding::PolicyUnreadable { .. }
                 | Finding::RiskClassUnacceptable
+                | Finding::ListNotStated { .. }
                 | Finding::ArgumentNotAllowed { .. }
                 | Finding::NotSupported { .. }
                 | Finding::Invalid { .. }

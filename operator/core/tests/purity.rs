@@ -1,5 +1,13 @@
 //! The core decides and does nothing else. That is a fact of its dependencies, and this test reads them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test may read files and start programs, and fails where one of them does"
+)]
+
 use std::collections::BTreeSet;
 use std::process::Command;
 

@@ -3,6 +3,14 @@
 //! A folder has a `given.yaml` with Kubernetes objects and an `expect.yaml` (see [`Expectation`]). Every model that is
 //! given is named in the expectation, so that nothing is judged without being looked at.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test may read files and start programs, and fails where one of them does"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

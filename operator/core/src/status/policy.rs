@@ -101,7 +101,29 @@ fn acceptance(without_effect: &[FieldWithoutEffect]) -> Reason {
     }
 }
 
+/// Fields that this version reads and does not carry out. Whoever relies on one has to know.
+fn not_carried_out(spec: &AIPolicySpec) -> Vec<&'static str> {
+    let expiry = spec.information_classes.iter().flatten().any(|rule| rule.on_expiry.is_some());
+    let stated = [
+        ("spec.climate", spec.climate.is_some()),
+        ("spec.exceptions", spec.exceptions.is_some()),
+        ("spec.informationClasses[].onExpiry", expiry),
+        ("spec.quota", spec.quota.is_some()),
+        ("spec.unmanagedAccelerators", spec.unmanaged_accelerators.is_some()),
+    ];
+    stated.into_iter().filter(|(_, stated)| *stated).map(|(field, _)| field).collect()
+}
+
 fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
+    let text = where_in_force(spec, key, settings);
+    let missing = not_carried_out(spec);
+    if missing.is_empty() {
+        return text;
+    }
+    format!("{text} This version does not carry out {}.", listing(missing.iter(), "no field"))
+}
+
+fn where_in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
     if key.namespace != settings.root_namespace {
         return format!(
             "The policy is in force in {} and tightens what {} allows.",

@@ -1,0 +1,135 @@
+//! What came of a run, as it is written to the report's file.
+
+use serde::Serialize;
+
+use super::account::Account;
+use super::budget::{Judgement, judge};
+use super::machine::{Machine, commit};
+use super::rounded;
+use super::usage::{CpuSeconds, Memory};
+
+/// A run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What it was measured on.
+    pub machine: Machine,
+    /// The commit, where git says.
+    pub commit: Option<String>,
+    /// Version of Hemvist.
+    pub hemvist: &'static str,
+    /// Version of the API server.
+    pub kubernetes: String,
+    /// Each size.
+    pub points: Vec<PointReport>,
+    /// The budgets, and whether they are kept.
+    pub judgements: Vec<Judgement>,
+}
+
+impl Report {
+    pub(super) fn new(kubernetes: String, points: Vec<PointReport>) -> Self {
+        Self {
+            machine: Machine::this(),
+            commit: commit(),
+            hemvist: env!("CARGO_PKG_VERSION"),
+            kubernetes,
+            judgements: judge(&points),
+            points,
+        }
+    }
+}
+
+/// What was measured at one size.
+#[derive(Clone, Debug, Serialize)]
+pub struct PointReport {
+    /// ModelDeployments.
+    pub models: u32,
+    /// Nodes.
+    pub nodes: u32,
+    /// Bytes of the bodies that are written for one model; 0 where no plain client wrote them.
+    pub bytes_per_model: usize,
+    /// Plain client and operator in turn, over models that exist already.
+    pub rounds: Vec<Round>,
+    /// Models that are created while the operator waits for them.
+    pub fan_out: FanOut,
+    /// Nothing happens for a while.
+    pub quiet: Quiet,
+    /// The operator is killed and started again, with everything settled.
+    pub restart: Restart,
+    /// One field of every model is changed.
+    pub change: Phase,
+    /// Memory of the operator over all this.
+    pub memory: Vec<Memory>,
+    /// Lines of its log at level warn.
+    pub complaints: usize,
+}
+
+impl PointReport {
+    /// The middle of the ratios of all rounds, and the smallest.
+    pub fn ratio(&self) -> Option<(f64, f64)> {
+        let mut ratios: Vec<f64> = self.rounds.iter().map(|round| round.ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        let (low, high) = (ratios.get(ratios.len().checked_sub(1)? / 2)?, ratios.get(ratios.len() / 2)?);
+        Some((rounded(f64::midpoint(*low, *high)), *ratios.first()?))
+    }
+
+    /// The most memory that the operator has held, in MiB.
+    pub fn peak(&self) -> f64 {
+        self.memory.iter().map(|memory| memory.peak_mib).fold(0.0, f64::max)
+    }
+}
+
+/// One turn of both.
+#[derive(Clone, Debug, Serialize)]
+pub struct Round {
+    /// The plain client.
+    pub plain: Phase,
+    /// The operator, from the start of its process on.
+    pub operator: Phase,
+    /// Models per second of the operator, as a part of those of the plain client.
+    pub ratio: f64,
+}
+
+/// Something that was done to all models.
+#[derive(Clone, Debug, Serialize)]
+pub struct Phase {
+    /// How long it took.
+    pub seconds: f64,
+    /// Models per second.
+    pub models_per_second: f64,
+    /// What it cost.
+    pub cpu: CpuSeconds,
+    /// What was asked of the API server, until all was quiet.
+    pub account: Account,
+}
+
+/// Models that are created while the operator waits for them.
+#[derive(Clone, Debug, Serialize)]
+pub struct FanOut {
+    /// From the first request of the creation until every status is written.
+    #[serde(flatten)]
+    pub phase: Phase,
+    /// From the answer to the creation of a model until its status is written: the middle one, in seconds.
+    pub median_latency: f64,
+    /// The same, of the slowest hundredth.
+    pub slow_latency: f64,
+}
+
+/// Nothing happens for a while.
+#[derive(Clone, Debug, Serialize)]
+pub struct Quiet {
+    /// How long.
+    pub seconds: u64,
+    /// What was asked of the API server all the same.
+    pub account: Account,
+}
+
+/// A new operator that finds everything settled.
+#[derive(Clone, Debug, Serialize)]
+pub struct Restart {
+    /// From the start of the process until its last request, in seconds.
+    pub seconds: f64,
+    /// What it cost.
+    pub cpu: CpuSeconds,
+    /// What was asked of the API server.
+    pub account: Account,
+}
