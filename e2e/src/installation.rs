@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use crate::manifests;
 use crate::operator::{Operator, OperatorOptions};
 use crate::ports::free_port;
 use crate::{ControlPlane, Progress, wait_until};
@@ -45,11 +46,7 @@ impl Installation {
     pub async fn install(cluster: &ControlPlane, values: &[&str]) -> Result<Self> {
         let chart = workspace().join("charts/hemvist");
         let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, values).await?;
-        let objects: Vec<Value> = serde_saphyr::from_multiple::<Value>(&text)
-            .context("reading the rendered chart")?
-            .into_iter()
-            .filter(|object| !object.is_null())
-            .collect();
+        let objects = manifests::objects(&text).context("reading the rendered chart")?;
         let kubectl = cluster.kubectl()?;
         kubectl.run(&["create", "namespace", ROOT_NAMESPACE]).await?.success()?;
         let (pods, rest): (Vec<_>, Vec<_>) = objects

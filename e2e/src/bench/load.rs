@@ -6,8 +6,21 @@ use futures::{StreamExt, TryStreamExt, stream};
 /// Connections of every client that makes load. One request is under way on each.
 pub(super) const CONNECTIONS: usize = 64;
 
-/// Does `work` with every item, as many at once as there are connections, each in a task of its own.
-pub(super) async fn each<T, R, W>(items: Vec<T>, mut work: impl FnMut(T) -> W) -> Result<Vec<R>>
+/// Does `work` with every item, as many at once as there are connections.
+pub(super) async fn each<T, R, W>(items: Vec<T>, work: impl FnMut(T) -> W) -> Result<Vec<R>>
+where
+    W: Future<Output = Result<R>> + Send + 'static,
+    R: Send + 'static,
+{
+    each_over(CONNECTIONS, items, work).await
+}
+
+/// Does `work` with every item, so many at once, each in a task of its own.
+pub(super) async fn each_over<T, R, W>(
+    connections: usize,
+    items: Vec<T>,
+    mut work: impl FnMut(T) -> W,
+) -> Result<Vec<R>>
 where
     W: Future<Output = Result<R>> + Send + 'static,
     R: Send + 'static,
@@ -17,7 +30,7 @@ where
             let task = tokio::spawn(work(item));
             async move { task.await.context("a task of the load")? }
         })
-        .buffer_unordered(CONNECTIONS)
+        .buffer_unordered(connections)
         .try_collect()
         .await
 }

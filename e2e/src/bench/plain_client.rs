@@ -5,11 +5,11 @@ use http::Request;
 use kube::Client;
 
 use super::bodies::Write;
-use super::load::each;
+use super::load::each_over;
 
 /// Makes the writes of every model, those of one model one after the other, as the operator does.
-pub(super) async fn write_all(client: &Client, models: Vec<Vec<Write>>) -> Result<()> {
-    each(models, |writes| {
+pub(super) async fn write_all(client: &Client, connections: usize, models: Vec<Vec<Write>>) -> Result<()> {
+    each_over(connections, models, |writes| {
         let client = client.clone();
         async move {
             for write in writes {

@@ -66,10 +66,12 @@ pub struct PointReport {
 impl PointReport {
     /// The middle of the ratios of all rounds, and the smallest.
     pub fn ratio(&self) -> Option<(f64, f64)> {
-        let mut ratios: Vec<f64> = self.rounds.iter().map(|round| round.ratio).collect();
-        ratios.sort_by(f64::total_cmp);
-        let (low, high) = (ratios.get(ratios.len().checked_sub(1)? / 2)?, ratios.get(ratios.len() / 2)?);
-        Some((rounded(f64::midpoint(*low, *high)), *ratios.first()?))
+        middle_and_least(self.rounds.iter().map(|round| round.ratio))
+    }
+
+    /// The same of CPU seconds.
+    pub fn cpu_ratio(&self) -> Option<(f64, f64)> {
+        middle_and_least(self.rounds.iter().map(|round| round.cpu_ratio))
     }
 
     /// The most memory that the operator has held, in MiB.
@@ -78,15 +80,35 @@ impl PointReport {
     }
 }
 
+fn middle_and_least(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
+    Some((rounded(f64::midpoint(*low, *high)), *values.first()?))
+}
+
 /// One turn of both.
 #[derive(Clone, Debug, Serialize)]
 pub struct Round {
-    /// The plain client.
-    pub plain: Phase,
+    /// The plain client, once for each number of connections.
+    pub plain: Vec<Plain>,
     /// The operator, from the start of its process on.
     pub operator: Phase,
-    /// Models per second of the operator, as a part of those of the plain client.
+    /// Models per second of the operator, as a part of those of the plain client with the connections that suit it best.
     pub ratio: f64,
+    /// CPU seconds of all processes with that plain client, as a part of those with the operator. Where the cores are busy
+    /// all the time it comes to the ratio of times, and others on the machine do not disturb it.
+    pub cpu_ratio: f64,
+}
+
+/// The plain client over so many connections.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plain {
+    /// Its connections.
+    pub connections: usize,
+    /// What came of it.
+    #[serde(flatten)]
+    pub phase: Phase,
 }
 
 /// Something that was done to all models.
@@ -132,4 +154,16 @@ pub struct Restart {
     pub cpu: CpuSeconds,
     /// What was asked of the API server.
     pub account: Account,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_two_lies_between_them() {
+        assert_eq!(middle_and_least([0.8, 0.6].into_iter()), Some((0.7, 0.6)));
+        assert_eq!(middle_and_least([0.8, 0.6, 0.9].into_iter()), Some((0.8, 0.6)));
+        assert_eq!(middle_and_least(std::iter::empty()), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! What is there before anything is measured: a control plane, nodes, namespaces, a policy and the models to be.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -62,8 +63,8 @@ impl Scene {
         let installation = Installation::install(&cluster, &[]).await?;
         let account = installation.user().rsplit(':').next().context("a user without a name")?.to_owned();
         let access = cluster.service_account_kubeconfig(ROOT_NAMESPACE, &account).await?;
-        let peer = kubeconfig::client(&access, |_| ()).await?;
-        let administrator = cluster.client();
+        let peer = patient_client(&access).await?;
+        let administrator = patient_client(&cluster.kubeconfig()).await?;
         create_nodes(&administrator, point.nodes).await.context("making the nodes")?;
         create_namespaces(&administrator).await.context("making the namespaces")?;
         let policy: DynamicObject = serde_saphyr::from_str(include_str!("policy.yaml"))?;
@@ -77,6 +78,11 @@ impl Scene {
     pub(super) fn models(&self, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.administrator.clone(), namespace, &own_kind("ModelDeployment"))
     }
+}
+
+/// A client whose connections may be idle between two phases: a limit to reading would end them.
+async fn patient_client(access: &Path) -> Result<Client> {
+    kubeconfig::client(access, |config| config.read_timeout = None).await
 }
 
 /// One of Hemvist's own kinds.

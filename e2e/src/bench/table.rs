@@ -44,17 +44,20 @@ fn write_point(out: &mut Formatter<'_>, point: &PointReport) -> fmt::Result {
         "", "s", "models/s", "writer", "server", "etcd"
     )?;
     for (index, round) in point.rounds.iter().enumerate() {
-        write_phase(out, &format!("plain client, round {}", index + 1), &round.plain)?;
+        for plain in &round.plain {
+            let what = format!("plain client, {} connections, round {}", plain.connections, index + 1);
+            write_phase(out, &what, &plain.phase)?;
+        }
         write_phase(out, &format!("operator over existing models, round {}", index + 1), &round.operator)?;
     }
     write_phase(out, "created while the operator waits", &point.fan_out.phase)?;
     write_phase(out, "replicas of every model changed", &point.change)?;
-    if let Some((median, least)) = point.ratio() {
+    if let (Some((median, least)), Some((cpu, _))) = (point.ratio(), point.cpu_ratio()) {
         writeln!(
             out,
-            "  ratio to the plain client: median {median:.2}, least {least:.2}; {} bytes per model",
-            point.bytes_per_model
+            "  ratio to the plain client: median {median:.2}, least {least:.2}; by CPU seconds {cpu:.2}"
         )?;
+        writeln!(out, "  bytes that are written for one model: {}", point.bytes_per_model)?;
     }
     let fan_out = &point.fan_out;
     writeln!(

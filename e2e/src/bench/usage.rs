@@ -53,6 +53,13 @@ pub struct CpuSeconds {
     pub etcd: f64,
 }
 
+impl CpuSeconds {
+    /// Of all processes together.
+    pub fn total(&self) -> f64 {
+        self.writer + self.api_server + self.etcd
+    }
+}
+
 /// The CPU seconds that have been used so far.
 pub(super) struct Meter<'a> {
     scene: &'a Scene,

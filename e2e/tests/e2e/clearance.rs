@@ -51,6 +51,23 @@ async fn lose_clearance(region: &Governed, key: &str) -> Result<BTreeSet<String>
     Ok(nodes)
 }
 
+/// Clears nodes as they were cleared at first: their names say where they are and what they have.
+async fn give_back(region: &Governed, nodes: &BTreeSet<String>) -> Result<()> {
+    for node in nodes {
+        let sensitive = node.starts_with("jkpg-a-h100") || node.starts_with("jkpg-a-l40s");
+        let open = node.starts_with("jkpg-b-a10");
+        let clearance = if sensitive {
+            "Sensitive"
+        } else if open {
+            "Open"
+        } else {
+            "Internal"
+        };
+        region.clear_nodes([node], Some(clearance)).await?;
+    }
+    Ok(())
+}
+
 async fn one_moves(region: &Governed) -> Result<()> {
     let nodes = lose_clearance(region, MOVED).await?;
     region.wait_for_reason(MOVED, "Serving").await?;
@@ -60,7 +77,7 @@ async fn one_moves(region: &Governed) -> Result<()> {
     for word in ["has no clearance label", nodes.first().map_or("", String::as_str)] {
         ensure!(events.contains(word), "no event says {word:?}: {events}");
     }
-    region.clear_nodes(&nodes, Some("Sensitive")).await
+    give_back(region, &nodes).await
 }
 
 async fn wait_for_event(region: &Governed, namespace: &str, reason: &str) -> Result<String> {
@@ -78,7 +95,9 @@ async fn one_has_nowhere_to_go(region: &Governed) -> Result<()> {
     let node = nodes.first().context("no node")?;
     // The other node with four of that GPU is used by another model.
     let message = region.wait_for_reason(STRANDED, "WaitingForAccelerators").await?;
-    for word in ["4 × nvidia.com/gpu", "jkpg-a", "2 of 4 nvidia.com/gpu free", "held by teknik/kodassistent (2)"] {
+    for word in
+        ["4 × nvidia.com/gpu", "jkpg-a", "2 of 4 nvidia.com/gpu free", "held by teknik/kodassistent (2)"]
+    {
         ensure!(message.contains(word), "{STRANDED} does not say {word:?}: {message}");
     }
     let model = region.model(STRANDED).await?;
@@ -86,7 +105,7 @@ async fn one_has_nowhere_to_go(region: &Governed) -> Result<()> {
     ensure!(exclusions.contains(node.as_str()), "{node} is in no exclusion: {exclusions}");
     ensure!(condition(&model, "Reconciling")["status"] == "True", "it waits and is not reconciling: {model}");
     ensure!(condition(&model, "Placed")["status"] == "False", "{}", model["status"]);
-    region.clear_nodes(&nodes, Some("Sensitive")).await?;
+    give_back(region, &nodes).await?;
     region.wait_for_reason(STRANDED, "Serving").await?;
     ensure!(region.nodes_of(STRANDED).await? == nodes, "it is elsewhere");
     Ok(())
@@ -116,7 +135,7 @@ async fn a_disruption_budget_does_not_keep_it(region: &Governed) -> Result<()> {
     ensure!(deletions_of_pods(region, since)? == 1, "not deleted once");
     region.wait_for_reason(GUARDED, "Serving").await?;
     region.objects().delete(Kind::PodDisruptionBudget, "kommunikation", "always-here").await?;
-    region.clear_nodes(&nodes, Some("Internal")).await
+    give_back(region, &nodes).await
 }
 
 /// The model's own budget lets one of two replicas go; the other one must go as well.
@@ -127,7 +146,7 @@ async fn a_budget_that_is_used_up_does_not_keep_it(region: &Governed) -> Result<
     ensure!(answers.contains(&201) && answers.contains(&429), "evictions were answered with {answers:?}");
     ensure!(deletions_of_pods(region, since)? >= 1, "nothing was deleted after an answer of 429");
     region.wait_for_reason(TWINS, "Serving").await?;
-    region.clear_nodes(&nodes, Some("Internal")).await
+    give_back(region, &nodes).await
 }
 
 async fn a_clearance_that_is_lowered_or_elsewhere_counts_as_lost(region: &Governed) -> Result<()> {
@@ -135,12 +154,17 @@ async fn a_clearance_that_is_lowered_or_elsewhere_counts_as_lost(region: &Govern
     region.clear_nodes(&nodes, Some("Internal")).await?;
     let moved = wait_until("the model to leave a node that is cleared for less", LONGEST_STAY, async || {
         let now = region.nodes_of(MOVED).await?;
-        Ok(if !now.is_empty() && now.is_disjoint(&nodes) { Progress::Done(now) } else { Progress::not_yet(format!("{now:?}")) })
+        Ok(if !now.is_empty() && now.is_disjoint(&nodes) {
+            Progress::Done(now)
+        } else {
+            Progress::not_yet(format!("{now:?}"))
+        })
     })
     .await?;
     region.wait_for_reason(MOVED, "Serving").await?;
     let node = moved.first().context("no node")?;
-    let label = json!({"metadata": {"labels": {"hemvist.node-restriction.kubernetes.io/data-centre": "jkpg-b"}}});
+    let label =
+        json!({"metadata": {"labels": {"hemvist.node-restriction.kubernetes.io/data-centre": "jkpg-b"}}});
     region.objects().merge(Kind::Node, "", node, &label).await?;
     let says = |model: &Value| condition(model, "Ready")["reason"] == "NoEligibleNode";
     region.wait_for_model(MOVED, "have no node left", says).await?;
@@ -157,6 +181,7 @@ fn answers_to_evictions(region: &Governed, since: Position) -> Result<Vec<u16>> 
 }
 
 fn deletions_of_pods(region: &Governed, since: Position) -> Result<usize> {
-    let deletion = |record: &Record| record.what() == "pods" && record.verb == "delete" && record.is_success();
+    let deletion =
+        |record: &Record| record.what() == "pods" && record.verb == "delete" && record.is_success();
     Ok(region.requests(since)?.iter().filter(|record| deletion(record)).count())
 }

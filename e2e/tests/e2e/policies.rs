@@ -1,13 +1,13 @@
 //! Policies that get tighter, go, come back, and cannot open anything.
 
 use anyhow::{Context, Result, ensure};
+use hemvist_e2e::Options;
 use hemvist_e2e::audit::Record;
 use hemvist_e2e::governed::Governed;
 use hemvist_e2e::installation::ROOT_NAMESPACE;
 use hemvist_e2e::models::{local_policy, model, model_of_class, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, condition, text};
-use hemvist_e2e::Options;
 use serde_json::{Value, json};
 
 const OPEN: &str = "teknik/open";
@@ -32,7 +32,8 @@ async fn create_three_models(governed: &Governed) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_gets_tighter_or_goes_takes_models_down_and_one_that_comes_back_lets_them_run() -> Result<()> {
+async fn a_policy_that_gets_tighter_or_goes_takes_models_down_and_one_that_comes_back_lets_them_run()
+-> Result<()> {
     let governed = governed("policies-tighter").await?;
     let operator = governed.operator("hemvist-operator")?;
     create_three_models(&governed).await?;
@@ -71,8 +72,11 @@ async fn a_class_is_taken_away(governed: &Governed) -> Result<()> {
         ensure!(message.contains(word), "{SENSITIVE} does not say {word:?}: {message}");
     }
     governed.wait_for_children(SENSITIVE, 0).await?;
-    let deleted: Vec<Record> =
-        governed.writes(since)?.into_iter().filter(|record| record.verb == "delete" && record.name == "sensitive").collect();
+    let deleted: Vec<Record> = governed
+        .writes(since)?
+        .into_iter()
+        .filter(|record| record.verb == "delete" && record.name == "sensitive")
+        .collect();
     let kinds: Vec<&str> = deleted.iter().map(|record| record.resource.as_str()).collect();
     ensure!(
         kinds == ["deployments", "poddisruptionbudgets", "services", "serviceaccounts", "networkpolicies"],
@@ -91,7 +95,11 @@ async fn a_class_is_taken_away(governed: &Governed) -> Result<()> {
     ensure!(pod_gone < opened, "the NetworkPolicy went at {opened}, the pod at {pod_gone}");
     for key in [OPEN, INTERNAL] {
         let model = governed.model(key).await?;
-        ensure!(condition(&model, "Ready")["reason"] == "Serving", "{key} was disturbed: {}", model["status"]);
+        ensure!(
+            condition(&model, "Ready")["reason"] == "Serving",
+            "{key} was disturbed: {}",
+            model["status"]
+        );
     }
     governed.objects().apply(&region_policy()).await?;
     governed.wait_for_reason(SENSITIVE, "Serving").await.map(|_| ())
@@ -158,11 +166,15 @@ async fn what_would_loosen_is_named_and_opens_nothing(governed: &Governed) -> Re
         "spec.namespaces",
     ] {
         let told = fields.iter().find(|told| text(&told["field"]) == field);
-        ensure!(told.is_some_and(|told| !text(&told["message"]).is_empty()), "{field} is not told: {fields:#?}");
+        ensure!(
+            told.is_some_and(|told| !text(&told["message"]).is_empty()),
+            "{field} is not told: {fields:#?}"
+        );
     }
     // Nothing is opened, and what was right before still is.
     let mut foreign = model("halsa", "foreign");
-    foreign["spec"]["engine"]["image"] = json!(format!("registry.foreign.example/vllm@sha256:{}", "c".repeat(64)));
+    foreign["spec"]["engine"]["image"] =
+        json!(format!("registry.foreign.example/vllm@sha256:{}", "c".repeat(64)));
     governed.objects().create(&foreign).await?;
     governed.wait_for_reason("halsa/foreign", "RegistryNotAllowed").await?;
     governed.wait_for_reason("halsa/secret", "InformationClassNotAllowed").await?;
@@ -177,7 +189,8 @@ async fn what_would_loosen_is_named_and_opens_nothing(governed: &Governed) -> Re
 /// Namespaces and models that a policy binds, and models that it refuses.
 async fn wait_for_tally(governed: &Governed, key: &str, tally: [i64; 3]) -> Result<()> {
     let fields = ["boundNamespaces", "boundModelDeployments", "refused"];
-    let counts =
-        move |policy: &Value| fields.iter().zip(tally).all(|(field, count)| policy["status"][*field] == count);
+    let counts = move |policy: &Value| {
+        fields.iter().zip(tally).all(|(field, count)| policy["status"][*field] == count)
+    };
     governed.wait_for_policy(key, &format!("count {tally:?}"), counts).await.map(|_| ())
 }

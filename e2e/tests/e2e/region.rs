@@ -164,7 +164,9 @@ async fn descriptions_are_worth_reading(region: &Governed) -> Result<()> {
         ensure!(explanation.contains(field), "no field {field} is explained:\n{explanation}");
     }
     let explanation = kubectl(region, &["explain", "mdep.spec.purpose.informationClass"]).await?;
-    for word in ["ENUM:", "Open", "Internal", "Sensitive", "Secret", "DESCRIPTION:", "highest class of information"] {
+    for word in
+        ["ENUM:", "Open", "Internal", "Sensitive", "Secret", "DESCRIPTION:", "highest class of information"]
+    {
         ensure!(explanation.contains(word), "the explanation does not say {word:?}:\n{explanation}");
     }
     Ok(())
@@ -225,7 +227,8 @@ async fn a_second_apply_changes_nothing(region: &Governed) -> Result<()> {
         let path: PathBuf = workspace().join(folder);
         let path = path.to_str().context("the path of the examples is no text")?;
         let answer = kubectl(region, &["apply", "--dry-run=server", "-f", path]).await?;
-        for line in answer.lines() {
+        // What is bound to a claim is changed by the cluster itself, and then by its next apply.
+        for line in answer.lines().filter(|line| !line.starts_with("persistentvolume")) {
             ensure!(line.contains("unchanged"), "a second apply would change something: {line}");
         }
     }

@@ -14,7 +14,7 @@ use crate::jitter::random_word;
 
 /// Runs open-weights language models on cleared nodes: the controller of Hemvist.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "hemvist-operator", version)]
+#[command(name = "hemvist-operator", version, args_override_self = true)]
 pub struct Args {
     /// Namespace whose AIPolicies bind the others.
     #[arg(long, env = "HEMVIST_ROOT_NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]

@@ -40,9 +40,17 @@ impl Deadline {
     ) -> Result<T, CallError> {
         match tokio::time::timeout(self.0, request).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(kube::Error::Api(status))) => Err(CallError::Answered(status)),
-            Ok(Err(error)) => Err(CallError::Broken(error)),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(CallError::TimedOut(self.0)),
+        }
+    }
+}
+
+impl From<kube::Error> for CallError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Answered(status),
+            error => Self::Broken(error),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::objects::SeenModel;
 const MAX_NOTE_BYTES: usize = 1000;
 
 /// Events that wait to be written. More are dropped: a server that cannot take events must not stop the work.
-const MAX_WAITING: usize = 256;
+const MAX_WAITING: usize = 1024;
 
 /// An event with the object that it is about.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Events {
 /// The event of a new status of a model: where its reason is another one than before, and worth telling.
 pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
     let new = ready(status.conditions.as_deref())?;
-    let old = ready(model.status.as_ref().and_then(|status| status.conditions.as_deref()));
+    let old = ready(model.status().and_then(|status| status.conditions.as_deref()));
     if old.is_some_and(|old| old.reason == new.reason) {
         return None;
     }
@@ -132,7 +132,10 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
         type_: EventType::Warning,
         reason: Reason::ClearanceLost.as_str().to_owned(),
         action: "Evict",
-        note: bounded(&format!("Pod {} was {how}: {} {}.", eviction.pod.name, eviction.node, eviction.reason)),
+        note: bounded(&format!(
+            "Pod {} was {how}: {} {}.",
+            eviction.pod.name, eviction.node, eviction.reason
+        )),
     }
 }
 

@@ -38,7 +38,13 @@ struct State {
 impl FakeApi {
     /// An empty server.
     pub fn new() -> Self {
-        let state = State { objects: BTreeMap::new(), version: 100, requests: Vec::new(), mood: Mood::Well, refused: None };
+        let state = State {
+            objects: BTreeMap::new(),
+            version: 100,
+            requests: Vec::new(),
+            mood: Mood::Well,
+            refused: None,
+        };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 

@@ -91,17 +91,18 @@ impl Elector {
             let Some(spec) =
                 lease.spec.as_mut().filter(|spec| spec.holder_identity.as_ref() == Some(&options.identity))
             else {
-                return Ok(());
+                return Ok(false);
             };
             spec.holder_identity = None;
             spec.lease_duration_seconds = Some(1);
             spec.renew_time = Some(MicroTime(Timestamp::now()));
-            deadline.call(api.replace(&options.name, &PostParams::default(), &lease)).await.map(|_| ())
+            deadline.call(api.replace(&options.name, &PostParams::default(), &lease)).await.map(|_| true)
         };
         match released.await {
-            Ok(()) => tracing::info!(lease = options.name, "the lease is given back"),
-            Err::<(), CallError>(error) => {
-                tracing::warn!("the lease could not be given back and runs out: {error}")
+            Ok(true) => tracing::info!(lease = options.name, "the lease is given back"),
+            Ok(false) => {}
+            Err::<bool, CallError>(error) => {
+                tracing::warn!("the lease could not be given back and runs out: {error}");
             }
         }
     }
@@ -120,7 +121,7 @@ impl Elector {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(category = error.category(), "trying to take the lease: {error}")
+                    tracing::warn!(category = error.category(), "trying to take the lease: {error}");
                 }
             }
             sleep(self.jitter.around(self.options.retry_period)).await;

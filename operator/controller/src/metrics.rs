@@ -241,3 +241,47 @@ impl Metrics {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_that_dashboards_know() {
+        let metrics = Metrics::default();
+        let queue = metrics.queue("q");
+        queue.adds.inc();
+        queue.retries.inc();
+        queue.depth.set(2);
+        metrics.set_concurrency("c", 32);
+        metrics.set_active("c", 1);
+        metrics.reconciled("c", "success", Duration::from_millis(3));
+        metrics.failed("c", "timeout");
+        metrics.panicked("c");
+        metrics.requested("PATCH", "200");
+        metrics.set_leader("l", true);
+        metrics.evicted();
+        metrics.watch_failed("Pod");
+        metrics.set_models([("Serving".to_owned(), 4)]);
+        let text = metrics.encode().unwrap();
+        for line in [
+            "controller_runtime_reconcile_total{controller=\"c\",result=\"success\"} 1",
+            "controller_runtime_reconcile_errors_total{controller=\"c\",category=\"timeout\"} 1",
+            "controller_runtime_reconcile_panics_total{controller=\"c\"} 1",
+            "controller_runtime_reconcile_time_seconds_count{controller=\"c\"} 1",
+            "controller_runtime_max_concurrent_reconciles{controller=\"c\"} 32",
+            "controller_runtime_active_workers{controller=\"c\"} 1",
+            "workqueue_depth{name=\"q\"} 2",
+            "workqueue_adds_total{name=\"q\"} 1",
+            "workqueue_retries_total{name=\"q\"} 1",
+            "rest_client_requests_total{code=\"200\",method=\"PATCH\"} 1",
+            "leader_election_master_status{name=\"l\"} 1",
+            "hemvist_model_deployments{ready_reason=\"Serving\"} 4",
+            "hemvist_evictions_total 1",
+            "hemvist_events_dropped_total 0",
+            "hemvist_watch_errors_total{kind=\"Pod\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+}

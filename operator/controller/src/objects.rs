@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
@@ -21,6 +20,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::managed_fields::has_foreign_fields;
+
+/// A copy of the whole object, which `kubectl apply` leaves behind. Nothing here reads it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// An object of an own kind that may be one that this build cannot read. Decoding it never fails, so that one bad object
 /// does not stop the watch of all others.
@@ -48,6 +50,9 @@ where
         let mut value = Value::deserialize(deserializer)?;
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.remove(LAST_APPLIED);
+            }
         }
         match K::deserialize(&value) {
             Ok(object) => Ok(Self::Readable(Box::new(object))),
@@ -96,7 +101,7 @@ impl<K: HasStatus + Resource> Resource for Lenient<K> {
 }
 
 /// What is kept of a ModelDeployment.
-pub type SeenModel = Seen<Result<Arc<ModelDeployment>, String>, ModelDeploymentStatus>;
+pub type SeenModel = Seen<Result<Box<ModelDeployment>, String>, ModelDeploymentStatus>;
 
 /// What is kept of an AIPolicy.
 pub type SeenPolicy = Seen<PolicyEntry, AIPolicyStatus>;
@@ -112,8 +117,8 @@ pub struct Seen<C, S> {
     version: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
-    /// Its last status.
-    pub status: Option<S>,
+    /// The last status of one that cannot be read; otherwise it stands in the object.
+    unreadable_status: Option<S>,
     /// The object itself, or why it could not be read.
     pub content: C,
 }
@@ -121,11 +126,18 @@ pub struct Seen<C, S> {
 impl From<Lenient<ModelDeployment>> for SeenModel {
     fn from(object: Lenient<ModelDeployment>) -> Self {
         match object {
-            Lenient::Readable(model) => {
-                Self::of(&model.metadata.clone(), model.status.clone(), Ok(Arc::from(model)))
+            Lenient::Readable(model) => Seen::of(&model.metadata, None).holding(Ok(model)),
+            Lenient::Unreadable { metadata, status, error } => {
+                Seen::of(&metadata, status).holding(Err(error))
             }
-            Lenient::Unreadable { metadata, status, error } => Self::of(&metadata, status, Err(error)),
         }
+    }
+}
+
+impl SeenModel {
+    /// Its last status.
+    pub fn status(&self) -> Option<&ModelDeploymentStatus> {
+        self.content.as_ref().map_or(self.unreadable_status.as_ref(), |model| model.status.as_ref())
     }
 }
 
@@ -133,27 +145,44 @@ impl From<Lenient<AIPolicy>> for SeenPolicy {
     fn from(object: Lenient<AIPolicy>) -> Self {
         match object {
             Lenient::Readable(policy) => {
-                Self::of(&policy.metadata.clone(), policy.status.clone(), PolicyEntry::Readable(policy))
+                Seen::of(&policy.metadata, None).holding(PolicyEntry::Readable(policy))
             }
             Lenient::Unreadable { metadata, status, error } => {
-                Self::of(&metadata, status, PolicyEntry::Unreadable { error })
+                Seen::of(&metadata, status).holding(PolicyEntry::Unreadable { error })
             }
         }
     }
 }
 
-impl<C, S> Seen<C, S> {
-    fn of(metadata: &ObjectMeta, status: Option<S>, content: C) -> Self {
+impl SeenPolicy {
+    /// Its last status.
+    pub fn status(&self) -> Option<&AIPolicyStatus> {
+        match &self.content {
+            PolicyEntry::Readable(policy) => policy.status.as_ref(),
+            PolicyEntry::Unreadable { .. } => self.unreadable_status.as_ref(),
+        }
+    }
+}
+
+impl<S> Seen<(), S> {
+    fn of(metadata: &ObjectMeta, unreadable_status: Option<S>) -> Self {
         Self {
             uid: metadata.uid.clone().unwrap_or_default(),
             generation: metadata.generation,
             version: metadata.resource_version.clone(),
             terminating: metadata.deletion_timestamp.is_some(),
-            status,
-            content,
+            unreadable_status,
+            content: (),
         }
     }
 
+    fn holding<C>(self, content: C) -> Seen<C, S> {
+        let Self { uid, generation, version, terminating, unreadable_status, content: () } = self;
+        Seen { uid, generation, version, terminating, unreadable_status, content }
+    }
+}
+
+impl<C, S> Seen<C, S> {
     /// Whether more than status and bookkeeping is the same in both.
     pub fn asks_the_same(&self, other: &Self) -> bool {
         self.uid == other.uid && self.generation == other.generation && self.terminating == other.terminating

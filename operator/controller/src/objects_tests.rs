@@ -13,7 +13,7 @@ fn an_object_that_cannot_be_read_keeps_its_name_and_its_status() {
     assert_eq!(object.meta().name.as_deref(), Some("a"));
     let seen = SeenModel::from(object);
     assert!(seen.content.is_err());
-    assert_eq!((seen.generation, seen.status.unwrap().observed_generation), (Some(4), Some(3)));
+    assert_eq!((seen.generation, seen.status().unwrap().observed_generation), (Some(4), Some(3)));
 }
 
 #[test]

@@ -108,7 +108,7 @@ async fn carry_out(
     failures: u32,
 ) -> Result<(Application, Option<&'static str>), ReconcileError> {
     let Some(plan) = decision.plan() else {
-        withdraw(context, subject).await?;
+        withdraw(context, &subject.children, &subject.pods).await?;
         return Ok((Application::Withdrawn, None));
     };
     match apply(context, subject, render(&plan.model, &snapshot.settings)).await {
@@ -120,15 +120,17 @@ async fn carry_out(
     }
 }
 
-/// Says that the model cannot be read. What was made for it stays: a refusal would need to know what it asks for, and an
-/// older version must not take down what a newer one runs.
+/// Says that the model cannot be read, and takes back what was made for it: no judgement is a no. What runs would
+/// otherwise go on by a policy of yesterday, as nobody can say whether that of today still allows it.
 async fn reconcile_unreadable(
     context: &Context,
     key: &Key,
     seen: &SeenModel,
     error: &str,
 ) -> Result<Next, ReconcileError> {
-    let conditions = seen.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let (children, pods) = context.view.observed(&key.namespace, &seen.uid);
+    withdraw(context, &children, &pods).await?;
+    let conditions = seen.status().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let now = context.view.snapshot().now;
     if context.view.remember(key, &Verdict::default()) {
         context.triggers.counts();

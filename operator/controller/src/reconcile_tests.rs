@@ -85,7 +85,10 @@ impl World {
         let triggers = Triggers::new(queue(), queue(), view.clone());
         let client = ClientHandle::new(api.client());
         let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
-        let world = Self { api, context: Context { view, triggers, events, metrics, client, deadline, resync, jitter } };
+        let world = Self {
+            api,
+            context: Context { view, triggers, events, metrics, client, deadline, resync, jitter },
+        };
         world.see_model(model());
         let policy = see::<hemvist_api::AIPolicy>(policy(), 1);
         world.context.view.policies.lock().observe(policy.0, Some(policy.1.into()));
@@ -128,7 +131,8 @@ impl World {
     fn see_deployment(&self) {
         use crate::objects::ChildObject;
         use k8s_openapi::api::apps::v1::Deployment;
-        let object: ChildObject<Deployment> = serde_json::from_value(self.api.stored(DEPLOYMENT).unwrap()).unwrap();
+        let object: ChildObject<Deployment> =
+            serde_json::from_value(self.api.stored(DEPLOYMENT).unwrap()).unwrap();
         let stamp = Stamp::of(kube::Resource::meta(&object)).unwrap();
         self.context.view.children(ChildKind::Deployment).lock().observe(stamp, object.seen);
     }
@@ -139,7 +143,8 @@ impl World {
 
     fn ready_reason(&self) -> String {
         let status = self.api.stored(MODEL).unwrap()["status"].clone();
-        let ready = status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Ready").cloned();
+        let ready =
+            status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Ready").cloned();
         ready.unwrap()["reason"].as_str().unwrap().to_owned()
     }
 }
@@ -166,7 +171,7 @@ async fn a_new_model_costs_five_objects_and_one_status() {
     let world = World::new();
     assert_eq!(world.reconcile().await.unwrap(), Next::Settled);
     assert_eq!(world.api.requests(), CREATED);
-    assert_eq!(world.ready_reason(), "Starting");
+    assert_eq!(world.ready_reason(), "Scheduling");
 }
 
 #[tokio::test]
@@ -199,8 +204,7 @@ async fn what_others_have_added_is_taken_out() {
     world.api.requests();
     let mut deployment = world.api.stored(DEPLOYMENT).unwrap();
     deployment["metadata"]["labels"]["theirs"] = json!("x");
-    deployment["metadata"]["managedFields"] =
-        json!([{"manager": "other", "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": {"f:theirs": {}}}}}]);
+    deployment["metadata"]["managedFields"] = json!([{"manager": "other", "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": {"f:theirs": {}}}}}]);
     world.api.store(DEPLOYMENT, deployment);
     world.see_deployment();
     world.reconcile().await.unwrap();
@@ -232,7 +236,9 @@ async fn an_object_of_ours_that_is_not_seen_is_taken_up_again() {
 async fn an_object_of_an_earlier_model_of_the_name_is_waited_for() {
     let world = World::new();
     let owner = json!({"apiVersion": "hemvist.dev/v1alpha1", "kind": "ModelDeployment", "name": "m", "uid": "model-0", "controller": true});
-    world.api.store(ACCOUNT, json!({"metadata": {"name": "m", "namespace": "ns", "ownerReferences": [owner]}}));
+    world
+        .api
+        .store(ACCOUNT, json!({"metadata": {"name": "m", "namespace": "ns", "ownerReferences": [owner]}}));
     assert_eq!(world.reconcile().await.unwrap(), Next::Retry("leaving"));
     world.api.remove(ACCOUNT);
     assert_eq!(world.reconcile().await.unwrap(), Next::Settled);

@@ -40,7 +40,7 @@ pub async fn write_model(
     seen: &SeenModel,
     status: &ModelDeploymentStatus,
 ) -> Result<(), StatusError> {
-    if !differs(seen.status.as_ref(), status) {
+    if !differs(seen.status(), status) {
         return Ok(());
     }
     let Some(written) = patch::<ModelDeployment>(context, key, &seen.uid, status).await? else {
@@ -67,11 +67,11 @@ pub async fn write_policy(
     seen: &SeenPolicy,
     status: &AIPolicyStatus,
 ) -> Result<(), StatusError> {
-    if !differs(seen.status.as_ref(), status) {
+    if !differs(seen.status(), status) {
         return Ok(());
     }
     let Some(written) = patch::<AIPolicy>(context, key, &seen.uid, status).await? else { return Ok(()) };
-    let old = seen.status.as_ref().and_then(|status| status.conditions.as_deref());
+    let old = seen.status().and_then(|status| status.conditions.as_deref());
     context.events.publish(events::policy_transition(key, &seen.uid, old, status.conditions.as_deref()));
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.policies.lock().written(stamp, written.into());

@@ -17,10 +17,14 @@ pub fn start(options: &LogOptions) {
     drop(started);
 }
 
-/// A bare level is meant for Hemvist; of the libraries below it only warnings are of use.
+/// A bare level is meant for Hemvist. The client's own lines are left out: every error of it is returned, and told once
+/// with what was being done.
 fn filter(level: &str) -> EnvFilter {
     let bare = level.chars().all(char::is_alphabetic);
-    let directives =
-        if bare { format!("warn,hemvist_operator={level},hemvist_core={level}") } else { level.to_owned() };
+    let directives = if bare {
+        format!("warn,kube_client=off,kube_runtime=off,hemvist_operator={level},hemvist_core={level}")
+    } else {
+        level.to_owned()
+    };
     EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new("info"))
 }

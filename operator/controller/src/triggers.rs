@@ -122,3 +122,7 @@ fn holds(pod: &PodFacts) -> Option<(&str, &std::collections::BTreeMap<String, i6
     let node = pod.node.as_deref()?;
     (!pod.ended && !pod.accelerators.is_empty()).then_some((node, &pod.accelerators))
 }
+
+#[cfg(test)]
+#[path = "triggers_tests.rs"]
+mod tests;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use hemvist_api::ModelDeployment;
 use hemvist_api::condition::ConditionType;
 use hemvist_core::policy::PolicyBook;
-use hemvist_core::snapshot::{ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage};
+use hemvist_core::snapshot::{
+    ChildFacts, ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
@@ -108,6 +110,12 @@ impl View {
     pub fn subject<'a>(&self, model: &'a ModelDeployment) -> Subject<'a> {
         let uid = model.metadata.uid.as_deref().unwrap_or_default();
         let namespace = model.metadata.namespace.as_deref().unwrap_or_default();
+        let (children, pods) = self.observed(namespace, uid);
+        Subject { model, children, pods }
+    }
+
+    /// What was made for the model with this UID, and its pods.
+    pub fn observed(&self, namespace: &str, uid: &str) -> (BTreeMap<ChildKind, ChildFacts>, Vec<PodFacts>) {
         let children = ChildKind::ALL
             .into_iter()
             .filter_map(|kind| {
@@ -122,7 +130,7 @@ impl View {
             .filter(|pod| pod.key.namespace == namespace)
             .map(|pod| PodFacts::clone(pod))
             .collect();
-        Subject { model, children, pods }
+        (children, pods)
     }
 
     /// Remembers a decision; says whether it is another one than before.
@@ -171,7 +179,7 @@ impl View {
     pub fn ready_reasons(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for (_, model) in self.models.lock().iter() {
-            let conditions = model.status.as_ref().and_then(|status| status.conditions.as_deref());
+            let conditions = model.status().and_then(|status| status.conditions.as_deref());
             let ready =
                 conditions.unwrap_or_default().iter().find(|one| one.type_ == ConditionType::Ready.as_str());
             *counts

@@ -12,6 +12,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cache::{Cache, Change, Shared, Stamp};
+use crate::call::CallError;
 use crate::client::WATCH_TIMEOUT;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
@@ -199,14 +201,14 @@ impl Watches {
 
     async fn watch_until<W: Watched>(&self, api: Api<W::Object>, until: Instant) {
         let kind = W::KIND;
-        let events = watcher(api, config::<W>()).default_backoff();
+        let events = watcher(api, config::<W>()).backoff(Patience::default());
         tokio::pin!(events);
         while let Ok(Some(event)) = timeout_at(until, events.next()).await {
             match event {
                 Ok(event) => self.take::<W>(event),
                 Err(error) => {
                     self.metrics.watch_failed(kind);
-                    tracing::warn!(kind, "watching {kind}: {error}");
+                    tracing::warn!("watching {kind}: {}", brief(error));
                 }
             }
         }
@@ -244,11 +246,49 @@ impl Watches {
     }
 }
 
+/// An error in one line; the library's own text holds the whole answer twice.
+fn brief(error: watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => CallError::from(error).to_string(),
+        watcher::Error::WatchError(status) => CallError::Answered(status).to_string(),
+        watcher::Error::NoResourceVersion => error.to_string(),
+    }
+}
+
 fn config<W: Watched>() -> watcher::Config {
     let timeout = u32::try_from(WATCH_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
     let config = watcher::Config::default().page_size(PAGE_SIZE).timeout(timeout);
     match W::LABELS {
         Some((key, value)) => config.labels(&format!("{key}={value}")),
         None => config,
+    }
+}
+
+/// How long to wait before a broken watch is tried again: longer each time, up to five seconds. The library's own limit of
+/// half a minute would be time in which a node can lose its clearance unseen, and a restarted server refuses several
+/// times before it serves.
+#[derive(Debug, Default)]
+struct Patience {
+    failures: u32,
+    jitter: Jitter,
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        const FIRST: Duration = Duration::from_millis(500);
+        const LONGEST: Duration = Duration::from_secs(5);
+        let wait = FIRST.saturating_mul(1 << self.failures.min(8)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        Some(self.jitter.around(wait))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.failures = 0;
     }
 }

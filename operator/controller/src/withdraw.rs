@@ -1,7 +1,9 @@
 //! Takes back what was made for a model that is not accepted any more.
 
+use std::collections::BTreeMap;
+
 use hemvist_core::decide::withdrawal;
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Subject};
+use hemvist_core::snapshot::{ChildFacts, ChildKind, PodFacts};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -34,9 +36,13 @@ impl WithdrawError {
 ///
 /// # Errors
 /// Where an object could not be deleted. Those before it are.
-pub async fn withdraw(context: &Context, subject: &Subject<'_>) -> Result<(), WithdrawError> {
-    for kind in withdrawal(subject) {
-        let Some(child) = subject.children.get(&kind) else { continue };
+pub async fn withdraw(
+    context: &Context,
+    children: &BTreeMap<ChildKind, ChildFacts>,
+    pods: &[PodFacts],
+) -> Result<(), WithdrawError> {
+    for kind in withdrawal(children, pods) {
+        let Some(child) = children.get(&kind) else { continue };
         tracing::info!(%kind, name = child.key.name, "withdrawing an object of a model that is not accepted");
         let deleted = match kind {
             ChildKind::ServiceAccount => delete::<ServiceAccount>(context, child).await,

@@ -1,12 +1,14 @@
 //! The one judgement: from a snapshot and a model to what is to be done, as data.
 
+use std::collections::BTreeMap;
+
 use hemvist_api::model_deployment::PolicyUse;
 use hemvist_api::values::Enforcement;
 
 use crate::date;
 use crate::placement::{Placement, clearance_exclusion};
 use crate::policy::EffectivePolicy;
-use crate::snapshot::{ChildKind, Key, Snapshot, Subject};
+use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, Snapshot, Subject};
 use crate::validate::{ValidatedModel, validate};
 use crate::violation::Violation;
 
@@ -120,11 +122,11 @@ fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ValidatedModel)
 
 /// The children of a refused model that are to be deleted now, in order: the replicas first, and the isolation of their
 /// network last, when no pod is left that it could protect.
-pub fn withdrawal(subject: &Subject<'_>) -> Vec<ChildKind> {
+pub fn withdrawal(children: &BTreeMap<ChildKind, ChildFacts>, pods: &[PodFacts]) -> Vec<ChildKind> {
     ChildKind::ALL
         .into_iter()
         .rev()
-        .filter(|kind| subject.children.get(kind).is_some_and(|child| !child.terminating))
-        .filter(|kind| *kind != ChildKind::NetworkPolicy || subject.pods.is_empty())
+        .filter(|kind| children.get(kind).is_some_and(|child| !child.terminating))
+        .filter(|kind| *kind != ChildKind::NetworkPolicy || pods.is_empty())
         .collect()
 }

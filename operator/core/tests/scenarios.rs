@@ -156,7 +156,7 @@ fn check_model(what: &str, snapshot: &Snapshot, subject: &Subject<'_>, expected:
         check_placement(what, &plan.placement, expected);
     } else {
         let withdrawn: Vec<_> =
-            hemvist_core::decide::withdrawal(subject).into_iter().map(|kind| kind.to_string()).collect();
+            hemvist_core::decide::withdrawal(&subject.children, &subject.pods).into_iter().map(|kind| kind.to_string()).collect();
         assert_eq!(withdrawn, expected.withdrawn, "{what}: withdrawn");
     }
     let evictions: Vec<_> = decision

@@ -1,0 +1,211 @@
+//! The operator has the rights that it uses, and no others.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+use hemvist_e2e::governed::{Governed, PATIENCE};
+use hemvist_e2e::installation::{ROOT_NAMESPACE, workspace};
+use hemvist_e2e::models::{model, region_policy};
+use hemvist_e2e::nodes::{Gpu, SimulatedNode};
+use hemvist_e2e::objects::{Kind, text};
+use hemvist_e2e::{Options, Progress, wait_until};
+use serde_json::{Value, json};
+
+/// What may be done, or was done, to a kind of resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Right {
+    group: String,
+    resource: String,
+    verb: String,
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}/{}", self.verb, self.group, self.resource)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> {
+    let governed = Governed::start(Options::new("rights-used")).await?;
+    for name in ["one", "two"] {
+        let node = SimulatedNode::new(name).gpus(Gpu::L40S, 16).cleared("se-f", "jkpg-a", "Sensitive");
+        node.resource("cpu", "200").create(&governed.cluster().client()).await?;
+    }
+    governed.create_namespaces(&["halsa"]).await?;
+    governed.objects().create(&region_policy()).await?;
+    let operator = governed.operator("hemvist-operator")?;
+
+    names_that_are_taken(&governed).await?;
+    children_that_others_have_changed(&governed).await?;
+    a_pause_that_is_told_twice(&governed).await?;
+    pods_that_have_to_leave(&governed).await?;
+    everything_is_withdrawn(&governed).await?;
+
+    let (used, refused) = used(&governed)?;
+    let given = given(&governed).await?;
+    let missing: Vec<String> = used.difference(&given).map(ToString::to_string).collect();
+    let unused: Vec<String> = given.difference(&used).map(ToString::to_string).collect();
+    println!(
+        "used and not given: {missing:#?}\ngiven and not used: {unused:#?}\nanswered with 403: {refused:#?}"
+    );
+    ensure!(
+        missing.is_empty() && refused.is_empty(),
+        "rights are missing: {missing:?}, refused: {refused:?}"
+    );
+    ensure!(unused.is_empty(), "rights that a tour of everything does not use: {unused:?}");
+    governed.end(vec![operator], 4).await
+}
+
+/// Objects of the same names stand in the way and are read; then they go.
+async fn names_that_are_taken(governed: &Governed) -> Result<()> {
+    let selector = json!({"matchLabels": {"app": "mine"}});
+    let containers = json!([{"name": "mine", "image": "mine"}]);
+    for (kind, spec) in [
+        (Kind::ServiceAccount, Value::Null),
+        (Kind::NetworkPolicy, json!({"podSelector": selector})),
+        (Kind::Service, json!({"ports": [{"port": 80}]})),
+        (Kind::PodDisruptionBudget, json!({"maxUnavailable": 1, "selector": selector})),
+        (
+            Kind::Deployment,
+            json!({"replicas": 0, "selector": selector, "template": {
+                "metadata": {"labels": {"app": "mine"}}, "spec": {"containers": containers},
+            }}),
+        ),
+    ] {
+        let metadata = json!({"namespace": "halsa", "name": kind.name().to_lowercase()});
+        let mut object = json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": metadata});
+        if !spec.is_null() {
+            object["spec"] = spec;
+        }
+        governed.objects().create(&object).await?;
+        let name = kind.name().to_lowercase();
+        governed.objects().create(&model("halsa", &name)).await?;
+        governed.wait_for_reason(&format!("halsa/{name}"), "NameConflict").await?;
+        governed.objects().delete(kind, "halsa", &name).await?;
+        governed.objects().delete(Kind::ModelDeployment, "halsa", &name).await?;
+    }
+    Ok(())
+}
+
+/// Additions by others survive an apply and are taken out.
+async fn children_that_others_have_changed(governed: &Governed) -> Result<()> {
+    let mut two = model("halsa", "two");
+    two["spec"]["replicas"] = json!(2);
+    governed.objects().create(&two).await?;
+    governed.wait_for_reason("halsa/two", "Serving").await?;
+    for kind in Kind::CHILDREN {
+        let change = json!({"metadata": {"labels": {"example.org/mine": "true"}}});
+        governed.objects().merge(kind, "halsa", "two", &change).await?;
+        wait_until(&format!("the label to be taken off the {}", kind.name()), PATIENCE, async || {
+            let child = governed.objects().get(kind, "halsa", "two").await?;
+            let labels = &child["metadata"]["labels"];
+            Ok(Progress::when(labels["example.org/mine"].is_null(), labels))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The same event twice in a short time is one event with a count.
+async fn a_pause_that_is_told_twice(governed: &Governed) -> Result<()> {
+    for _ in 0..2 {
+        for (suspend, reason) in [(true, "Suspended"), (false, "Serving")] {
+            let change = json!({"spec": {"suspend": suspend}});
+            governed.objects().merge(Kind::ModelDeployment, "halsa", "two", &change).await?;
+            governed.wait_for_reason("halsa/two", reason).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A node loses its clearance: one pod is evicted, and one that a budget protects is deleted.
+async fn pods_that_have_to_leave(governed: &Governed) -> Result<()> {
+    let budget = json!({
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"namespace": "halsa", "name": "always-here"},
+        "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"hemvist.dev/model-deployment": "two"}}},
+    });
+    governed.objects().create(&budget).await?;
+    let nodes = ["one".to_owned(), "two".to_owned()];
+    governed.clear_nodes(&nodes, None).await?;
+    governed.wait_for_reason("halsa/two", "NoEligibleNode").await?;
+    governed.clear_nodes(&nodes, Some("Sensitive")).await?;
+    governed.wait_for_reason("halsa/two", "Serving").await?;
+    governed.objects().delete(Kind::PodDisruptionBudget, "halsa", "always-here").await
+}
+
+async fn everything_is_withdrawn(governed: &Governed) -> Result<()> {
+    governed.objects().delete(Kind::AIPolicy, ROOT_NAMESPACE, "region").await?;
+    governed.wait_for_reason("halsa/two", "NoPolicy").await?;
+    governed.wait_for_children("halsa/two", 0).await.map(|_| ())
+}
+
+/// What the operator has used, and its requests that were answered with 403.
+fn used(governed: &Governed) -> Result<(BTreeSet<Right>, Vec<String>)> {
+    let records = governed.cluster().audit_log().records(hemvist_e2e::audit::Position::default())?;
+    let mut used = BTreeSet::new();
+    let mut refused = Vec::new();
+    for record in records.iter().filter(|record| record.user == governed.installation().user()) {
+        if record.resource.is_empty() {
+            continue;
+        }
+        let right = |verb: &str| Right {
+            group: record.group.clone(),
+            resource: record.what(),
+            verb: verb.to_owned(),
+        };
+        if record.code == 403 {
+            refused.push(right(&record.verb).to_string());
+        }
+        // An apply that makes an object needs the right to create it too.
+        if record.verb == "patch" && record.code == 201 {
+            used.insert(right("create"));
+        }
+        used.insert(right(&record.verb));
+    }
+    Ok((used, refused))
+}
+
+/// What the chart gives to the operator's ServiceAccount, in the whole cluster and in its namespace.
+async fn given(governed: &Governed) -> Result<BTreeSet<Right>> {
+    let chart = workspace().join("charts/hemvist");
+    let text_of_chart = governed.cluster().helm()?.template("hemvist", &chart, ROOT_NAMESPACE, &[]).await?;
+    let objects: Vec<Value> = hemvist_e2e::manifests::objects(&text_of_chart)?;
+    let account = governed.installation().user().rsplit(':').next().context("a user without a name")?;
+    let bindings = objects.iter().filter(|object| {
+        ["ClusterRoleBinding", "RoleBinding"].contains(&text(&object["kind"]))
+            && object["subjects"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|subject| subject["name"] == account))
+    });
+    let mut given = BTreeSet::new();
+    for role in bindings.map(|binding| &binding["roleRef"]) {
+        let named =
+            |object: &&Value| object["kind"] == role["kind"] && object["metadata"]["name"] == role["name"];
+        let role = objects.iter().find(named).with_context(|| format!("the chart has no {role}"))?;
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            given.extend(rights_of(rule));
+        }
+    }
+    ensure!(!given.is_empty(), "the chart gives the operator nothing");
+    Ok(given)
+}
+
+fn rights_of(rule: &Value) -> Vec<Right> {
+    let of = |name: &str| rule[name].as_array().cloned().unwrap_or_default();
+    let mut rights = Vec::new();
+    for group in of("apiGroups") {
+        for resource in of("resources") {
+            let right = |verb: Value| Right {
+                group: text(&group).to_owned(),
+                resource: text(&resource).to_owned(),
+                verb: text(&verb).to_owned(),
+            };
+            rights.extend(of("verbs").into_iter().map(right));
+        }
+    }
+    rights
+}
