@@ -108,7 +108,7 @@ impl Case<'_> {
 fn binds(policy: &Value, namespace: &str) -> bool {
     match policy["spec"]["namespaces"].as_array() {
         None => true,
-        Some(names) => names.is_empty() || names.iter().any(|name| name == namespace),
+        Some(names) => names.iter().any(|name| name == namespace),
     }
 }
 

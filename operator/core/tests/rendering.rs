@@ -266,8 +266,9 @@ fn with_nobody_to_let_in_nobody_comes_in() {
     model.consumers.clear();
     let policy = render(&model, &Settings { monitoring_namespace: None, ..settings() }).network_policy;
     let spec = policy.spec.unwrap();
-    assert_eq!(spec.ingress, Some(Vec::new()));
-    assert_eq!(spec.egress, Some(Vec::new()));
+    assert_eq!(spec.policy_types, Some(vec!["Ingress".to_owned(), "Egress".to_owned()]));
+    assert_eq!(spec.ingress, None);
+    assert_eq!(spec.egress, None);
 }
 
 #[test]

@@ -155,8 +155,10 @@ fn check_model(what: &str, snapshot: &Snapshot, subject: &Subject<'_>, expected:
     if let Some(plan) = decision.plan() {
         check_placement(what, &plan.placement, expected);
     } else {
-        let withdrawn: Vec<_> =
-            hemvist_core::decide::withdrawal(&subject.children, &subject.pods).into_iter().map(|kind| kind.to_string()).collect();
+        let withdrawn: Vec<_> = hemvist_core::decide::withdrawal(&subject.children, &subject.pods)
+            .into_iter()
+            .map(|kind| kind.to_string())
+            .collect();
         assert_eq!(withdrawn, expected.withdrawn, "{what}: withdrawn");
     }
     let evictions: Vec<_> = decision

@@ -116,15 +116,37 @@ impl Placement {
         }
         let reasons: Vec<_> = grouped(self, model).into_iter().map(|group| group.message).collect();
         let text = format!(
-            "None of {} nodes is cleared and suitable for {} × {} in {}: {}. Clear a node for {} or change spec.accelerator.",
+            "None of {} nodes is cleared and suitable for {} × {}{} in {}: {}.",
             self.exclusions.len(),
             model.accelerator.count,
             model.accelerator.resource,
+            products(model),
             place(model),
             reasons.join("; "),
-            model.information_class,
         );
-        bounded(&text, 1000)
+        // What would help is never cut off.
+        let remedy = self.remedy(model);
+        format!("{} {remedy}", bounded(&text, 1000 - remedy.chars().count()))
+    }
+
+    /// What would help a model that no node suits: a cleared node that lacks the hardware calls for other hardware, and one
+    /// that has it and is not cleared calls for a clearance.
+    fn remedy(&self, model: &ValidatedModel) -> String {
+        let is_cleared = |exclusion: &Exclusion| {
+            matches!(
+                exclusion,
+                Exclusion::NoAccelerator { .. }
+                    | Exclusion::ProductNotAsked { .. }
+                    | Exclusion::TooFewAccelerators { .. }
+            )
+        };
+        if self.exclusions.values().any(is_cleared) {
+            return format!(
+                "Change spec.accelerator to what the cleared nodes have, or clear a node that has it for {}.",
+                model.information_class
+            );
+        }
+        format!("Clear a node for {} in {}.", model.information_class, place(model))
     }
 
     /// What the model waits for, in one sentence with who holds it.

@@ -18,16 +18,20 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
 /// Ingress on the serving port only, from the consumers and from the monitoring; with neither, from nobody.
+///
+/// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
+/// kept by the API server, so that every apply of one would count as a change.
 pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
     let monitoring = settings.monitoring_namespace.iter().cloned().collect();
+    // Metrics share the port with the model in both engines, so the two rules differ in who, not in what.
+    let ingress: Vec<_> = [&model.consumers, &monitoring].into_iter().filter_map(from_namespaces).collect();
     NetworkPolicy {
         metadata: meta::metadata(model),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(meta::selector(model)),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
-            // Metrics share the port with the model in both engines, so the two rules differ in who, not in what.
-            ingress: Some([&model.consumers, &monitoring].into_iter().filter_map(from_namespaces).collect()),
-            egress: Some(Vec::new()),
+            ingress: Some(ingress).filter(|rules| !rules.is_empty()),
+            egress: None,
         }),
     }
 }
