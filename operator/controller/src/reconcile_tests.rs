@@ -307,7 +307,7 @@ async fn a_server_that_does_not_answer_is_given_up_on() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_be_read_says_so_once_and_keeps_what_it_has() {
+async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
     let world = World::new();
     world.reconcile().await.unwrap();
     world.api.requests();
@@ -316,7 +316,15 @@ async fn a_model_that_cannot_be_read_says_so_once_and_keeps_what_it_has() {
     world.see_model(model);
     world.reconcile().await.unwrap();
     world.reconcile().await.unwrap();
-    assert_eq!(world.api.requests(), ["PATCH m/status"]);
+    let withdrawn = [
+        "DELETE deployments/m",
+        "DELETE poddisruptionbudgets/m",
+        "DELETE services/m",
+        "DELETE networkpolicies/m",
+        "DELETE serviceaccounts/m",
+        "PATCH m/status",
+    ];
+    assert_eq!(world.api.requests(), withdrawn);
     assert_eq!(world.ready_reason(), "Unreadable");
 }
 
