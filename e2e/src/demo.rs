@@ -66,8 +66,7 @@ pub async fn run(narrator: &Narrator) -> Result<()> {
     narrator.text(NEXT_STEPS)
 }
 
-const NEXT_STEPS: &str = "
-Everything is stopped. To play with such a cluster yourself:
+const NEXT_STEPS: &str = "Everything is stopped. To play with such a cluster yourself:
 
   make up                                     starts one that goes on running, with all this in it
   export KUBECONFIG=target/e2e/kubeconfig
@@ -202,8 +201,10 @@ async fn lose_clearance(narrator: &Narrator, cluster: &ControlPlane) -> Result<(
         }
     })
     .await?;
-    narrator.text(&format!("\n{MOVED} has moved from {before} to {after}."))?;
+    narrator.text(&format!("{MOVED} has moved from {before} to {after}."))?;
     let (namespace, name) = MOVED.split_once('/').unwrap_or_default();
+    let pods = "--output=custom-columns=POD:.metadata.name,NODE:.spec.nodeName,PHASE:.status.phase";
+    narrator.command(cluster, &["get", "pods", "--namespace", namespace, pods]).await?;
     let about = format!("regarding.name={name},reportingController=hemvist.dev/operator");
     let columns = "--output=custom-columns=TYPE:.type,REASON:.reason,NOTE:.note";
     narrator

@@ -24,8 +24,8 @@ struct Arguments {
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=5_000))]
     memory_nodes: u32,
 
-    /// How often plain client and operator are measured in turn
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
+    /// How often plain client and operator are measured in turn; 0 for memory and counts alone
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]
     rounds: u32,
 
     /// The report's file; target/bench/report.json where it is not set

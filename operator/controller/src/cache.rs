@@ -3,7 +3,7 @@
 //! Two sources feed a cache: the watch, and the answers to own writes. An answer is inserted at once, so that the next
 //! step reads what the last one wrote; an event that is older than it changes nothing.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hemvist_core::snapshot::Key;
@@ -58,7 +58,8 @@ pub enum Change<T> {
 #[derive(Debug)]
 pub struct Cache<T> {
     entries: HashMap<Key, Entry<T>>,
-    owners: HashMap<String, BTreeSet<Key>>,
+    /// Keys by owner. Most owners have one, so that a list is the smallest that holds them.
+    owners: HashMap<String, Vec<Key>>,
     owner_of: fn(&T) -> Option<&str>,
     /// UIDs of objects that are gone, so that a late answer to an own write does not bring one back. Emptied at every
     /// list, which knows better.
@@ -165,7 +166,9 @@ impl<T: PartialEq> Cache<T> {
 
     /// What is known of the objects that belong to `owner`, in the order of their keys.
     pub fn owned_by(&self, owner: &str) -> Vec<Arc<T>> {
-        self.owners.get(owner).into_iter().flatten().filter_map(|key| self.get(key)).collect()
+        let mut keys: Vec<&Key> = self.owners.get(owner).into_iter().flatten().collect();
+        keys.sort();
+        keys.into_iter().filter_map(|key| self.get(key)).collect()
     }
 
     /// Everything, in no order.
@@ -204,7 +207,10 @@ impl<T: PartialEq> Cache<T> {
         let old = self.take_out(&stamp.key);
         let new = Arc::new(facts);
         if let Some(owner) = (self.owner_of)(&new) {
-            self.owners.entry(owner.to_owned()).or_default().insert(stamp.key.clone());
+            self.owners
+                .entry(owner.to_owned())
+                .or_insert_with(|| Vec::with_capacity(1))
+                .push(stamp.key.clone());
         }
         self.entries.insert(stamp.key, Entry { uid: stamp.uid, version: stamp.version, facts: new.clone() });
         self.revision += 1;
@@ -216,7 +222,7 @@ impl<T: PartialEq> Cache<T> {
         if let Some(owner) = (self.owner_of)(&facts)
             && let Some(owned) = self.owners.get_mut(owner)
         {
-            owned.remove(key);
+            owned.retain(|one| one != key);
             if owned.is_empty() {
                 self.owners.remove(owner);
             }

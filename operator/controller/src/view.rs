@@ -55,9 +55,9 @@ impl View {
     pub fn new(settings: Arc<Settings>) -> Self {
         Self {
             settings,
-            models: Shared::new(Cache::new(|model| Some(&model.uid))),
-            policies: Shared::new(Cache::new(|policy| Some(&policy.uid))),
-            nodes: Shared::new(Cache::new(|node| Some(&node.name))),
+            models: Shared::new(Cache::new(|_| None)),
+            policies: Shared::new(Cache::new(|_| None)),
+            nodes: Shared::new(Cache::new(|_| None)),
             pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref())),
             children: ChildKind::ALL
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
