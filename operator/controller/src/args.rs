@@ -29,7 +29,7 @@ pub struct Args {
     monitoring_namespace: Option<String>,
 
     /// ModelDeployments that are worked on at the same time.
-    #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
 
     /// Address of /healthz and /readyz.

@@ -17,8 +17,8 @@ fn main() -> ExitCode {
     if chosen.is_err() {
         tracing::warn!("a provider of cryptography was installed before ours");
     }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build();
+    // One thread: the work is waiting for the API server, and each further thread would keep a heap of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
             let ended = runtime.block_on(run(options));
@@ -36,6 +36,3 @@ fn main() -> ExitCode {
         }
     }
 }
-
-/// The work is waiting for the API server; two threads are plenty and keep the memory small.
-const WORKER_THREADS: usize = 2;
