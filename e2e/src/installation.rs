@@ -86,9 +86,9 @@ impl Installation {
             .argument("--log-level=info")
             .argument(format!("--health-address=127.0.0.1:{}", free_port()?))
             .argument(format!("--metrics-address=127.0.0.1:{}", free_port()?))
-            .argument("--lease-duration-seconds=6")
-            .argument("--renew-deadline-seconds=4")
-            .argument("--retry-period-seconds=1"))
+            .argument("--lease-duration-seconds=15")
+            .argument("--renew-deadline-seconds=10")
+            .argument("--retry-period-seconds=2"))
     }
 
     /// Starts an operator.
