@@ -3,38 +3,10 @@
 //! Reasons are API. One that is gone is never used again for another meaning.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use std::fmt;
 
-/// Declares an enumeration of words that stand in status.
-macro_rules! status_words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub enum $name {
-            $($(#[$variant_meta])* $variant),+
-        }
+use crate::closed_enum::closed_enum;
 
-        impl $name {
-            /// Every word, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word as it stands in status.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => stringify!($variant)),+
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-status_words! {
+closed_enum! {
     /// The type of a condition.
     ConditionType {
         /// The summary. True when the model serves; derived from the others, never set on its own.
@@ -58,7 +30,7 @@ status_words! {
     }
 }
 
-status_words! {
+closed_enum! {
     /// The reason of a condition.
     Reason {
         /// The object may be carried out.

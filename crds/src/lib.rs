@@ -10,6 +10,7 @@
 )]
 
 pub mod ai_policy;
+mod closed_enum;
 pub mod condition;
 mod definition;
 pub mod labels;

@@ -16,6 +16,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Nodes come and go in storms, and every one concerns every model.
 const SETTLE_NODES: Duration = Duration::from_millis(500);
 
+/// Models that wait change nothing but what their status says of it: the scheduler gives them their nodes. A burst of pods
+/// must not have all of them judged anew for each.
+const SETTLE_WAITING: Duration = Duration::from_secs(2);
+
 /// The counts of a policy follow a burst of models in few writes.
 const SETTLE_COUNTS: Duration = Duration::from_secs(2);
 
@@ -84,7 +88,7 @@ impl Triggers {
         }
         if old.and_then(holds) != new.and_then(holds) {
             for waiting in self.view.waiting() {
-                self.models.add_after(waiting, SETTLE_NODES);
+                self.models.add_after(waiting, SETTLE_WAITING);
             }
         }
     }

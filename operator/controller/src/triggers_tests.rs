@@ -42,10 +42,10 @@ fn see_pod(triggers: &Triggers, pod: PodFacts, version: u64) {
     triggers.pod(&change);
 }
 
-/// The models that come within a second, once everything has settled.
+/// The models that come, once everything has settled.
 async fn models(triggers: &Triggers) -> Vec<String> {
     let mut names = Vec::new();
-    while let Ok((key, _)) = tokio::time::timeout(Duration::from_secs(1), triggers.models.next()).await {
+    while let Ok((key, _)) = tokio::time::timeout(Duration::from_secs(5), triggers.models.next()).await {
         triggers.models.finish(&key, crate::queue::Ending::Done);
         names.push(key.name);
     }
