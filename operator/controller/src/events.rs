@@ -173,3 +173,24 @@ fn bounded(note: &str) -> String {
         .take_while(|end| *end <= MAX_NOTE_BYTES);
     note[..end.last().unwrap_or_default()].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_between_characters() {
+        let note = bounded(&"å".repeat(600));
+        assert_eq!(note.len(), MAX_NOTE_BYTES);
+        assert_eq!(bounded("kort"), "kort");
+        assert_eq!(bounded(""), "");
+    }
+
+    #[test]
+    fn only_good_and_bad_news_are_told() {
+        assert_eq!(importance(Reason::Serving.as_str()), Some(EventType::Normal));
+        assert_eq!(importance(Reason::Starting.as_str()), None);
+        assert_eq!(importance(Reason::AssessmentExpired.as_str()), Some(EventType::Warning));
+        assert_eq!(importance("SomethingNew"), Some(EventType::Warning));
+    }
+}

@@ -93,3 +93,28 @@ fn blocked_by_budget(error: &CallError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn answered(status: Value) -> CallError {
+        CallError::Answered(serde_json::from_value(status).unwrap())
+    }
+
+    #[test]
+    fn a_budget_is_told_from_an_overloaded_server() {
+        let cause = json!({"causes": [{"reason": "DisruptionBudget", "message": "needs 100 healthy pods"}]});
+        assert!(blocked_by_budget(&answered(json!({"code": 429, "details": cause}))));
+        assert!(!blocked_by_budget(&answered(json!({"code": 429, "message": "too many requests"}))));
+    }
+
+    #[test]
+    fn budgets_that_contradict_each_other_block_too() {
+        let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        assert!(blocked_by_budget(&answered(json!({"code": 500, "message": message}))));
+        assert!(!blocked_by_budget(&answered(json!({"code": 500, "message": "etcd is gone"}))));
+    }
+}
