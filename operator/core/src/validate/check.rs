@@ -197,19 +197,17 @@ fn weights(spec: &ModelDeploymentSpec) -> Result<WeightsSource, Vec<Violation>> 
 fn engine(spec: &ModelDeploymentSpec, policy: &EffectivePolicy) -> Result<EngineSettings, Vec<Violation>> {
     let engine = &spec.engine;
     let type_ = engine.type_;
-    if description(type_).is_none() {
+    let Some(description) = description(type_) else {
         return Err(vec![not_supported(
             "spec.engine.type",
             &format!("the engine {type_}"),
             "Use VLLM for safetensors or LlamaCpp for GGUF.",
         )]);
-    }
-    let mut faults = Vec::new();
-    let suits = match type_ {
-        EngineType::LlamaCpp => ModelFormat::GGUF,
-        _ => ModelFormat::Safetensors,
     };
-    if spec.model.format != suits {
+    let mut faults = Vec::new();
+    if !description.formats.contains(&spec.model.format) {
+        let formats: Vec<_> = description.formats.iter().map(|format| format.as_str()).collect();
+        let suits = formats.join(" or ");
         faults.push(invalid(
             "spec.model.format",
             format!("{type_} serves {suits}, not {}", spec.model.format),
