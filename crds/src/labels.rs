@@ -30,6 +30,15 @@ pub const RISK_CLASS: &str = "hemvist.dev/risk-class";
 /// Annotation of a child: hash of the object as it was rendered, so that an unchanged one is not written again.
 pub const RENDERED_HASH: &str = "hemvist.dev/rendered-hash";
 
+/// Annotation of what is compiled: the AIPolicy that it carries out, as `namespace/name`.
+pub const COMPILED_FROM: &str = "hemvist.dev/compiled-from";
+
+/// Annotation of what is compiled: the generation of that AIPolicy.
+pub const COMPILED_GENERATION: &str = "hemvist.dev/compiled-generation";
+
+/// Annotation of an object that is only sent to be refused, in a dry run: the compiled policy that has to refuse it.
+pub const PROBE: &str = "hemvist.dev/probe";
+
 /// Recommended label: the program that an object belongs to.
 pub const APP_NAME: &str = "app.kubernetes.io/name";
 

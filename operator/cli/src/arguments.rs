@@ -50,6 +50,9 @@ pub enum Command {
     /// Print the Kubernetes objects that the ModelDeployments in files become; they work without Hemvist
     #[command(after_help = exit_codes!())]
     Render(RenderArguments),
+    /// Work with AIPolicies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print the CustomResourceDefinitions of Hemvist
     Crds,
     /// Say what the reason of a condition means and what to do; without a reason, list them all
@@ -62,6 +65,15 @@ pub enum Command {
     Version,
 }
 
+/// What to do with AIPolicies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Print the ValidatingAdmissionPolicies that the AIPolicies in files become; without files, those that are in force
+    /// where there is none
+    #[command(after_help = exit_codes!())]
+    Compile(CompileArguments),
+}
+
 /// Where objects come from and what the installation is told.
 #[derive(Args, Debug)]
 pub struct InputArguments {
@@ -69,6 +81,14 @@ pub struct InputArguments {
     #[arg(required = true, value_name = "FILES")]
     pub files: Vec<PathBuf>,
 
+    /// What the installation is told.
+    #[command(flatten)]
+    installation: InstallationArguments,
+}
+
+/// What the installation is told.
+#[derive(Args, Debug)]
+pub struct InstallationArguments {
     /// The namespace whose AIPolicies bind the others
     #[arg(long, value_name = "NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]
     root_namespace: String,
@@ -118,6 +138,80 @@ pub struct RenderArguments {
     pub model: Option<Key>,
 }
 
+/// What `policy compile` is told.
+#[derive(Args, Debug)]
+pub struct CompileArguments {
+    /// Files or folders with AIPolicies, or - for the standard input
+    #[arg(value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+
+    /// What the installation is told.
+    #[command(flatten)]
+    pub installation: InstallationArguments,
+
+    /// Name the policies as the API server wants them on its own disk (manifest-based admission, Kubernetes 1.37)
+    #[arg(long = "static")]
+    pub on_disk: bool,
+
+    /// The user of Hemvist's operator
+    #[arg(long, value_name = "USER")]
+    operator_user: Option<String>,
+
+    /// Users that may bind pods to nodes, with commas between them
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    schedulers: Vec<String>,
+
+    /// Users of the controllers that make pods from the templates that Hemvist writes
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    pod_makers: Vec<String>,
+
+    /// Users of the controllers that make ReplicaSets from Deployments
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    replica_set_makers: Vec<String>,
+
+    /// Groups of the cluster's own controllers
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
+    cluster_controller_groups: Vec<String>,
+
+    /// Groups that may say where a node is and what it may hold
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
+    clearance_groups: Vec<String>,
+
+    /// What the names of extended resources begin with that are no accelerators
+    #[arg(long, value_name = "PREFIXES", value_delimiter = ',')]
+    other_resources: Vec<String>,
+
+    /// Runtime classes that give a container no device
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    other_runtime_classes: Vec<String>,
+}
+
+impl CompileArguments {
+    /// What the installation is told; what is left out is as it is in Kubernetes itself.
+    pub fn settings(&self) -> Settings {
+        let mut settings = self.installation.settings();
+        let identities = &mut settings.identities;
+        if let Some(user) = &self.operator_user {
+            identities.operator.clone_from(user);
+        }
+        let devices = &mut settings.other_devices;
+        for (stated, into) in [
+            (&self.schedulers, &mut identities.schedulers),
+            (&self.pod_makers, &mut identities.pod_makers),
+            (&self.replica_set_makers, &mut identities.replica_set_makers),
+            (&self.cluster_controller_groups, &mut identities.cluster_controller_groups),
+            (&self.clearance_groups, &mut identities.clearance_groups),
+            (&self.other_resources, &mut devices.resource_prefixes),
+            (&self.other_runtime_classes, &mut devices.runtime_classes),
+        ] {
+            if !stated.is_empty() {
+                *into = stated.iter().cloned().collect();
+            }
+        }
+        settings
+    }
+}
+
 /// A format of output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Format {
@@ -128,6 +222,18 @@ pub enum Format {
 }
 
 impl InputArguments {
+    /// The moment on which to judge.
+    pub fn moment(&self) -> Time {
+        self.installation.moment()
+    }
+
+    /// What the installation is told.
+    pub fn settings(&self) -> Settings {
+        self.installation.settings()
+    }
+}
+
+impl InstallationArguments {
     /// The moment on which to judge: the start of the day that was asked for, or now.
     pub fn moment(&self) -> Time {
         let asked = self.now.and_then(|day| Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
@@ -141,6 +247,7 @@ impl InputArguments {
             root_namespace: self.root_namespace.clone(),
             ungoverned_namespaces: named.filter(|name| !name.is_empty()).collect(),
             monitoring_namespace: self.monitoring_namespace.clone(),
+            ..Settings::default()
         }
     }
 }

@@ -18,6 +18,7 @@ mod explain;
 mod human;
 mod located;
 mod outcome;
+mod policy;
 mod render;
 mod report;
 mod schema;
@@ -32,7 +33,7 @@ use clap::error::ErrorKind;
 
 pub use outcome::Exit;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, PolicyCommand};
 use outcome::Outcome;
 
 /// Carries out a command line, of which the first argument is the name of the program. A reader that goes away before
@@ -62,6 +63,9 @@ where
     match Arguments::try_parse_from(arguments) {
         Ok(Arguments { command: Command::Check(arguments) }) => check::check(&arguments, stdin),
         Ok(Arguments { command: Command::Render(arguments) }) => render::render(&arguments, stdin),
+        Ok(Arguments { command: Command::Policy(PolicyCommand::Compile(arguments)) }) => {
+            policy::print_compiled(&arguments, stdin)
+        }
         Ok(Arguments { command: Command::Crds }) => crds::crds(),
         Ok(Arguments { command: Command::Explain { reason } }) => explain::explain(reason.as_deref()),
         Ok(Arguments { command: Command::Version }) => version(),

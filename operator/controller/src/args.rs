@@ -169,6 +169,7 @@ impl Args {
                 root_namespace: self.root_namespace,
                 ungoverned_namespaces: named(self.ungoverned_namespaces),
                 monitoring_namespace: self.monitoring_namespace.filter(|name| !name.is_empty()),
+                ..Settings::default()
             }),
             concurrency: usize::from(self.concurrency),
             health_address: self.health_address,

@@ -8,8 +8,10 @@
 //!
 //! Nothing here reads a clock, a file, the environment or the network, and nothing is random: the crate has no dependency
 //! that could. A refusal is a value, never an error. The controller, the command line and the tests all call the same
-//! four functions: [`decide::decide`], [`render::render`], [`status::model`] and [`status::policy`].
+//! functions: [`decide::decide`], [`render::render`], [`status::model`] and [`status::policy`]; and [`admission::compile`],
+//! which gives the same rules to the API server.
 
+pub mod admission;
 pub mod bytes;
 pub mod date;
 pub mod decide;

@@ -9,7 +9,7 @@
 mod bind;
 mod check;
 mod clearance;
-mod duties;
+pub(crate) mod duties;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
@@ -32,6 +32,8 @@ use hemvist_api::values::{
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
+pub(crate) use bind::stated_duties;
+pub(crate) use check::policy_field;
 pub use loosening::ROOT_ONLY_FIELDS;
 
 use crate::snapshot::{Key, Settings};

@@ -4,6 +4,7 @@
 //! into facts at this border; decisions never see more than they use.
 
 mod child;
+mod installation;
 mod manifests;
 mod node;
 mod pod;
@@ -17,6 +18,7 @@ use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, content_hash};
+pub use installation::{Identities, OtherDevices};
 pub use manifests::{ManifestError, Manifests};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind};
@@ -54,6 +56,10 @@ pub struct Settings {
     pub ungoverned_namespaces: BTreeSet<String>,
     /// The namespace whose pods may read metrics of every model, if there is one.
     pub monitoring_namespace: Option<String>,
+    /// Who is who in the cluster.
+    pub identities: Identities,
+    /// Devices that are no accelerators.
+    pub other_devices: OtherDevices,
 }
 
 impl Default for Settings {
@@ -62,6 +68,8 @@ impl Default for Settings {
             root_namespace: DEFAULT_ROOT_NAMESPACE.to_owned(),
             ungoverned_namespaces: BTreeSet::new(),
             monitoring_namespace: None,
+            identities: Identities::default(),
+            other_devices: OtherDevices::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod explain;
 
-pub(crate) use explain::{listing, shortened};
+pub(crate) use explain::{help_with_list, listing, noun, shortened};
 pub use explain::{primary, summary};
 
 use std::fmt;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hemvist_api::AIPolicy;
-use hemvist_api::ai_policy::{InformationClassRule, RiskClassRule};
+use hemvist_api::ai_policy::InformationClassRule;
+use hemvist_api::{AIPolicy, AIPolicySpec};
 
 use super::duties::{Duty, Scope, StatedDuties};
 use super::limit::{Limits, Statement};
@@ -157,10 +157,9 @@ impl EffectivePolicy {
         if let Some(rules) = &policy.spec.risk_classes {
             let classes = rules.iter().map(|rule| rule.class).collect();
             self.risk_classes.add(author.states("spec.riskClasses", classes));
-            for rule in rules {
-                self.read_risk_class(author, rule);
-            }
         }
+        let duties = stated_duties(&policy.spec);
+        self.duties.extend(duties.into_iter().map(|(field, duty)| author.states(field, duty)));
     }
 
     fn read_information_class(&mut self, author: &Author<'_>, rule: &InformationClassRule) {
@@ -173,24 +172,31 @@ impl EffectivePolicy {
         if let Some(isolation) = rule.isolation {
             self.isolation.insert(author.states(format!("{path}.isolation"), (rule.class, isolation)));
         }
-        let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
-        self.read_duties(author, scope, &duties);
     }
+}
 
-    fn read_risk_class(&mut self, author: &Author<'_>, rule: &RiskClassRule) {
+/// The duties that a policy states, each with its field.
+pub(crate) fn stated_duties(policy: &AIPolicySpec) -> Vec<(String, Duty)> {
+    let of_information = policy.information_classes.iter().flatten().map(|rule| {
         let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
-        self.read_duties(author, Scope::Risk(rule.class), &duties);
-    }
-
-    fn read_duties(&mut self, author: &Author<'_>, scope: Scope, stated: &StatedDuties<'_>) {
+        (Scope::Information(rule.class), duties)
+    });
+    let of_risk = policy.risk_classes.iter().flatten().map(|rule| {
+        let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
+        (Scope::Risk(rule.class), duties)
+    });
+    let mut stated = Vec::new();
+    for (scope, duties) in of_information.chain(of_risk) {
         // A day that no calendar has is read as no day at all: the duty binds now.
-        let not_before = stated.not_before.and_then(|day| date::parse(day.as_str()));
+        let not_before = duties.not_before.and_then(|day| date::parse(day.as_str()));
         let path = scope.path();
-        for (field, demand) in stated.demands() {
-            let duty = Duty { scope, demand, not_before };
-            self.duties.insert(author.states(format!("{path}.requires.{field}"), duty));
-        }
+        stated.extend(
+            duties.demands().into_iter().map(|(field, demand)| {
+                (format!("{path}.requires.{field}"), Duty { scope, demand, not_before })
+            }),
+        );
     }
+    stated
 }
 
 fn texts<T: ToString>(values: &[T]) -> BTreeSet<String> {

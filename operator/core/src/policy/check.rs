@@ -217,7 +217,7 @@ impl Refusals<'_> {
 }
 
 /// The field of an AIPolicy that states a list.
-pub(super) const fn policy_field(list: AllowList) -> &'static str {
+pub(crate) const fn policy_field(list: AllowList) -> &'static str {
     match list {
         AllowList::InformationClasses => "spec.informationClasses",
         AllowList::RiskClasses => "spec.riskClasses",

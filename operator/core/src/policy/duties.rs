@@ -12,14 +12,14 @@ use crate::violation::{Finding, RuleSource, Violation};
 
 /// The class whose rule makes a duty.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     Information(InformationClass),
     Risk(RiskClass),
 }
 
 /// What a duty demands.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Demand {
+pub(crate) enum Demand {
     Assessment(AssessmentType),
     /// The greatest age of every assessment that the model has to have, in days.
     MaxAssessmentAge(i32),
@@ -30,7 +30,7 @@ pub(super) enum Demand {
 
 /// A demand on the models of a class, from a day on.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Duty {
+pub(crate) struct Duty {
     pub scope: Scope,
     pub demand: Demand,
     /// The first day that it binds; `None` for always.
@@ -64,7 +64,7 @@ impl Duty {
         self.scope == Scope::Information(class) || self.scope == Scope::Risk(risk)
     }
 
-    fn binds_on(&self, today: Date) -> bool {
+    pub fn binds_on(&self, today: Date) -> bool {
         self.not_before.is_none_or(|first| today >= first)
     }
 }

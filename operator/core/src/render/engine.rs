@@ -106,7 +106,7 @@ impl EngineDescription {
     }
 
     /// Whether nobody may add `name`: it is reserved, is what turns a reserved switch off, or is read as one of these.
-    fn reserves(&self, name: &str) -> bool {
+    pub fn reserves(&self, name: &str) -> bool {
         let name = name.strip_prefix("no-").unwrap_or(name);
         self.reserved.iter().any(|reserved| {
             name == *reserved

@@ -237,7 +237,8 @@ fn assessment_fault(finding: &Finding) -> String {
     }
 }
 
-const fn noun(list: AllowList) -> &'static str {
+/// What a value of the list is called.
+pub(crate) const fn noun(list: AllowList) -> &'static str {
     match list {
         AllowList::InformationClasses => "information class",
         AllowList::RiskClasses => "risk class",
@@ -250,7 +251,8 @@ const fn noun(list: AllowList) -> &'static str {
     }
 }
 
-const fn help_with_list(list: AllowList) -> &'static str {
+/// What helps where a value is not in the list.
+pub(crate) const fn help_with_list(list: AllowList) -> &'static str {
     match list {
         AllowList::InformationClasses => {
             "Use a class that is allowed, or have the class added to the policy."

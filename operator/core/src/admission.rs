@@ -1,0 +1,261 @@
+//! AIPolicies, compiled to ValidatingAdmissionPolicies: what is forbidden cannot be written, with Hemvist alive or dead.
+//!
+//! Admission in the API server is a conjunction, and so is the meet of policies. Each AIPolicy therefore becomes policies of
+//! its own, bound to its own namespaces, with messages that name it; nothing merged is compiled. What is always there
+//! ([`fixed`]) holds the chain of custody, the doors that nobody else may use, and the silence of the root namespace.
+//!
+//! All values are inlined: there is no `paramKind`, no webhook, nothing to look up. The API server that runs this text
+//! judges as the core does; a differential test against a real one holds the two together.
+
+mod accelerator;
+mod author;
+pub mod cel;
+mod fixed;
+mod models;
+mod name;
+mod object;
+mod pattern;
+mod pods;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hemvist_api::AIPolicy;
+use hemvist_api::labels::PROBE;
+use hemvist_api::values::{Enforcement, UnmanagedAccelerators};
+use k8s_openapi::jiff::civil::Date;
+
+pub use accelerator::uses_accelerator;
+pub use fixed::{QUOTA_NAME, Spoken};
+pub use object::{COMPONENT, Compiled, Door, Message, Rule};
+pub use scope::Scope;
+
+use crate::policy::{PolicyBook, PolicyEntry};
+use crate::snapshot::{Key, Settings};
+use author::{Author, bound_scope};
+use cel::{Expr, all, text};
+
+/// Everything that is compiled, in three parts: they are put into force one after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admission {
+    /// What does not depend on any AIPolicy.
+    pub guard: Vec<Compiled>,
+    /// What each AIPolicy becomes.
+    pub policies: BTreeMap<Key, Vec<Compiled>>,
+    /// What is refused because no policy of the root namespace speaks of it.
+    pub silence: Vec<Compiled>,
+    /// What the policies of the root namespace speak of.
+    pub spoken: Spoken,
+}
+
+impl Admission {
+    /// Everything, in no order that matters.
+    pub fn all(&self) -> impl Iterator<Item = &Compiled> {
+        self.guard.iter().chain(self.policies.values().flatten()).chain(&self.silence)
+    }
+}
+
+/// Compiles every policy of `book` as of `today`. Total: a policy that cannot be read becomes one that refuses wherever it
+/// may bind.
+pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission {
+    let authors: Vec<(Author, &PolicyEntry)> =
+        book.entries.iter().map(|(key, entry)| (author(settings, key, entry), entry)).collect();
+    let mut spoken = Spoken::silence();
+    let mut denied = Scope::nowhere();
+    for (author, entry) in &authors {
+        let PolicyEntry::Readable(policy) = entry else { continue };
+        if author.key.namespace == settings.root_namespace {
+            spoken.add(policy, &author.scope);
+        }
+        if policy.spec.unmanaged_accelerators == Some(UnmanagedAccelerators::Deny) {
+            denied = denied.union(&author.scope);
+        }
+    }
+    let levels = Levels::of(&authors, settings);
+    let compiled = authors.iter().map(|(author, entry)| {
+        let compiled = match entry {
+            PolicyEntry::Readable(policy) => of_policy(author, policy, settings, &levels, today),
+            PolicyEntry::Unreadable { error } => unreadable(author, settings, error),
+        };
+        (author.key.clone(), compiled.into_iter().map(|one| probed(one, settings, Some(author))).collect())
+    });
+    Admission {
+        guard: vec![
+            fixed::bindings(settings),
+            fixed::connections(settings),
+            fixed::statuses(settings),
+            fixed::nodes(settings),
+            fixed::children(settings),
+        ],
+        policies: compiled.collect(),
+        silence: silence(settings, &spoken, &denied),
+        spoken,
+    }
+}
+
+/// What is refused because nobody speaks of it, where `denied` are the namespaces in which a policy leaves accelerators to
+/// Hemvist alone.
+pub fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled> {
+    let open = spoken.unmanaged.minus(denied);
+    let silent = [fixed::models(settings, spoken), fixed::pods(settings, spoken)];
+    let mut silent: Vec<_> = silent.into_iter().map(|one| probed(one, settings, None)).collect();
+    silent.push(fixed::workloads(settings, &open));
+    silent
+}
+
+fn author(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Author {
+    let (generation, named) = match entry {
+        PolicyEntry::Readable(policy) => (
+            policy.metadata.generation.unwrap_or(0),
+            policy
+                .spec
+                .namespaces
+                .as_ref()
+                .map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        ),
+        PolicyEntry::Unreadable { .. } => (0, None),
+    };
+    Author { key: key.clone(), generation, scope: bound_scope(settings, key, named.as_deref()) }
+}
+
+fn of_policy(
+    author: &Author,
+    policy: &AIPolicy,
+    settings: &Settings,
+    levels: &Levels,
+    today: Date,
+) -> Vec<Compiled> {
+    let of_models = Compiled {
+        name: author.compiled_name("models"),
+        author: Some((author.key.clone(), author.generation)),
+        doors: vec![models::DOOR],
+        namespaces: author.scope.clone(),
+        condition: Some(models::judged()),
+        variables: models::variables(),
+        rules: models::rules(author, &policy.spec, today),
+        actions: levels.actions(&author.scope),
+    };
+    let of_pods = Compiled {
+        name: author.compiled_name("pods"),
+        doors: vec![pods::DOOR],
+        condition: Some(pods::judged(&settings.other_devices)),
+        variables: pods::variables(),
+        rules: pods::rules(author, &policy.spec, settings, &levels.lenient()),
+        // Where information is, is never only warned about.
+        actions: vec![(Enforcement::Deny, Scope::everywhere())],
+        ..of_models.clone()
+    };
+    vec![of_models, of_pods]
+}
+
+/// No judgement is a no.
+fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled> {
+    let refusal = Rule::new(
+        Expr::Bool(false),
+        Message::new(format!(
+            "metadata.namespace: AIPolicy {} may bind the namespace and cannot be read: {}. Correct it, or use a version of \
+             Hemvist that can read it.",
+            author.key,
+            error.trim_end_matches('.')
+        )),
+    );
+    let of_models = Compiled {
+        name: author.compiled_name("models"),
+        author: Some((author.key.clone(), author.generation)),
+        doors: vec![models::DOOR],
+        namespaces: author.scope.clone(),
+        condition: Some(models::judged()),
+        variables: Vec::new(),
+        rules: vec![refusal],
+        actions: vec![(Enforcement::Deny, Scope::everywhere())],
+    };
+    let of_pods = Compiled {
+        name: author.compiled_name("pods"),
+        doors: vec![pods::DOOR],
+        condition: Some(pods::judged(&settings.other_devices)),
+        ..of_models.clone()
+    };
+    vec![of_models, of_pods]
+}
+
+/// Lets it be tried whether the policy is in force: an object that names it as its probe is refused by it, and in a dry run
+/// by no other. What is only tried is never kept, so no other policy has to look at it.
+fn probed(compiled: Compiled, settings: &Settings, author: Option<&Author>) -> Compiled {
+    let named = || cel::name("object").field("metadata").maybe("annotations").maybe_item(text(PROBE));
+    let dry_run = cel::name("request").maybe("dryRun").or_value(Expr::Bool(false));
+    let probing = all([dry_run, named().call("hasValue", [])]);
+    let mine = || named().or_empty().equals(text(&compiled.name));
+    // Probes are sent to the root namespace, which therefore has to come to every policy.
+    let (namespaces, in_scope) = match author {
+        Some(author) if !author.scope.contains(&settings.root_namespace) => {
+            let root = Scope::Only(BTreeSet::from([settings.root_namespace.clone()]));
+            (author.scope.union(&root), author.scope.holds_request())
+        }
+        _ => (compiled.namespaces.clone(), Expr::Bool(true)),
+    };
+    let judged = all([in_scope, compiled.condition.clone().unwrap_or(Expr::Bool(true))]);
+    let told = author.map_or_else(
+        || "what no AIPolicy speaks of".to_owned(),
+        |author| format!("AIPolicy {} at generation {}", author.key, author.generation),
+    );
+    let refusal = Rule::new(!mine(), Message::new(format!("a probe: {told} is in force.")));
+    let condition = Some(probing.choose(mine(), judged));
+    // What is said of a probe does not depend on the mode of a policy.
+    Compiled {
+        condition,
+        namespaces,
+        rules: std::iter::once(refusal).chain(compiled.rules.clone()).collect(),
+        ..compiled
+    }
+}
+
+/// What a breach of the policies leads to, by namespace: the strictest that one of those states that bind it, and `Deny`
+/// where none of the root namespace states it.
+struct Levels {
+    audit: Scope,
+    warn: Scope,
+}
+
+impl Levels {
+    fn of(authors: &[(Author, &PolicyEntry)], settings: &Settings) -> Self {
+        let stating = |level: Option<Enforcement>, root_only: bool| -> Scope {
+            let states = |entry: &PolicyEntry| match entry {
+                PolicyEntry::Readable(policy) => {
+                    policy.spec.enforcement.is_some_and(|stated| level.is_none_or(|level| stated == level))
+                }
+                PolicyEntry::Unreadable { .. } => false,
+            };
+            let of_root = |author: &Author| author.key.namespace == settings.root_namespace;
+            authors
+                .iter()
+                .filter(|(author, entry)| states(entry) && (!root_only || of_root(author)))
+                .map(|(author, _)| author.scope.clone())
+                .collect()
+        };
+        let spoken = stating(None, true);
+        let deny = stating(Some(Enforcement::Deny), false);
+        let warn = stating(Some(Enforcement::Warn), false);
+        let open = spoken.minus(&deny);
+        Self { audit: open.minus(&warn), warn: open.intersection(&warn) }
+    }
+
+    fn lenient(&self) -> Scope {
+        self.audit.union(&self.warn)
+    }
+
+    /// What a breach leads to within `scope`.
+    fn actions(&self, scope: &Scope) -> Vec<(Enforcement, Scope)> {
+        if self.lenient().intersection(scope).is_nowhere() {
+            return vec![(Enforcement::Deny, Scope::everywhere())];
+        }
+        let deny = self.lenient().complement();
+        [
+            (Enforcement::Deny, deny),
+            (Enforcement::Warn, self.warn.clone()),
+            (Enforcement::Audit, self.audit.clone()),
+        ]
+        .into_iter()
+        .filter(|(_, levels)| !levels.intersection(scope).is_nowhere())
+        .collect()
+    }
+}

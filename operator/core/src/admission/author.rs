@@ -1,0 +1,50 @@
+//! The AIPolicy whose rules are compiled.
+
+use std::collections::BTreeSet;
+
+use super::cel::Expr;
+use super::scope::Scope;
+use crate::policy::duties::Demand;
+use crate::snapshot::{Key, Settings};
+
+/// The AIPolicy whose rules are compiled.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// Its namespace and name.
+    pub key: Key,
+    /// Its generation.
+    pub generation: i64,
+    /// The namespaces that it binds.
+    pub scope: Scope,
+}
+
+impl Author {
+    /// The policy and a field of it, as messages name them.
+    pub fn rule(&self, field: &str) -> String {
+        format!("AIPolicy {} ({field})", self.key)
+    }
+
+    /// The name of what is compiled from it for one kind of object. A namespace has no dot in its name, so that no two
+    /// policies share one.
+    pub fn compiled_name(&self, kind: &str) -> String {
+        super::name::bounded(&format!("hemvist-{kind}.{}.{}", self.key.namespace, self.key.name))
+    }
+
+    /// Whether the duty is waived for the object of the request.
+    pub fn waived(&self, _demand: Demand) -> Expr {
+        Expr::Bool(false)
+    }
+}
+
+/// The namespaces that a policy binds.
+pub fn bound_scope(settings: &Settings, key: &Key, named: Option<&[String]>) -> Scope {
+    let governed = Scope::AllBut(settings.ungoverned_namespaces.clone());
+    let stated = if key.namespace != settings.root_namespace {
+        Scope::Only(BTreeSet::from([key.namespace.clone()]))
+    } else if let Some(named) = named {
+        Scope::Only(named.iter().cloned().collect())
+    } else {
+        Scope::everywhere()
+    };
+    stated.intersection(&governed)
+}

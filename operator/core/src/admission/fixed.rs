@@ -1,0 +1,74 @@
+//! What is always in force, whatever AIPolicies there are: the chain of custody, the doors that only one part of the
+//! cluster may use, and the silence of the root namespace.
+
+mod children;
+mod doors;
+mod nodes;
+mod silence;
+mod workloads;
+
+pub use children::QUOTA_NAME;
+pub(super) use doors::{bindings, connections, statuses};
+pub(super) use nodes::nodes;
+pub use silence::Spoken;
+pub(super) use silence::{models, pods};
+pub(super) use workloads::workloads;
+
+pub(super) use children::children;
+
+use hemvist_api::values::Enforcement;
+
+use super::cel::{Expr, any, name, texts};
+use super::object::{Compiled, Door, Rule};
+use super::scope::Scope;
+use crate::snapshot::Settings;
+
+/// What is always there judges every governed namespace, and denies.
+fn always(name: &str, namespaces: Scope, doors: &[Door], rules: Vec<Rule>) -> Compiled {
+    Compiled {
+        name: name.to_owned(),
+        author: None,
+        doors: doors.to_vec(),
+        namespaces,
+        condition: None,
+        variables: Vec::new(),
+        rules,
+        actions: vec![(Enforcement::Deny, Scope::everywhere())],
+    }
+}
+
+/// The namespaces that are governed.
+fn governed(settings: &Settings) -> Scope {
+    Scope::AllBut(settings.ungoverned_namespaces.clone())
+}
+
+/// The user of the request.
+fn user() -> Expr {
+    name("request").path(["userInfo", "username"])
+}
+
+/// Whether the request is Hemvist's own.
+fn is_operator(settings: &Settings) -> Expr {
+    user().equals(super::cel::text(&settings.identities.operator))
+}
+
+/// Whether the request is that of one of the cluster's own controllers.
+fn is_cluster_controller(settings: &Settings) -> Expr {
+    in_a_group(&settings.identities.cluster_controller_groups)
+}
+
+/// Whether the user of the request is in one of the groups.
+fn in_a_group(groups: &std::collections::BTreeSet<String>) -> Expr {
+    let groups_of_user = name("request").path(["userInfo"]).maybe("groups").or_none();
+    groups_of_user.some("g", name("g").is_in(texts(groups)))
+}
+
+/// Whether the object is only sent to see that it is refused, and is never kept.
+fn is_dry_run() -> Expr {
+    name("request").maybe("dryRun").or_value(Expr::Bool(false))
+}
+
+/// Hemvist itself may send these only to see that they are refused. Its rights cannot say that; this can.
+fn operator_only_probes(settings: &Settings) -> Expr {
+    any([!is_operator(settings), is_dry_run()])
+}

@@ -1,0 +1,60 @@
+//! What Hemvist has made is changed by Hemvist, and by the cluster's own controllers; and nothing else passes for it.
+
+use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
+
+use super::{always, governed, is_cluster_controller, is_operator, user};
+use crate::admission::cel::{Expr, all, any, name, text};
+use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::pods::label;
+use crate::snapshot::Settings;
+
+/// The name of the ResourceQuota that Hemvist keeps in a namespace.
+pub const QUOTA_NAME: &str = "hemvist-accelerators";
+
+/// Everything that a ModelDeployment becomes, and the quotas.
+pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
+    const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
+    let doors = [
+        Door { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
+        Door { group: "", resources: &["services", "serviceaccounts", "resourcequotas"], operations: WRITES },
+        Door { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
+        Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
+        Door {
+            group: "apps",
+            resources: &["deployments/scale", "replicasets/scale"],
+            operations: &["UPDATE"],
+        },
+    ];
+    let scales = name("request").field("subResource").equals(text("scale"));
+    // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.
+    let scales_ours = all([
+        scales.clone(),
+        name("request").field("name").matches("--(open|internal|sensitive|secret)(-|$)"),
+    ]);
+    let is_quota = all([
+        name("request").path(["resource", "resource"]).equals(text("resourcequotas")),
+        name("request").field("name").equals(text(QUOTA_NAME)),
+    ]);
+    let ours = any([ours("object"), ours("oldObject"), scales_ours, is_quota]);
+    let holds = any([!ours, is_operator(settings), is_cluster_controller(settings)]);
+    let message = Message::new("")
+        .value(name("request").path(["resource", "resource"]))
+        .words(" ")
+        .value(name("request").field("name"))
+        .words(format!(
+            ": what carries the labels {APP_MANAGED_BY}={HEMVIST} or {MODEL_DEPLOYMENT_UID} is made and changed by Hemvist \
+             alone, and not by "
+        ))
+        .value(user())
+        .words(". Change the ModelDeployment or the AIPolicy instead.");
+    always("hemvist-children", governed(settings), &doors, vec![Rule::new(holds, message)])
+}
+
+/// Whether the object is there and says that it is Hemvist's. A Scale has metadata of its own, without labels.
+fn ours(object: &'static str) -> Expr {
+    let says_so = any([
+        label(name(object), APP_MANAGED_BY).equals(text(HEMVIST)),
+        label(name(object), MODEL_DEPLOYMENT_UID).differs(text("")),
+    ]);
+    all([name(object).differs(Expr::Name("null")), says_so])
+}

@@ -1,0 +1,75 @@
+//! Doors that only one part of the cluster may use, or nobody.
+
+use super::{always, governed, is_cluster_controller, is_operator, user};
+use crate::admission::cel::{any, name, text, texts};
+use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::scope::Scope;
+use crate::snapshot::Settings;
+
+/// Binding a pod to a node: the scheduler alone. A binding carries nothing of the pod, so every pod of a governed
+/// namespace is meant.
+pub(in crate::admission) fn bindings(settings: &Settings) -> Compiled {
+    let schedulers = &settings.identities.schedulers;
+    let message = Message::new("a pod is bound to a node by the scheduler alone, and not by ")
+        .value(user())
+        .words(". Leave spec.nodeName out and say with node affinity where the pod may go.");
+    let door = Door { group: "", resources: &["pods/binding", "bindings"], operations: &["CREATE"] };
+    let rule = Rule::new(user().is_in(texts(schedulers)), message);
+    always("hemvist-bindings", governed(settings), &[door], vec![rule])
+}
+
+/// Ways into what runs. The pods of models that hold sensitive information are told by their names, since nothing else of
+/// a pod is known at this door; [`super::silence::pods`] sees to it that they have such names.
+pub(in crate::admission) fn connections(settings: &Settings) -> Compiled {
+    let pods = Door {
+        group: "",
+        resources: &["pods/exec", "pods/attach", "pods/portforward", "pods/proxy"],
+        operations: &["CONNECT"],
+    };
+    let services = Door { group: "", resources: &["services/proxy"], operations: &["CONNECT"] };
+    let is_service = name("request").path(["resource", "resource"]).equals(text("services"));
+    let is_sensitive = name("request").field("name").matches("--(sensitive|secret)-");
+    let into_sensitive = Message::new(
+        "exec, attach, port-forward and proxy into pods of Sensitive and Secret models are refused (pod ",
+    )
+    .value(name("request").field("name"))
+    .words("). Read its logs and metrics, or ask the model through its Service.");
+    let through_server = Message::new(
+        "services/proxy leads past the network policies of a model, so it is refused in governed namespaces. Ask the \
+         model through its Service from a namespace in spec.access.consumers.",
+    );
+    let rules = vec![
+        Rule::new(any([is_service.clone(), !is_sensitive]), into_sensitive),
+        Rule::new(!is_service, through_server),
+    ];
+    always("hemvist-connections", governed(settings), &[pods, services], rules)
+}
+
+/// What is said about models and policies is said by Hemvist alone.
+pub(in crate::admission) fn statuses(settings: &Settings) -> Compiled {
+    let statuses = Door {
+        group: hemvist_api::GROUP,
+        resources: &["modeldeployments/status", "aipolicies/status", "usagestatements/status"],
+        operations: &["UPDATE"],
+    };
+    let statements = Door {
+        group: hemvist_api::GROUP,
+        resources: &["usagestatements"],
+        operations: &["CREATE", "UPDATE", "DELETE"],
+    };
+    let removal = name("request").field("operation").equals(text("DELETE"));
+    let allowed = any([
+        is_operator(settings),
+        // With its namespace a statement goes too.
+        crate::admission::cel::all([removal, is_cluster_controller(settings)]),
+    ]);
+    let message = Message::new("status and UsageStatements are written by Hemvist alone, and not by ")
+        .value(user())
+        .words(". They are rebuilt from what is seen; change the spec instead.");
+    always(
+        "hemvist-statuses",
+        Scope::everywhere(),
+        &[statuses, statements],
+        vec![Rule::new(allowed, message)],
+    )
+}

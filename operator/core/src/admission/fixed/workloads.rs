@@ -1,0 +1,87 @@
+//! Who may write a template from which pods with accelerators are made.
+
+use super::{always, governed, is_operator, user};
+use crate::admission::accelerator::uses_accelerator_expr;
+use crate::admission::cel::{Expr, all, any, has, name, text, texts};
+use crate::admission::models::variable;
+use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::scope::Scope;
+use crate::snapshot::Settings;
+
+/// Everything of Kubernetes itself that makes pods from a template, and LeaderWorkerSets. Controllers of other kinds make
+/// pods themselves, and are met at the pods.
+const DOORS: [Door; 4] = [
+    Door {
+        group: "apps",
+        resources: &["deployments", "replicasets", "statefulsets", "daemonsets"],
+        operations: &["CREATE", "UPDATE"],
+    },
+    Door { group: "batch", resources: &["jobs", "cronjobs"], operations: &["CREATE", "UPDATE"] },
+    Door {
+        group: "",
+        resources: &["replicationcontrollers", "podtemplates"],
+        operations: &["CREATE", "UPDATE"],
+    },
+    Door {
+        group: "leaderworkerset.x-k8s.io",
+        resources: &["leaderworkersets"],
+        operations: &["CREATE", "UPDATE"],
+    },
+];
+
+/// Only Hemvist writes templates with accelerators, and only the deployment controller makes ReplicaSets of them. In the
+/// namespaces of `open` the policies let others too; the pods are judged all the same.
+pub(in crate::admission) fn workloads(settings: &Settings, open: &Scope) -> Compiled {
+    let template = name("t");
+    let spec =
+        template.clone().maybe("spec").or_value(Expr::Map(vec![("containers", Expr::List(Vec::new()))]));
+    let metadata = template.maybe("metadata").or_no_entries();
+    let accelerated =
+        variable("templates").some("t", uses_accelerator_expr(&settings.other_devices, &spec, &metadata));
+    let kind = || name("request").path(["resource", "resource"]);
+    let makers = any([
+        is_operator(settings),
+        all([
+            kind().equals(text("replicasets")),
+            user().is_in(texts(&settings.identities.replica_set_makers)),
+        ]),
+        // A LeaderWorkerSet that Hemvist has written becomes StatefulSets.
+        all([kind().equals(text("statefulsets")), user().is_in(texts(&settings.identities.pod_makers))]),
+    ]);
+    let unchanged = all([
+        name("request").field("operation").equals(text("UPDATE")),
+        templates("object").equals(templates("oldObject")),
+    ]);
+    let message = Message::new("the pod template of ")
+        .value(kind())
+        .words(" ")
+        .value(name("request").field("name"))
+        .words(" asks for an accelerator (a resource, claim, device variable, runtime class, host device or privilege), and \
+                only Hemvist writes such templates here, as no AIPolicy of the root namespace states unmanagedAccelerators: \
+                RequireResidency for the namespace or one states Deny. Serve the model by a ModelDeployment.");
+    let rule = Rule::new(any([open.holds_request(), makers, unchanged, !accelerated]), message);
+    Compiled {
+        variables: vec![("templates", templates("object"))],
+        ..always("hemvist-workloads", governed(settings), &DOORS, vec![rule])
+    }
+}
+
+/// The pod templates of a workload, wherever its kind has them.
+fn templates(object: &'static str) -> Expr {
+    let spec = || name(object).field("spec");
+    let kind = || name("request").path(["resource", "resource"]);
+    let one = |template: Expr| Expr::List(vec![template]);
+    let none = || Expr::List(Vec::new());
+    let workers = || spec().field("leaderWorkerTemplate");
+    let leader =
+        has(workers().field("leaderTemplate")).choose(one(workers().field("leaderTemplate")), none());
+    let of_leader_worker_set = one(workers().field("workerTemplate")).plus(leader);
+    let of_others = has(spec().field("template")).choose(one(spec().field("template")), none());
+    let nested = one(spec().path(["jobTemplate", "spec", "template"]));
+    kind().equals(text("podtemplates")).choose(
+        one(name(object).field("template")),
+        kind()
+            .equals(text("cronjobs"))
+            .choose(nested, kind().equals(text("leaderworkersets")).choose(of_leader_worker_set, of_others)),
+    )
+}

@@ -1,0 +1,433 @@
+//! What an AIPolicy says of ModelDeployments, as rules for the API server.
+//!
+//! The same rules as [`EffectivePolicy::check`](crate::policy::EffectivePolicy::check), but those that need the clock
+//! (assessments that end) or other policies (lists that have nothing in common, a licence that all have to agree on):
+//! these are the controller's.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use hemvist_api::AIPolicySpec;
+use hemvist_api::values::{EngineType, InformationClass, Isolation, RiskClass};
+use k8s_openapi::jiff::civil::Date;
+
+use super::author::Author;
+use super::cel::{Expr, all, any, has, name, text, texts};
+use super::object::{Door, Message, Rule};
+use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING, below_registries};
+use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
+use crate::render::engine::description;
+use crate::violation::{AllowList, help_with_list, listing, noun};
+
+/// Writing a ModelDeployment. Deleting one is always allowed.
+pub const DOOR: Door =
+    Door { group: hemvist_api::GROUP, resources: &["modeldeployments"], operations: &["CREATE", "UPDATE"] };
+
+const CLASS_FIELD: &str = "spec.purpose.informationClass";
+
+/// The variable `variables.<name>`.
+pub(super) fn variable(variable: &'static str) -> Expr {
+    name("variables").field(variable)
+}
+
+/// A field of the ModelDeployment's spec that is always there.
+fn spec() -> Expr {
+    name("object").field("spec")
+}
+
+fn purpose() -> Expr {
+    spec().field("purpose")
+}
+
+/// What the rules have in common.
+pub(super) fn variables() -> Vec<(&'static str, Expr)> {
+    let w = || name("w");
+    let weights = |field: Expr, holder: &Expr| {
+        let source = || holder.clone().field("source");
+        let volume = any([has(source().field("persistentVolumeClaim")), has(source().field("mirror"))]);
+        Expr::Map(vec![
+            ("field", field),
+            ("digest", holder.clone().maybe("digest").or_empty()),
+            ("image", source().maybe_path(["image", "reference"]).or_empty()),
+            ("volume", volume.choose(text("yes"), text("no"))),
+        ])
+    };
+    let adapter_field = text("spec.model.adapters[name=").plus(name("a").field("name")).plus(text("]"));
+    let all_weights = Expr::List(vec![weights(text("spec.model"), &spec().field("model"))]).plus(
+        spec().field("model").maybe("adapters").or_none().mapped("a", weights(adapter_field, &name("a"))),
+    );
+    let image = |field: Expr, reference: Expr| Expr::Map(vec![("field", field), ("reference", reference)]);
+    let engine_image = image(text("spec.engine.image"), spec().path(["engine", "image"]));
+    let weights_images = variable("weights")
+        .those("w", w().field("image").differs(text("")))
+        .mapped("w", image(w().field("field").plus(text(".source.image.reference")), w().field("image")));
+    vec![
+        ("class", purpose().field("informationClass")),
+        ("risk", purpose().field("riskClass")),
+        ("asked", spec().maybe_path(["placement", "dataCentres"]).or_none()),
+        ("weights", all_weights),
+        ("images", Expr::List(vec![engine_image]).plus(weights_images)),
+    ]
+}
+
+/// Whether a request changes anything that a policy judges. What was accepted once can be suspended, labelled, scaled and
+/// given incidents whatever has become of the policy; the controller judges it anew anyway.
+pub(super) fn judged() -> Expr {
+    let changed = ["purpose", "model", "engine", "accelerator", "placement"].map(|field| {
+        let of = |object| name(object).field("spec").maybe(field);
+        of("object").differs(of("oldObject"))
+    });
+    any([vec![name("request").field("operation").equals(text("CREATE"))], changed.to_vec()].concat())
+}
+
+/// The rules of one policy, in the order in which they are told.
+pub(super) fn rules(author: &Author, policy: &AIPolicySpec, today: Date) -> Vec<Rule> {
+    let policy = Rules { author, policy, today };
+    [
+        policy.classes(),
+        policy.residency(),
+        policy.isolation(),
+        policy.duties(),
+        policy.images(),
+        policy.weights(),
+        policy.engine(),
+    ]
+    .concat()
+}
+
+struct Rules<'a> {
+    author: &'a Author,
+    policy: &'a AIPolicySpec,
+    today: Date,
+}
+
+impl Rules<'_> {
+    fn classes(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        if let Some(listed) = &self.policy.information_classes {
+            let classes: BTreeSet<_> = listed.iter().map(|rule| rule.class).collect();
+            let value = variable("class");
+            rules.push(self.listed(
+                CLASS_FIELD,
+                AllowList::InformationClasses,
+                "spec.informationClasses",
+                value,
+                &classes,
+            ));
+        }
+        if let Some(listed) = &self.policy.risk_classes {
+            let classes: BTreeSet<_> = listed.iter().map(|rule| rule.class).collect();
+            // What the law forbids is refused elsewhere, with its own words.
+            let field = "spec.purpose.riskClass";
+            let mut rule =
+                self.listed(field, AllowList::RiskClasses, "spec.riskClasses", variable("risk"), &classes);
+            rule.holds = any([variable("risk").equals(text(RiskClass::Unacceptable.as_str())), rule.holds]);
+            rules.push(rule);
+        }
+        rules
+    }
+
+    /// Data centres that were asked for have to be allowed; where none was, one has to be left.
+    fn residency(&self) -> Vec<Rule> {
+        let residency = self.policy.residency.as_ref();
+        let common: Option<BTreeSet<String>> =
+            residency.and_then(|residency| residency.data_centres.as_ref()).map(|list| texts_of(list));
+        let mut rules = Vec::new();
+        if let Some(allowed) = &common {
+            rules.extend(self.data_centres(None, "spec.residency.dataCentres", allowed, allowed.is_empty()));
+        }
+        for rule in self.policy.information_classes.iter().flatten() {
+            let Some(own) = &rule.data_centres else { continue };
+            let own: BTreeSet<String> = texts_of(own);
+            let left = common.as_ref().map_or_else(|| own.clone(), |common| common & &own);
+            let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
+            rules.extend(self.data_centres(Some(rule.class), &field, &own, left.is_empty()));
+        }
+        if residency.and_then(|residency| residency.regions.as_ref()).is_some_and(Vec::is_empty) {
+            rules.push(self.nothing_left(AllowList::Regions, "spec.residency.regions", Expr::Bool(false)));
+        }
+        rules
+    }
+
+    fn data_centres(
+        &self,
+        class: Option<InformationClass>,
+        policy_field: &str,
+        allowed: &BTreeSet<String>,
+        nothing_left: bool,
+    ) -> Vec<Rule> {
+        let concerned = class.map_or(Expr::Bool(true), is_class);
+        let refused = variable("asked").those("d", !name("d").is_in(texts(allowed)));
+        let field = "spec.placement.dataCentres";
+        let message = self.not_in_list(
+            Message::new(format!("{field}: {} ", noun(AllowList::DataCentres)))
+                .value(refused.clone().item(Expr::Int(0))),
+            AllowList::DataCentres,
+            policy_field,
+            allowed,
+        );
+        let every = variable("asked").every("d", name("d").is_in(texts(allowed)));
+        let mut rules = vec![Rule::new(concerned.clone().implies(every), message)];
+        if nothing_left {
+            let asked = variable("asked").call("size", []).exceeds(Expr::Int(0));
+            let holds = concerned.implies(asked);
+            rules.push(self.nothing_left(AllowList::DataCentres, policy_field, holds));
+        }
+        rules
+    }
+
+    fn nothing_left(&self, list: AllowList, policy_field: &str, holds: Expr) -> Rule {
+        let rule = self.author.rule(policy_field);
+        Rule::new(
+            holds,
+            Message::new(format!(
+                "{CLASS_FIELD}: no {} is left that {rule} allows. Have one added to the policy.",
+                noun(list)
+            )),
+        )
+    }
+
+    /// A partition of a device is less than a whole one.
+    fn isolation(&self) -> Vec<Rule> {
+        let demanding = self.policy.information_classes.iter().flatten().filter_map(|rule| {
+            rule.isolation
+                .filter(|isolation| *isolation > Isolation::Partition)
+                .map(|isolation| (rule.class, isolation))
+        });
+        demanding
+            .map(|(class, isolation)| {
+                let whole = !spec().maybe_path(["accelerator", "partition"]).call("hasValue", []);
+                let rule = self.author.rule(&format!("{}.isolation", DutyScope::Information(class).path()));
+                Rule::new(
+                    is_class(class).implies(whole),
+                    Message::new(format!(
+                        "spec.accelerator.partition: isolation Partition is less than {isolation}, which is demanded by \
+                         {rule}. Ask for {isolation}: leave spec.accelerator.partition out."
+                    )),
+                )
+            })
+            .collect()
+    }
+
+    fn duties(&self) -> Vec<Rule> {
+        let duties = crate::policy::stated_duties(self.policy);
+        let binding = duties.into_iter().filter(|(_, duty)| duty.binds_on(self.today));
+        binding.filter_map(|(field, duty)| self.duty(&field, duty)).collect()
+    }
+
+    fn duty(&self, policy_field: &str, duty: Duty) -> Option<Rule> {
+        let rule = self.author.rule(policy_field);
+        let says = |value: Expr| value.matches(SAYS_SOMETHING);
+        let (met, message) = match duty.demand {
+            // How old an assessment is, the API server cannot know.
+            Demand::MaxAssessmentAge(_) => return None,
+            Demand::Assessment(type_) => {
+                let made = purpose().maybe("assessments").or_none();
+                (
+                    made.some("a", name("a").field("type").equals(text(type_.as_str()))),
+                    format!(
+                        "spec.purpose.assessments: there is no assessment of type {type_}, required by {rule}. Make the \
+                         assessment and record it with type {type_}."
+                    ),
+                )
+            }
+            Demand::HumanOversight => {
+                let oversight = |field| says(purpose().maybe_path(["humanOversight", field]).or_empty());
+                (
+                    all([oversight("responsible"), oversight("procedure")]),
+                    format!(
+                        "spec.purpose.humanOversight: human oversight is not described, as required by {rule}. State \
+                         responsible and procedure."
+                    ),
+                )
+            }
+            Demand::TransparencyNotice => (
+                says(purpose().maybe("transparencyNotice").or_empty()),
+                format!(
+                    "spec.purpose.transparencyNotice: there is no transparency notice, as required by {rule}. State what \
+                     people who meet the model are told."
+                ),
+            ),
+            Demand::RecordReference => (
+                says(purpose().maybe("recordReference").or_empty()),
+                format!(
+                    "spec.purpose.recordReference: there is no record reference, as required by {rule}. State the number \
+                     in the diary."
+                ),
+            ),
+        };
+        let concerned = match duty.scope {
+            DutyScope::Information(class) => is_class(class),
+            DutyScope::Risk(risk) => variable("risk").equals(text(risk.as_str())),
+        };
+        let waived = self.author.waived(duty.demand);
+        Some(Rule::new(any([!concerned, waived, met]), Message::new(message)))
+    }
+
+    fn images(&self) -> Vec<Rule> {
+        let Some(images) = &self.policy.images else { return Vec::new() };
+        let reference = || name("i").field("reference");
+        let mut rules = Vec::new();
+        if let Some(registries) = &images.registries {
+            let registries: BTreeSet<String> = texts_of(registries);
+            let pattern = below_registries(&registries);
+            let holds = variable("images").every("i", reference().matches(pattern.clone()));
+            let first = variable("images").those("i", !reference().matches(pattern)).item(Expr::Int(0));
+            let message = Message::default()
+                .value(first.clone().field("field"))
+                .words(format!(": {} of ", noun(AllowList::Registries)))
+                .value(first.field("reference"));
+            let message =
+                self.not_in_list(message, AllowList::Registries, "spec.images.registries", &registries);
+            rules.push(Rule::new(holds, message));
+        }
+        if images.require_digest == Some(true) {
+            let first = variable("images").those("i", !reference().matches(HAS_DIGEST)).item(Expr::Int(0));
+            let rule = self.author.rule("spec.images.requireDigest");
+            rules.push(Rule::new(
+                variable("images").every("i", reference().matches(HAS_DIGEST)),
+                Message::default().value(first.field("field")).words(format!(
+                    ": there is no SHA-256 digest, as required by {rule}. Name the image by digest, as in \
+                     NAME@sha256:DIGEST."
+                )),
+            ));
+        }
+        rules
+    }
+
+    fn weights(&self) -> Vec<Rule> {
+        let Some(models) = &self.policy.models else { return Vec::new() };
+        let mut rules = Vec::new();
+        if let Some(licences) = &models.licences {
+            rules.push(self.licence(&texts_of(licences)));
+        }
+        if let Some(formats) = &models.formats {
+            let formats: BTreeSet<_> = formats.iter().copied().collect();
+            let value = spec().path(["model", "format"]);
+            rules.push(self.listed(
+                "spec.model.format",
+                AllowList::Formats,
+                "spec.models.formats",
+                value,
+                &formats,
+            ));
+        }
+        if models.require_digest == Some(true) {
+            let w = |field| name("w").field(field);
+            let in_reference = all([
+                w("volume").equals(text("no")),
+                w("image").differs(text("")),
+                w("image").matches(HAS_DIGEST),
+            ]);
+            let named = any([w("digest").matches(IS_DIGEST), in_reference]);
+            let first = variable("weights").those("w", !named.clone()).item(Expr::Int(0));
+            let rule = self.author.rule("spec.models.requireDigest");
+            rules.push(Rule::new(
+                variable("weights").every("w", named),
+                Message::default().value(first.field("field")).words(format!(
+                    ".digest: there is no SHA-256 digest, as required by {rule}. State sha256: and 64 digits, or name \
+                     the image by digest."
+                )),
+            ));
+        }
+        rules
+    }
+
+    /// Alternatives with `OR` between them, each of licences with `AND` between them. An exception only gives more
+    /// rights, so the licence without it suffices.
+    fn licence(&self, licences: &BTreeSet<String>) -> Rule {
+        let licence = || spec().path(["model", "licence"]);
+        let split = |text_: Expr, by: &str| text_.call("split", [text(by)]);
+        let base = split(name("l"), " WITH ").item(Expr::Int(0));
+        let one_exception = split(name("l"), " WITH ").call("size", []).equals(Expr::Int(2));
+        let one_allowed =
+            any([name("l").is_in(texts(licences)), all([one_exception, base.is_in(texts(licences))])]);
+        let alternatives = split(licence(), " OR ");
+        let holds = alternatives.some("c", split(name("c"), " AND ").every("l", one_allowed));
+        let message =
+            Message::new(format!("spec.model.licence: {} ", noun(AllowList::Licences))).value(licence());
+        Rule::new(holds, self.not_in_list(message, AllowList::Licences, "spec.models.licences", licences))
+    }
+
+    fn engine(&self) -> Vec<Rule> {
+        let Some(engines) = &self.policy.engines else { return Vec::new() };
+        let mut rules = Vec::new();
+        if let Some(types) = &engines.types {
+            let types: BTreeSet<_> = types.iter().copied().collect();
+            let value = spec().path(["engine", "type"]);
+            rules.push(self.listed(
+                "spec.engine.type",
+                AllowList::Engines,
+                "spec.engines.types",
+                value,
+                &types,
+            ));
+        }
+        if let Some(args) = &engines.allowed_args {
+            let rule = self.author.rule("spec.engines.allowedArgs");
+            rules.push(arguments(&texts_of(args), &format!("nor in the list of {rule}"), None));
+        }
+        rules
+    }
+
+    /// A rule that the value is in a closed list.
+    fn listed<T: Display + Ord>(
+        &self,
+        field: &str,
+        list: AllowList,
+        policy_field: &str,
+        value: Expr,
+        allowed: &BTreeSet<T>,
+    ) -> Rule {
+        let message = Message::new(format!("{field}: {} ", noun(list))).value(value.clone());
+        Rule::new(value.is_in(texts(allowed)), self.not_in_list(message, list, policy_field, allowed))
+    }
+
+    /// The end of a message that began with the field and the value.
+    fn not_in_list<T: Display>(
+        &self,
+        begun: Message,
+        list: AllowList,
+        policy_field: &str,
+        allowed: &BTreeSet<T>,
+    ) -> Message {
+        let rule = self.author.rule(policy_field);
+        let allowed = listing(allowed.iter(), "nothing");
+        begun.words(format!(" is not allowed by {rule}, which allows {allowed}. {}", help_with_list(list)))
+    }
+}
+
+/// A rule on the names of arguments: in the engine's own list, or in `further`. What an engine reserves nobody can allow.
+/// Engines that are not carried out have no list, and are refused by the controller.
+pub(super) fn arguments(further: &BTreeSet<String>, and_not_there: &str, unless: Option<Expr>) -> Rule {
+    let type_ = || spec().path(["engine", "type"]);
+    let known = EngineType::ALL.iter().filter_map(|engine| description(*engine));
+    let allowed = known.fold(Expr::Bool(true), |otherwise, engine| {
+        let own = engine.rules.iter().map(|rule| rule.name.to_owned());
+        let added = further.iter().filter(|name| !engine.reserves(name)).cloned();
+        let names: BTreeSet<String> = own.chain(added).collect();
+        let listed = name("a").field("name").is_in(texts(names));
+        type_().equals(text(engine.engine.as_str())).choose(listed, otherwise)
+    });
+    let args = || spec().path(["engine"]).maybe("args").or_none();
+    let first = args().those("a", !allowed.clone()).item(Expr::Int(0)).field("name");
+    let message = Message::new("spec.engine.args[name=")
+        .value(first.clone())
+        .words("]: argument ")
+        .value(first)
+        .words(" is neither in the list of ")
+        .value(type_())
+        .words(format!(
+            " {and_not_there}. Leave it out, or have every policy that lists arguments (spec.engines.allowedArgs) allow it."
+        ));
+    Rule::new(any([unless.unwrap_or(Expr::Bool(false)), args().every("a", allowed)]), message)
+}
+
+/// Whether the model is of this information class.
+fn is_class(class: InformationClass) -> Expr {
+    variable("class").equals(text(class.as_str()))
+}
+
+pub(super) fn texts_of<T: ToString>(values: &[T]) -> BTreeSet<String> {
+    values.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,248 @@
+//! What is compiled, and the objects of the API server that it becomes.
+
+use k8s_openapi::api::admissionregistration::v1::{
+    MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec,
+    Validation, Variable,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
+
+use hemvist_api::labels::{
+    APP_COMPONENT, APP_MANAGED_BY, APP_NAME, APP_PART_OF, COMPILED_FROM, COMPILED_GENERATION, HEMVIST,
+};
+use hemvist_api::values::Enforcement;
+
+use super::cel::{Expr, text};
+use super::scope::Scope;
+use crate::snapshot::Key;
+
+/// The value of the component label of everything that is compiled.
+pub const COMPONENT: &str = "admission";
+
+/// The label of a namespace with its own name, which the API server sets and nobody can change.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// A ValidatingAdmissionPolicy with its bindings, before it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// Its name.
+    pub name: String,
+    /// The AIPolicy that it carries out and its generation; `None` for what is always there.
+    pub author: Option<(Key, i64)>,
+    /// What is asked of the API server that it judges.
+    pub doors: Vec<Door>,
+    /// The namespaces whose objects it judges. Objects that have no namespace are judged always.
+    pub namespaces: Scope,
+    /// What has to hold for a request to be judged at all. It must be written so that it cannot fail, and stand alone: of
+    /// several conditions one that is false hides another that fails.
+    pub condition: Option<Expr>,
+    /// Values that several rules use, in order; a later one can use an earlier one.
+    pub variables: Vec<(&'static str, Expr)>,
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// What a breach leads to, and where.
+    pub actions: Vec<(Enforcement, Scope)>,
+}
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Door {
+    /// The group of the API; empty for the core.
+    pub group: &'static str,
+    /// Resources, and sub-resources as `pods/exec`. Never a wildcard: a door that is new has to be looked at.
+    pub resources: &'static [&'static str],
+    /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`.
+    pub operations: &'static [&'static str],
+}
+
+/// What has to hold, and what is said where it does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// What has to hold.
+    pub holds: Expr,
+    /// What is said.
+    pub message: Message,
+}
+
+/// A sentence with values of the object in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Message(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Words(String),
+    Value(Expr),
+}
+
+impl Message {
+    /// A message that begins with these words.
+    pub fn new(words: impl AsRef<str>) -> Self {
+        Self::default().words(words)
+    }
+
+    /// Words that are the same for every object. The API server takes no message of several lines.
+    #[must_use]
+    pub fn words(mut self, words: impl AsRef<str>) -> Self {
+        let one_line = words.as_ref().replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ");
+        self.0.push(Part::Words(one_line));
+        self
+    }
+
+    /// A text of the object.
+    #[must_use]
+    pub fn value(mut self, value: Expr) -> Self {
+        self.0.push(Part::Value(value));
+        self
+    }
+
+    /// The message where the values of the object are not at hand.
+    fn fixed(&self) -> String {
+        self.0.iter().map(|part| if let Part::Words(words) = part { words } else { "…" }).collect()
+    }
+
+    /// The message as an expression; `None` where it is the same for every object.
+    fn expression(&self) -> Option<Expr> {
+        if self.0.iter().all(|part| matches!(part, Part::Words(_))) {
+            return None;
+        }
+        let parts = self.0.iter().map(|part| match part {
+            Part::Words(words) => text(words),
+            Part::Value(value) => value.clone(),
+        });
+        parts.reduce(Expr::plus)
+    }
+}
+
+impl Rule {
+    /// A rule with its message.
+    pub const fn new(holds: Expr, message: Message) -> Self {
+        Self { holds, message }
+    }
+
+    fn validation(&self) -> Validation {
+        Validation {
+            expression: self.holds.to_string(),
+            message: Some(self.message.fixed()),
+            message_expression: self.message.expression().map(|message| message.to_string()),
+            reason: Some("Forbidden".to_owned()),
+        }
+    }
+}
+
+impl Compiled {
+    /// The policy as the API server takes it. Every field that it would fill in is written out, so that what is read back
+    /// equals what was written.
+    pub fn policy(&self) -> ValidatingAdmissionPolicy {
+        let variable = |(name, value): &(&str, Expr)| Variable {
+            name: (*name).to_owned(),
+            expression: value.to_string(),
+        };
+        let condition = |condition: &Expr| MatchCondition {
+            name: "judged".to_owned(),
+            expression: condition.to_string(),
+        };
+        ValidatingAdmissionPolicy {
+            metadata: self.metadata(&self.name),
+            spec: Some(ValidatingAdmissionPolicySpec {
+                failure_policy: Some("Fail".to_owned()),
+                match_constraints: Some(MatchResources {
+                    resource_rules: Some(self.doors.iter().map(Door::rule).collect()),
+                    ..selection(Some(&self.namespaces))
+                }),
+                match_conditions: self.condition.as_ref().map(|one| vec![condition(one)]),
+                variables: Some(self.variables.iter().map(variable).collect())
+                    .filter(|all: &Vec<_>| !all.is_empty()),
+                validations: Some(self.rules.iter().map(Rule::validation).collect()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    /// The bindings that put the policy into force.
+    pub fn bindings(&self) -> Vec<ValidatingAdmissionPolicyBinding> {
+        let binding = |(enforcement, scope): &(Enforcement, Scope)| {
+            let name = match enforcement {
+                Enforcement::Deny => self.name.clone(),
+                other => format!("{}.{}", self.name, other.as_str().to_ascii_lowercase()),
+            };
+            ValidatingAdmissionPolicyBinding {
+                metadata: self.metadata(&name),
+                spec: Some(ValidatingAdmissionPolicyBindingSpec {
+                    policy_name: Some(self.name.clone()),
+                    validation_actions: Some(actions(*enforcement)),
+                    // What the policy itself selects is not selected twice.
+                    match_resources: (*scope != Scope::everywhere()).then(|| selection(Some(scope))),
+                    ..Default::default()
+                }),
+            }
+        };
+        self.actions.iter().filter(|(_, scope)| !scope.is_nowhere()).map(binding).collect()
+    }
+
+    fn metadata(&self, name: &str) -> ObjectMeta {
+        let labels = [
+            (APP_NAME, "hemvist-admission"),
+            (APP_COMPONENT, COMPONENT),
+            (APP_PART_OF, HEMVIST),
+            (APP_MANAGED_BY, HEMVIST),
+        ];
+        let annotations = self.author.iter().flat_map(|(key, generation)| {
+            [(COMPILED_FROM, key.to_string()), (COMPILED_GENERATION, generation.to_string())]
+        });
+        let annotations = annotations.map(|(key, value)| (key.to_owned(), value)).collect();
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            annotations: Some(annotations).filter(|all: &std::collections::BTreeMap<_, _>| !all.is_empty()),
+            ..Default::default()
+        }
+    }
+}
+
+impl Door {
+    fn rule(&self) -> NamedRuleWithOperations {
+        let owned = |values: &[&str]| Some(values.iter().map(|value| (*value).to_owned()).collect());
+        NamedRuleWithOperations {
+            api_groups: owned(&[self.group]),
+            // Every version that is served, now and later, is the same object by another name.
+            api_versions: owned(&["*"]),
+            resources: owned(self.resources),
+            operations: owned(self.operations),
+            scope: Some("*".to_owned()),
+            ..Default::default()
+        }
+    }
+}
+
+/// The auditor sees of a refusal which rules refused, and not only the first one.
+fn actions(enforcement: Enforcement) -> Vec<String> {
+    let actions: &[&str] = match enforcement {
+        Enforcement::Deny => &["Deny", "Audit"],
+        Enforcement::Warn => &["Warn", "Audit"],
+        Enforcement::Audit => &["Audit"],
+    };
+    actions.iter().map(|action| (*action).to_owned()).collect()
+}
+
+fn selection(namespaces: Option<&Scope>) -> MatchResources {
+    let by_name = |operator: &str, names: &std::collections::BTreeSet<String>| LabelSelector {
+        match_expressions: Some(vec![LabelSelectorRequirement {
+            key: NAMESPACE_NAME.to_owned(),
+            operator: operator.to_owned(),
+            values: Some(names.iter().cloned().collect()),
+        }]),
+        ..Default::default()
+    };
+    let namespaces = match namespaces {
+        Some(Scope::Only(names)) => by_name("In", names),
+        Some(Scope::AllBut(names)) if !names.is_empty() => by_name("NotIn", names),
+        _ => LabelSelector::default(),
+    };
+    MatchResources {
+        match_policy: Some("Equivalent".to_owned()),
+        namespace_selector: Some(namespaces),
+        object_selector: Some(LabelSelector::default()),
+        ..Default::default()
+    }
+}

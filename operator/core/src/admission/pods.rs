@@ -1,0 +1,303 @@
+//! What an AIPolicy says of pods that use an accelerator, whoever made them, as rules for the API server.
+//!
+//! Where a pod may go is required of it in writing: its required node affinity has to stay within what the policy allows,
+//! and every kubelet refuses a pod whose required affinity its node does not meet. Of several terms of an affinity one is
+//! enough for the scheduler, so every one of them has to be within.
+
+use std::collections::BTreeSet;
+
+use hemvist_api::AIPolicySpec;
+use hemvist_api::labels::{HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT_UID, NODE_DATA_CENTRE, NODE_REGION};
+use hemvist_api::values::{InformationClass, Isolation, UnmanagedAccelerators};
+
+use super::accelerator::{containers_expr, uses_accelerator_expr};
+use super::author::Author;
+use super::cel::{Expr, all, any, has, name, text, texts};
+use super::models::{texts_of, variable};
+use super::object::{Door, Message, Rule};
+use super::pattern::{HAS_DIGEST, below_registries};
+use super::scope::Scope;
+use crate::policy::duties::Scope as DutyScope;
+use crate::render::NOWHERE;
+use crate::snapshot::{OtherDevices, Settings};
+use crate::violation::{AllowList, help_with_list, listing, noun};
+
+/// Writing a pod, by each of the ways in which its spec can be written.
+pub const DOOR: Door = Door {
+    group: "",
+    resources: &["pods", "pods/ephemeralcontainers", "pods/resize"],
+    operations: &["CREATE", "UPDATE"],
+};
+
+/// The field in which a pod says where it may go.
+pub const AFFINITY_FIELD: &str = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
+
+/// What a device plugin adds to the name of a resource whose devices several pods share in time.
+const TIME_SHARED: &str = ".shared";
+
+/// What a resource of hardware partitions begins with.
+const PARTITION: &str = "nvidia.com/mig-";
+
+fn pod() -> Expr {
+    name("object").field("spec")
+}
+
+/// Whether the pod of the request, or the one that it was, uses an accelerator.
+pub(super) fn accelerated(devices: &OtherDevices, object: &'static str) -> Expr {
+    uses_accelerator_expr(devices, &name(object).field("spec"), &name(object).field("metadata"))
+}
+
+/// Whether a request is about a pod that uses an accelerator and changes what is judged of it. What changes neither spec
+/// nor class is not judged again: a pod that is no longer allowed has to be able to lose its finalizers and go.
+pub(super) fn judged(devices: &OtherDevices) -> Expr {
+    let class = |object| label(name(object), INFORMATION_CLASS);
+    let changed = any([
+        name("request").field("operation").equals(text("CREATE")),
+        name("object").field("spec").differs(name("oldObject").field("spec")),
+        class("object").differs(class("oldObject")),
+    ]);
+    all([changed, accelerated(devices, "object")])
+}
+
+/// A label of an object, empty where it has none of the name.
+pub(super) fn label(object: Expr, label: &'static str) -> Expr {
+    object.field("metadata").maybe("labels").maybe_item(text(label)).or_empty()
+}
+
+/// What the rules have in common.
+pub(super) fn variables() -> Vec<(&'static str, Expr)> {
+    let affinity = pod().maybe_path([
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+    ]);
+    let volumes = pod().maybe("volumes").or_none();
+    let image_volumes = volumes
+        .those("v", has(name("v").field("image")))
+        .mapped("v", name("v").field("image").maybe("reference").or_empty());
+    let container_images = variable("containers").mapped("c", name("c").maybe("image").or_empty());
+    vec![
+        ("class", label(name("object"), INFORMATION_CLASS)),
+        ("containers", containers_expr(&pod())),
+        ("terms", affinity.or_none()),
+        ("images", container_images.plus(image_volumes)),
+    ]
+}
+
+/// Whether every node that the pod may go to has a label with one of these values.
+pub(super) fn stays_within(
+    node_label: &'static str,
+    allowed: impl IntoIterator<Item = impl ToString>,
+) -> Expr {
+    let allowed = allowed.into_iter().map(|value| value.to_string()).chain([NOWHERE.to_owned()]);
+    let e = |field| name("e").field(field);
+    let limits = all([
+        e("key").equals(text(node_label)),
+        e("operator").equals(text("In")),
+        name("e").maybe("values").or_none().every("x", name("x").is_in(texts(allowed))),
+    ]);
+    all([
+        variable("terms").call("size", []).exceeds(Expr::Int(0)),
+        variable("terms").every("t", name("t").maybe("matchExpressions").or_none().some("e", limits)),
+    ])
+}
+
+/// The rules of one policy. In the namespaces of `lenient` the policies only warn: there the rules that do not keep
+/// information in its place are left to the controller's findings.
+pub(super) fn rules(
+    author: &Author,
+    policy: &AIPolicySpec,
+    settings: &Settings,
+    lenient: &Scope,
+) -> Vec<Rule> {
+    let policy = Rules { author, policy, settings, lenient };
+    [policy.residency(), policy.classes(), policy.isolation(), policy.images(), policy.identity()].concat()
+}
+
+struct Rules<'a> {
+    author: &'a Author,
+    policy: &'a AIPolicySpec,
+    settings: &'a Settings,
+    lenient: &'a Scope,
+}
+
+impl Rules<'_> {
+    fn residency(&self) -> Vec<Rule> {
+        let residency = self.policy.residency.as_ref();
+        let mut rules = Vec::new();
+        if let Some(regions) = residency.and_then(|residency| residency.regions.as_ref()) {
+            rules.push(self.within(None, NODE_REGION, "spec.residency.regions", &texts_of(regions)));
+        }
+        if let Some(list) = residency.and_then(|residency| residency.data_centres.as_ref()) {
+            rules.push(self.within(None, NODE_DATA_CENTRE, "spec.residency.dataCentres", &texts_of(list)));
+        }
+        for rule in self.policy.information_classes.iter().flatten() {
+            if let Some(list) = &rule.data_centres {
+                let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
+                rules.push(self.within(Some(rule.class), NODE_DATA_CENTRE, &field, &texts_of(list)));
+            }
+        }
+        rules
+    }
+
+    fn within(
+        &self,
+        class: Option<InformationClass>,
+        node_label: &'static str,
+        policy_field: &str,
+        allowed: &BTreeSet<String>,
+    ) -> Rule {
+        let concerned = class.map_or(Expr::Bool(true), is_class);
+        let rule = self.author.rule(policy_field);
+        let listed = listing(allowed.iter(), "nothing");
+        Rule::new(
+            concerned.implies(stays_within(node_label, allowed)),
+            Message::new(format!(
+                "{AFFINITY_FIELD}: a pod that uses an accelerator has to stay where {rule} allows, which is {listed}. Let \
+                 every node selector term require {node_label} In values of that list, or serve the model by a \
+                 ModelDeployment, which does it."
+            )),
+        )
+    }
+
+    fn classes(&self) -> Vec<Rule> {
+        let Some(listed) = &self.policy.information_classes else { return Vec::new() };
+        let classes: BTreeSet<_> = listed.iter().map(|rule| rule.class).collect();
+        let rule = self.author.rule("spec.informationClasses");
+        let allowed = listing(classes.iter(), "nothing");
+        let help = help_with_list(AllowList::InformationClasses);
+        vec![
+            self.lenient_rule(
+                variable("class").is_in(texts(&classes)),
+                Message::new(format!("metadata.labels[{INFORMATION_CLASS}]: information class "))
+                    .value(variable("class"))
+                    .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
+            ),
+        ]
+    }
+
+    fn isolation(&self) -> Vec<Rule> {
+        let rules = self.policy.information_classes.iter().flatten();
+        rules
+            .filter_map(|rule| rule.isolation.map(|isolation| (rule.class, isolation)))
+            .filter(|(_, isolation)| *isolation > Isolation::Shared)
+            .map(|(class, isolation)| {
+                let rule = self.author.rule(&format!("{}.isolation", DutyScope::Information(class).path()));
+                Rule::new(
+                    is_class(class).implies(kept_apart(isolation)),
+                    Message::new(format!(
+                        "spec: a pod of class {class} has to be kept apart by {isolation} at least, as {rule} demands. \
+                         Ask for whole devices, for a node of its own where WholeNode is demanded, or serve the model \
+                         by a ModelDeployment, which does it."
+                    )),
+                )
+            })
+            .collect()
+    }
+
+    fn images(&self) -> Vec<Rule> {
+        let Some(images) = &self.policy.images else { return Vec::new() };
+        let mut rules = Vec::new();
+        if let Some(registries) = &images.registries {
+            let registries = texts_of(registries);
+            let pattern = below_registries(&registries);
+            let rule = self.author.rule("spec.images.registries");
+            let allowed = listing(registries.iter(), "nothing");
+            let refused = variable("images").those("i", !name("i").matches(pattern.clone()));
+            let registry = noun(AllowList::Registries);
+            let help = help_with_list(AllowList::Registries);
+            rules.push(
+                self.lenient_rule(
+                    variable("images").every("i", name("i").matches(pattern)),
+                    Message::new(format!("spec.containers[].image: {registry} of "))
+                        .value(refused.item(Expr::Int(0)))
+                        .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
+                ),
+            );
+        }
+        if images.require_digest == Some(true) {
+            let rule = self.author.rule("spec.images.requireDigest");
+            let refused = variable("images").those("i", !name("i").matches(HAS_DIGEST));
+            rules.push(self.lenient_rule(
+                variable("images").every("i", name("i").matches(HAS_DIGEST)),
+                Message::new("spec.containers[].image: ").value(refused.item(Expr::Int(0))).words(format!(
+                    " has no SHA-256 digest, as required by {rule}. Name the image by digest, as in NAME@sha256:DIGEST."
+                )),
+            ));
+        }
+        rules
+    }
+
+    /// Who may make such a pod, where the policy says that it has to be a ModelDeployment.
+    fn identity(&self) -> Vec<Rule> {
+        if self.policy.unmanaged_accelerators != Some(UnmanagedAccelerators::Deny) {
+            return Vec::new();
+        }
+        let rule = self.author.rule("spec.unmanagedAccelerators");
+        vec![Rule::new(
+            made_by_chain(self.settings),
+            Message::new(format!(
+                "spec: a pod that uses an accelerator and that no ModelDeployment made is refused by {rule}. Serve the \
+                 model by a ModelDeployment."
+            )),
+        )]
+    }
+
+    fn lenient_rule(&self, holds: Expr, message: Message) -> Rule {
+        Rule::new(any([self.lenient.holds_request(), holds]), message)
+    }
+}
+
+/// Whether the pod was made by a controller from a template, or did use an accelerator before: only Hemvist writes such
+/// templates.
+pub(super) fn made_by_chain(settings: &Settings) -> Expr {
+    let user = name("request").path(["userInfo", "username"]);
+    let is_new = any([
+        name("request").field("operation").equals(text("CREATE")),
+        !accelerated(&settings.other_devices, "oldObject"),
+    ]);
+    is_new.implies(user.is_in(texts(&settings.identities.pod_makers)))
+}
+
+/// Whether the devices of the pod are kept apart from those of others at least that far.
+fn kept_apart(isolation: Isolation) -> Expr {
+    let resources = |kind| name("c").maybe_path(["resources", kind]).or_no_entries();
+    let none_is = |test: Expr| {
+        let shares = |kind| resources(kind).some("r", test.clone());
+        !variable("containers").some("c", any([shares("limits"), shares("requests")]))
+    };
+    let mut demands = vec![none_is(name("r").call("endsWith", [text(TIME_SHARED)]))];
+    if isolation > Isolation::Partition {
+        demands.push(none_is(name("r").call("startsWith", [text(PARTITION)])));
+    }
+    if isolation > Isolation::WholeDevice {
+        demands.push(keeps_node_to_itself());
+    }
+    all(demands)
+}
+
+/// Whether the pod goes to no node that has a pod of another model, in whatever namespace.
+fn keeps_node_to_itself() -> Expr {
+    let terms = pod()
+        .maybe_path(["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"])
+        .or_none();
+    let a = || name("a");
+    let e = |field| name("e").field(field);
+    let expressions = a().maybe_path(["labelSelector", "matchExpressions"]).or_none();
+    let of_any_model =
+        all([e("key").equals(text(MODEL_DEPLOYMENT_UID)), e("operator").equals(text("Exists"))]);
+    terms.some(
+        "a",
+        all([
+            a().field("topologyKey").equals(text(HOSTNAME)),
+            has(a().field("namespaceSelector")),
+            expressions.some("e", of_any_model),
+        ]),
+    )
+}
+
+/// Whether the pod is of this information class.
+fn is_class(class: InformationClass) -> Expr {
+    variable("class").equals(text(class.as_str()))
+}
