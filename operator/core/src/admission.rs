@@ -16,6 +16,7 @@ mod name;
 mod object;
 mod pattern;
 mod pods;
+mod probe;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,9 +29,10 @@ use k8s_openapi::jiff::civil::Date;
 pub use accelerator::uses_accelerator;
 pub use fixed::{QUOTA_NAME, Spoken};
 pub use object::{COMPONENT, Compiled, Door, Message, Rule};
+pub use probe::Probe;
 pub use scope::Scope;
 
-use crate::policy::{PolicyBook, PolicyEntry};
+use crate::policy::{PolicyBook, PolicyEntry, stated_enforcement};
 use crate::snapshot::{Key, Settings};
 use author::{Author, bound_scope};
 use cel::{Expr, all, text};
@@ -46,9 +48,17 @@ pub struct Admission {
     pub silence: Vec<Compiled>,
     /// What the policies of the root namespace speak of.
     pub spoken: Spoken,
+    /// Namespaces in which a policy leaves accelerators to Hemvist alone.
+    denied: Scope,
 }
 
 impl Admission {
+    /// What is refused while this takes the place of what was in force before: what one of both does not speak of. It is
+    /// written before any policy is changed or removed, so that a list that is going to be silent is silent first.
+    pub fn closing(&self, in_force: &Spoken, settings: &Settings) -> Vec<Compiled> {
+        silence(settings, &in_force.both(&self.spoken), &self.denied)
+    }
+
     /// Everything, in no order that matters.
     pub fn all(&self) -> impl Iterator<Item = &Compiled> {
         self.guard.iter().chain(self.policies.values().flatten()).chain(&self.silence)
@@ -90,12 +100,13 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
         policies: compiled.collect(),
         silence: silence(settings, &spoken, &denied),
         spoken,
+        denied,
     }
 }
 
 /// What is refused because nobody speaks of it, where `denied` are the namespaces in which a policy leaves accelerators to
 /// Hemvist alone.
-pub fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled> {
+fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled> {
     let open = spoken.unmanaged.minus(denied);
     let silent = [fixed::models(settings, spoken), fixed::pods(settings, spoken)];
     let mut silent: Vec<_> = silent.into_iter().map(|one| probed(one, settings, None)).collect();
@@ -194,11 +205,7 @@ fn probed(compiled: Compiled, settings: &Settings, author: Option<&Author>) -> C
         _ => (compiled.namespaces.clone(), Expr::Bool(true)),
     };
     let judged = all([in_scope, compiled.condition.clone().unwrap_or(Expr::Bool(true))]);
-    let told = author.map_or_else(
-        || "what no AIPolicy speaks of".to_owned(),
-        |author| format!("AIPolicy {} at generation {}", author.key, author.generation),
-    );
-    let refusal = Rule::new(!mine(), Message::new(format!("a probe: {told} is in force.")));
+    let refusal = Rule::new(!mine(), Message::new(compiled.probe_answer()));
     let condition = Some(probing.choose(mine(), judged));
     // What is said of a probe does not depend on the mode of a policy.
     Compiled {
@@ -218,17 +225,18 @@ struct Levels {
 
 impl Levels {
     fn of(authors: &[(Author, &PolicyEntry)], settings: &Settings) -> Self {
+        let of_root = |author: &Author| author.key.namespace == settings.root_namespace;
         let stating = |level: Option<Enforcement>, root_only: bool| -> Scope {
-            let states = |entry: &PolicyEntry| match entry {
-                PolicyEntry::Readable(policy) => {
-                    policy.spec.enforcement.is_some_and(|stated| level.is_none_or(|level| stated == level))
-                }
-                PolicyEntry::Unreadable { .. } => false,
+            let states = |author: &Author, entry: &PolicyEntry| {
+                let stated = match entry {
+                    PolicyEntry::Readable(policy) => stated_enforcement(&policy.spec, of_root(author)),
+                    PolicyEntry::Unreadable { .. } => Some(Enforcement::Deny),
+                };
+                stated.is_some_and(|stated| level.is_none_or(|level| stated == level))
             };
-            let of_root = |author: &Author| author.key.namespace == settings.root_namespace;
             authors
                 .iter()
-                .filter(|(author, entry)| states(entry) && (!root_only || of_root(author)))
+                .filter(|(author, entry)| states(author, entry) && (!root_only || of_root(author)))
                 .map(|(author, _)| author.scope.clone())
                 .collect()
         };

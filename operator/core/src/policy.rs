@@ -32,7 +32,7 @@ use hemvist_api::values::{
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
-pub(crate) use bind::stated_duties;
+pub(crate) use bind::{stated_duties, stated_enforcement};
 pub(crate) use check::policy_field;
 pub use loosening::ROOT_ONLY_FIELDS;
 

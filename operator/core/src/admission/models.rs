@@ -12,7 +12,7 @@ use hemvist_api::values::{EngineType, InformationClass, Isolation, RiskClass};
 use k8s_openapi::jiff::civil::Date;
 
 use super::author::Author;
-use super::cel::{Expr, all, any, has, name, text, texts};
+use super::cel::{Expr, all, any, call, has, name, text, texts};
 use super::object::{Door, Message, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING, below_registries};
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
@@ -39,13 +39,18 @@ fn purpose() -> Expr {
     spec().field("purpose")
 }
 
+/// A map of texts. The API server wants every value of a map to be of one type, which it does not know of fields.
+fn map_of_texts<const N: usize>(entries: [(&'static str, Expr); N]) -> Expr {
+    Expr::Map(entries.map(|(key, value)| (key, call("string", [value]))).into())
+}
+
 /// What the rules have in common.
 pub(super) fn variables() -> Vec<(&'static str, Expr)> {
     let w = || name("w");
     let weights = |field: Expr, holder: &Expr| {
         let source = || holder.clone().field("source");
         let volume = any([has(source().field("persistentVolumeClaim")), has(source().field("mirror"))]);
-        Expr::Map(vec![
+        map_of_texts([
             ("field", field),
             ("digest", holder.clone().maybe("digest").or_empty()),
             ("image", source().maybe_path(["image", "reference"]).or_empty()),
@@ -56,7 +61,7 @@ pub(super) fn variables() -> Vec<(&'static str, Expr)> {
     let all_weights = Expr::List(vec![weights(text("spec.model"), &spec().field("model"))]).plus(
         spec().field("model").maybe("adapters").or_none().mapped("a", weights(adapter_field, &name("a"))),
     );
-    let image = |field: Expr, reference: Expr| Expr::Map(vec![("field", field), ("reference", reference)]);
+    let image = |field: Expr, reference: Expr| map_of_texts([("field", field), ("reference", reference)]);
     let engine_image = image(text("spec.engine.image"), spec().path(["engine", "image"]));
     let weights_images = variable("weights")
         .those("w", w().field("image").differs(text("")))

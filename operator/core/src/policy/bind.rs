@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::ai_policy::InformationClassRule;
+use hemvist_api::values::Enforcement;
 use hemvist_api::{AIPolicy, AIPolicySpec};
 
 use super::duties::{Duty, Scope, StatedDuties};
@@ -139,7 +140,8 @@ impl EffectivePolicy {
             author.demand("spec.models.requireDigest", models.and_then(|models| models.require_digest));
         self.image_digest =
             author.demand("spec.images.requireDigest", images.and_then(|images| images.require_digest));
-        let enforcement = spec.enforcement.map(|value| author.states("spec.enforcement", value));
+        let enforcement = stated_enforcement(spec, author.from_root);
+        let enforcement = enforcement.map(|value| author.states("spec.enforcement", value));
         self.enforcement.extend(enforcement);
         let unmanaged =
             spec.unmanaged_accelerators.map(|value| author.states("spec.unmanagedAccelerators", value));
@@ -173,6 +175,12 @@ impl EffectivePolicy {
             self.isolation.insert(author.states(format!("{path}.isolation"), (rule.class, isolation)));
         }
     }
+}
+
+/// What a policy says that a breach leads to. One of the root namespace that does not say it denies: otherwise another that
+/// says less could open what this one has closed. Elsewhere silence is no opinion.
+pub(crate) fn stated_enforcement(policy: &AIPolicySpec, of_root: bool) -> Option<Enforcement> {
+    policy.enforcement.or(of_root.then_some(Enforcement::Deny))
 }
 
 /// The duties that a policy states, each with its field.

@@ -26,7 +26,7 @@ const REVISION_HISTORY_LIMIT: i32 = 3;
 pub fn deployment(model: &ValidatedModel) -> Deployment {
     let engine = description(model.engine.engine);
     Deployment {
-        metadata: meta::metadata(model),
+        metadata: ObjectMeta { name: Some(meta::workload_name(model)), ..meta::metadata(model) },
         spec: Some(DeploymentSpec {
             replicas: Some(model.replicas),
             selector: meta::selector(model),

@@ -23,7 +23,8 @@ const COMPONENT: &str = "model-server";
 
 /// Name, namespace, labels and owner of an object of `model`.
 ///
-/// Every kind has the name of the model itself: kinds do not share names, and people look for the one they know.
+/// Every kind but that of the replicas has the name of the model itself: kinds do not share names, and people look for the
+/// one they know.
 pub fn metadata(model: &ValidatedModel) -> ObjectMeta {
     ObjectMeta {
         name: Some(model.key.name.clone()),
@@ -32,6 +33,12 @@ pub fn metadata(model: &ValidatedModel) -> ObjectMeta {
         owner_references: Some(vec![owner(model)]),
         ..Default::default()
     }
+}
+
+/// The name of what makes the pods of `model`, with its information class at the end, which the names of the pods then have
+/// in them. Where a door of the API server shows nothing of a pod but its name, as at `exec`, the name has to tell.
+pub fn workload_name(model: &ValidatedModel) -> String {
+    format!("{}--{}", model.key.name, model.information_class.as_str().to_ascii_lowercase())
 }
 
 /// The labels of everything that belongs to `model`, its pods included.

@@ -1,0 +1,115 @@
+//! Objects that are only sent to be refused: how it is known that a compiled policy is in force.
+//!
+//! A policy that was written is not in force at once, and one that somebody has weakened is not in force any more. So the
+//! API server is asked, in a dry run, to make an object that the policy refuses by name. Its refusal says which policy, at
+//! which generation of the AIPolicy.
+
+use hemvist_api::labels::PROBE;
+use hemvist_api::values::Enforcement;
+use serde_json::{Value, json};
+
+use super::{Compiled, models, pods};
+use crate::snapshot::Settings;
+
+/// What the name of every probe begins with; the API server completes it.
+const GENERATE_NAME: &str = "hemvist-probe-";
+
+/// An object that a compiled policy has to refuse.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// The compiled policy.
+    pub policy: String,
+    /// What its refusal says, as a part of it.
+    pub answer: String,
+    /// The object, to be made in a dry run.
+    pub object: Value,
+    /// Whether the object is a Pod, or else a ModelDeployment.
+    pub is_pod: bool,
+}
+
+impl Compiled {
+    /// The probe of the policy. None where it judges what cannot be sent as a probe, or refuses nothing and only warns.
+    pub fn probe(&self, settings: &Settings) -> Option<Probe> {
+        let denies = |(enforcement, scope): &(Enforcement, super::Scope)| {
+            *enforcement == Enforcement::Deny && scope.contains(&settings.root_namespace)
+        };
+        let is_pod = self.doors.contains(&pods::DOOR);
+        if !(is_pod || self.doors.contains(&models::DOOR)) || !self.actions.iter().any(denies) {
+            return None;
+        }
+        let object = if is_pod { self.pod(settings) } else { self.model(settings) };
+        // With the apostrophe, so that no name is taken for the beginning of another.
+        let answer = format!(
+            "ValidatingAdmissionPolicy '{}' with binding '{}' denied request: {}",
+            self.name,
+            self.name,
+            self.probe_answer()
+        );
+        Some(Probe { policy: self.name.clone(), answer, object, is_pod })
+    }
+
+    /// What the policy says to its probe.
+    pub(super) fn probe_answer(&self) -> String {
+        match &self.author {
+            Some((key, generation)) => {
+                format!("a probe: AIPolicy {key} at generation {generation} is in force.")
+            }
+            None => "a probe: what no AIPolicy speaks of is refused.".to_owned(),
+        }
+    }
+
+    fn probe_metadata(&self, settings: &Settings) -> Value {
+        json!({
+            "generateName": GENERATE_NAME,
+            "namespace": settings.root_namespace,
+            "annotations": { PROBE: self.name },
+        })
+    }
+
+    fn pod(&self, settings: &Settings) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": self.probe_metadata(settings),
+            "spec": {
+                "automountServiceAccountToken": false,
+                "containers": [{
+                    "name": "probe",
+                    "image": "probe.invalid/probe",
+                    "resources": { "limits": { "nvidia.com/gpu": "1" } },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": false,
+                        "capabilities": { "drop": ["ALL"] },
+                        "runAsNonRoot": true,
+                        "seccompProfile": { "type": "RuntimeDefault" },
+                    },
+                }],
+            },
+        })
+    }
+
+    fn model(&self, settings: &Settings) -> Value {
+        json!({
+            "apiVersion": format!("{}/{}", hemvist_api::GROUP, hemvist_api::VERSION),
+            "kind": "ModelDeployment",
+            "metadata": self.probe_metadata(settings),
+            "spec": {
+                "purpose": {
+                    "title": "Probe",
+                    "owner": { "organisation": "Hemvist", "contact": "none" },
+                    "informationClass": "Secret",
+                    "personalData": false,
+                    "riskClass": "Unacceptable",
+                    "decisionSupport": "None",
+                    "audience": "Staff",
+                },
+                "model": {
+                    "source": { "image": { "reference": "probe.invalid/probe" } },
+                    "format": "Safetensors",
+                    "licence": "LicenseRef-Probe",
+                },
+                "engine": { "type": "VLLM", "image": "probe.invalid/probe" },
+            },
+        })
+    }
+}
