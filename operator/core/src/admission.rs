@@ -11,6 +11,7 @@ mod accelerator;
 mod author;
 pub mod cel;
 mod fixed;
+mod judge;
 mod models;
 mod name;
 mod object;
@@ -28,6 +29,7 @@ use k8s_openapi::jiff::civil::Date;
 
 pub use accelerator::uses_accelerator;
 pub use fixed::{QUOTA_NAME, Spoken};
+pub use judge::{PodFinding, judge_new_model, judge_new_pod};
 pub use object::{COMPONENT, Compiled, Door, Message, Rule};
 pub use probe::Probe;
 pub use scope::Scope;

@@ -34,6 +34,7 @@ use k8s_openapi::jiff::civil::Date;
 pub use bind::binds;
 pub(crate) use bind::{stated_duties, stated_enforcement};
 pub(crate) use check::policy_field;
+pub(crate) use image::{has_digest as names_image_by_digest, reference_listed as image_is_listed};
 pub use loosening::ROOT_ONLY_FIELDS;
 
 use crate::snapshot::{Key, Settings};
@@ -169,13 +170,30 @@ impl EffectivePolicy {
 
     /// The least isolation of a model of `class`.
     pub fn isolation(&self, class: InformationClass) -> Isolation {
+        self.demanded_isolation(class).map_or(Isolation::Shared, |(isolation, _)| isolation)
+    }
+
+    /// The least isolation of a model of `class`, and who demands it; `None` where nobody demands any.
+    pub(crate) fn demanded_isolation(&self, class: InformationClass) -> Option<(Isolation, &RuleSource)> {
         let demanded = self.isolation.iter().filter(|statement| statement.value.0 == class);
-        demanded.map(|statement| statement.value.1).max().unwrap_or(Isolation::Shared)
+        // Of several that demand the same the first is named.
+        let most = demanded.rev().max_by_key(|statement| statement.value.1)?;
+        Some((most.value.1, &most.source))
     }
 
     /// Arguments that every policy that speaks of arguments allows besides the engine's own.
     pub fn allowed_args(&self) -> BTreeSet<String> {
         if self.is_bound() && self.args.stated_by_root() { self.args.intersection() } else { BTreeSet::new() }
+    }
+
+    /// Whether a policy of the root namespace lists arguments.
+    pub(crate) fn lists_arguments(&self) -> bool {
+        self.args.stated_by_root()
+    }
+
+    /// The lists of arguments, each with its rule.
+    pub(crate) fn argument_lists(&self) -> Vec<(&RuleSource, &BTreeSet<String>)> {
+        self.args.iter().map(|limit| (&limit.source, &limit.value)).collect()
     }
 
     /// Which policies set which limits of a model of these classes; at most 32, in order. Duties whose day has not come

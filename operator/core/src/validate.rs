@@ -14,6 +14,7 @@ use hemvist_api::values::{
 
 use crate::snapshot::Key;
 
+pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
 
 /// A ModelDeployment that may be carried out.

@@ -32,9 +32,9 @@ const DEVICE_PATHS: &str = concat!(
 
 /// The names of resources that are no accelerators, as a regular expression.
 fn other_resources(devices: &OtherDevices) -> String {
-    let prefixes: String =
-        devices.resource_prefixes.iter().map(|prefix| format!("|^{}", quoted(prefix))).collect();
-    format!(r"^[^/]*$|^([^/]*\.)?kubernetes\.io/{prefixes}")
+    let known = [r"^[^/]*$".to_owned(), r"^([^/]*\.)?kubernetes\.io/".to_owned()];
+    let others = devices.resource_prefixes.iter().map(|prefix| format!("^{}", quoted(prefix)));
+    known.into_iter().chain(others).collect::<Vec<_>>().join("|")
 }
 
 /// Whether the pod with this spec and metadata uses an accelerator.

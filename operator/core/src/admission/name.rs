@@ -10,7 +10,9 @@ pub fn bounded(name: &str) -> String {
     if name.len() <= LONGEST {
         return name.to_owned();
     }
-    let digest: String = Sha256::digest(name).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digest = Sha256::digest(name);
+    let digest = u128::from_be_bytes(std::array::from_fn(|position| digest[position]));
+    let digest = format!("{digest:032x}");
     // Names of namespaces and policies are ASCII, so every position is a border between letters.
     let kept: String = name.chars().take(LONGEST - digest.len() - 2).collect();
     // A part between dots may not begin with a hyphen nor end with one.

@@ -46,10 +46,12 @@ fn below_entry(entry: &str) -> Option<String> {
     if !names_registry || !segments.iter().all(plain) {
         return None;
     }
-    let path: String = segments.iter().map(|segment| format!("/{}", quoted(segment))).collect();
+    let mut segments: Vec<String> = segments.into_iter().map(quoted).collect();
     // A registry alone is no image: there has to be a name in it.
-    let path = if path.is_empty() { format!("/{SEGMENT}") } else { path };
-    Some(format!("{}{path}", any_case(host)))
+    if segments.is_empty() {
+        segments.push(SEGMENT.to_owned());
+    }
+    Some(format!("{}/{}", any_case(host), segments.join("/")))
 }
 
 /// The text in upper or lower case, letter by letter: the flag of the language for it also folds letters of other scripts.

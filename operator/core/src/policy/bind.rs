@@ -90,7 +90,7 @@ impl EffectivePolicy {
     }
 
     /// What one policy states.
-    pub(super) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Self {
+    pub(crate) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Self {
         let mut stated = Self::silent(settings);
         match entry {
             PolicyEntry::Unreadable { error } => {

@@ -67,13 +67,18 @@ pub(super) fn listed(list: &BTreeSet<String>, repository: &Repository<'_>) -> bo
     list.iter().any(|entry| Repository::of_entry(entry).covers(repository))
 }
 
+/// Whether `reference` is an image below an entry of `list`.
+pub(crate) fn reference_listed(list: &BTreeSet<String>, reference: &str) -> bool {
+    Repository::of_reference(reference).is_ok_and(|repository| listed(list, &repository))
+}
+
 /// Whether an entry of `list` covers everything that `entry` covers.
 pub(super) fn entry_listed(list: &BTreeSet<String>, entry: &str) -> bool {
     listed(list, &Repository::of_entry(entry))
 }
 
 /// Whether the reference names its image by SHA-256.
-pub(super) fn has_digest(reference: &str) -> bool {
+pub(crate) fn has_digest(reference: &str) -> bool {
     reference.split_once('@').is_some_and(|(_, digest)| is_digest(digest))
 }
 

@@ -39,7 +39,7 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
     faults.extend(context_length(spec));
     let source = collect(weights(spec), &mut faults);
     let engine = collect(engine(spec, policy), &mut faults);
-    let accelerator = collect(accelerator(spec, isolation), &mut faults);
+    let accelerator = collect(accelerator(spec, policy), &mut faults);
     let (Some(source), Some(engine), Some(accelerator), true) =
         (source, engine, accelerator, faults.is_empty())
     else {
@@ -252,7 +252,7 @@ fn argument_fault(engine: EngineType, argument: &EngineArgument, policy_allows: 
 
 fn accelerator(
     spec: &ModelDeploymentSpec,
-    isolation: Isolation,
+    policy: &EffectivePolicy,
 ) -> Result<AcceleratorRequest, Vec<Violation>> {
     let asked = spec.accelerator.clone().unwrap_or_default();
     let row = vendor(asked.vendor.unwrap_or(AcceleratorVendor::NVIDIA));
@@ -277,10 +277,7 @@ fn accelerator(
             "Set it to 1, or leave spec.accelerator.partition out to use whole devices.",
         ));
     }
-    if asked.partition.is_some() && isolation > Isolation::Partition {
-        let finding = Finding::IsolationTooLow { asked: Isolation::Partition, demanded: isolation };
-        faults.push(Violation::plain("spec.accelerator.partition", finding));
-    }
+    faults.extend(partition_isolation(spec, policy));
     faults.extend(parallelism(spec, count));
     if !faults.is_empty() {
         return Err(faults);
@@ -292,6 +289,16 @@ fn accelerator(
         product_label: row.product_label,
         products: asked.products.clone().into_iter().flatten().collect(),
         reason: choice(asked.vendor.is_some(), asked.count.is_some()),
+    })
+}
+
+/// A partition of a device is less than a whole one, which a class can demand.
+pub(crate) fn partition_isolation(spec: &ModelDeploymentSpec, policy: &EffectivePolicy) -> Option<Violation> {
+    spec.accelerator.as_ref()?.partition.as_ref()?;
+    let (demanded, rule) = policy.demanded_isolation(spec.purpose.information_class)?;
+    (demanded > Isolation::Partition).then(|| {
+        let finding = Finding::IsolationTooLow { asked: Isolation::Partition, demanded };
+        Violation::of_rule("spec.accelerator.partition", finding, rule.clone())
     })
 }
 

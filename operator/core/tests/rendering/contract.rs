@@ -364,8 +364,13 @@ fn owned(case: &Case) -> bool {
     }]);
     case.objects().all(|object| {
         let metadata = &object["metadata"];
+        let name = &case.model.key.name;
+        // At the door of exec and its kin nothing of a pod is seen but its name.
+        let class = case.model.information_class.as_str().to_lowercase();
+        let workload = format!("{name}--{class}");
+        let name = if *object == case.deployment { &workload } else { name };
         metadata["ownerReferences"] == owners
-            && metadata["name"] == case.model.key.name.as_str()
+            && metadata["name"] == name.as_str()
             && metadata["namespace"] == case.model.key.namespace.as_str()
     })
 }

@@ -1,0 +1,10 @@
+//! The same judgement as the compiled policies give, in plain code: the reference that they are held to.
+//!
+//! It is written from the rules and not from the expressions. A differential test sends random objects to a real API server
+//! and compares verdict and rule.
+
+mod models;
+mod pods;
+
+pub use models::judge_new_model;
+pub use pods::{PodFinding, judge_new_pod};

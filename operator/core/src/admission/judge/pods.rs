@@ -1,0 +1,309 @@
+//! Pods, read as typed objects.
+
+use std::collections::BTreeSet;
+
+use hemvist_api::AIPolicySpec;
+use hemvist_api::labels::{
+    APP_MANAGED_BY, HEMVIST, HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID,
+    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION,
+};
+use hemvist_api::values::{Enforcement, InformationClass, Isolation, UnmanagedAccelerators};
+use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec};
+
+use super::super::accelerator::{containers, uses_accelerator};
+use super::super::pods::AFFINITY_FIELD;
+use crate::policy::{
+    EffectivePolicy, PolicyBook, PolicyEntry, binds, image_is_listed, names_image_by_digest,
+};
+use crate::render::NOWHERE;
+use crate::snapshot::{Key, Settings};
+
+const LABELS: &str = "metadata.labels";
+const CLASS_LABEL: &str = "metadata.labels[hemvist.dev/information-class]";
+const IMAGE: &str = "spec.containers[].image";
+
+/// Something about a pod that is refused.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PodFinding {
+    /// The field of the pod.
+    pub field: &'static str,
+    /// The AIPolicy that refuses it and the field of it; `None` where no policy is needed.
+    pub rule: Option<(Key, String)>,
+}
+
+/// Everything for which the creation of `pod` by `user` would be refused; nothing where it would be admitted.
+pub fn judge_new_pod(book: &PolicyBook, settings: &Settings, user: &str, pod: &Pod) -> Vec<PodFinding> {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    if settings.ungoverned_namespaces.contains(namespace) {
+        return Vec::new();
+    }
+    let empty = PodSpec::default();
+    let mut judge = Judge {
+        book,
+        settings,
+        user,
+        namespace,
+        pod,
+        spec: pod.spec.as_ref().unwrap_or(&empty),
+        findings: Vec::new(),
+    };
+    judge.labels();
+    if uses_accelerator(&settings.other_devices, judge.spec, pod.metadata.annotations.as_ref()) {
+        judge.identity();
+        judge.class();
+        judge.silence();
+        judge.clearance();
+        judge.host();
+        judge.scheduling();
+        judge.sensitive();
+        judge.policies();
+    }
+    judge.findings.sort();
+    judge.findings.dedup();
+    judge.findings
+}
+
+struct Judge<'a> {
+    book: &'a PolicyBook,
+    settings: &'a Settings,
+    user: &'a str,
+    namespace: &'a str,
+    pod: &'a Pod,
+    spec: &'a PodSpec,
+    findings: Vec<PodFinding>,
+}
+
+impl Judge<'_> {
+    fn refuse(&mut self, field: &'static str, refused: bool) {
+        if refused {
+            self.findings.push(PodFinding { field, rule: None });
+        }
+    }
+
+    fn label(&self, label: &str) -> &str {
+        self.pod.metadata.labels.as_ref().and_then(|labels| labels.get(label)).map_or("", String::as_str)
+    }
+
+    fn class_of_pod(&self) -> Option<InformationClass> {
+        InformationClass::parse(self.label(INFORMATION_CLASS))
+    }
+
+    fn made_by_chain(&self) -> bool {
+        self.settings.identities.pod_makers.contains(self.user)
+    }
+
+    /// The readable policies that bind the namespace, and whether each is one of the root namespace.
+    fn binding(&self) -> impl Iterator<Item = (&Key, &AIPolicySpec, bool)> {
+        self.book.entries.iter().filter_map(|(key, entry)| match entry {
+            PolicyEntry::Readable(policy) if binds(self.settings, key, entry, self.namespace) => {
+                Some((key, &policy.spec, key.namespace == self.settings.root_namespace))
+            }
+            _ => None,
+        })
+    }
+
+    fn labels(&mut self) {
+        let of_a_model = !self.label(MODEL_DEPLOYMENT).is_empty()
+            || !self.label(MODEL_DEPLOYMENT_UID).is_empty()
+            || self.label(APP_MANAGED_BY) == HEMVIST;
+        self.refuse(LABELS, of_a_model && !self.made_by_chain());
+    }
+
+    fn identity(&mut self) {
+        let open = self.binding().any(|(_, spec, root)| {
+            root && spec.unmanaged_accelerators == Some(UnmanagedAccelerators::RequireResidency)
+        });
+        self.refuse("spec", !open && !self.made_by_chain());
+    }
+
+    fn class(&mut self) {
+        self.refuse(CLASS_LABEL, self.class_of_pod().is_none());
+    }
+
+    /// What no policy of the root namespace speaks of.
+    fn silence(&mut self) {
+        let class = self.class_of_pod();
+        let of_root = |speaks: &dyn Fn(&AIPolicySpec) -> bool| {
+            self.binding().any(|(_, spec, root)| root && speaks(spec))
+        };
+        let bound = of_root(&|_| true);
+        let classes = of_root(&|spec| spec.information_classes.is_some());
+        let data_centres = of_root(&|spec| {
+            spec.residency.as_ref().is_some_and(|all| all.data_centres.is_some())
+                || spec
+                    .information_classes
+                    .iter()
+                    .flatten()
+                    .any(|rule| Some(rule.class) == class && rule.data_centres.is_some())
+        });
+        let registries = of_root(&|spec| spec.images.as_ref().is_some_and(|all| all.registries.is_some()));
+        self.refuse("metadata.namespace", !bound);
+        self.refuse(LABELS, !classes);
+        self.refuse(AFFINITY_FIELD, !data_centres);
+        self.refuse(IMAGE, !registries);
+    }
+
+    fn clearance(&mut self) {
+        let Some(class) = self.class_of_pod() else { return };
+        let levels =
+            InformationClass::ALL.iter().filter(|level| **level >= class).map(ToString::to_string).collect();
+        let outside = !self.stays_within(NODE_CLEARANCE, &levels);
+        self.refuse(AFFINITY_FIELD, outside);
+    }
+
+    /// Whether every term of the required affinity keeps the pod to nodes with one of these values.
+    fn stays_within(&self, label: &str, allowed: &BTreeSet<String>) -> bool {
+        let limits = |term: &NodeSelectorTerm| {
+            term.match_expressions.iter().flatten().any(|one| {
+                let within = |value: &String| value == NOWHERE || allowed.contains(value);
+                one.key == label && one.operator == "In" && one.values.iter().flatten().all(within)
+            })
+        };
+        let affinity = self.spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+        let required = affinity
+            .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
+        let terms = required.map(|selector| selector.node_selector_terms.as_slice()).unwrap_or_default();
+        !terms.is_empty() && terms.iter().all(limits)
+    }
+
+    fn host(&mut self) {
+        let spec = self.spec;
+        let shares = [spec.host_network, spec.host_pid, spec.host_ipc].contains(&Some(true));
+        self.refuse("spec", shares);
+        self.refuse("spec.volumes", spec.volumes.iter().flatten().any(|volume| volume.host_path.is_some()));
+        self.refuse("spec.containers", containers(spec).any(|container| container.asks_runtime()));
+    }
+
+    fn scheduling(&mut self) {
+        let spec = self.spec;
+        self.refuse("spec.nodeName", spec.node_name.as_deref().is_some_and(|node| !node.is_empty()));
+        // The API server writes the default before anybody judges.
+        let scheduler = spec.scheduler_name.as_deref().unwrap_or("default-scheduler");
+        self.refuse("spec.schedulerName", !self.settings.identities.scheduler_names.contains(scheduler));
+        let blanket = spec.tolerations.iter().flatten().any(|one| {
+            one.operator.as_deref() == Some("Exists") && one.key.as_deref().unwrap_or_default().is_empty()
+        });
+        self.refuse("spec.tolerations", blanket);
+    }
+
+    fn sensitive(&mut self) {
+        let Some(class) = self.class_of_pod().filter(|class| *class >= InformationClass::Sensitive) else {
+            return;
+        };
+        let debugged = self.spec.ephemeral_containers.as_ref().is_some_and(|all| !all.is_empty());
+        self.refuse("spec.ephemeralContainers", debugged);
+        let told = format!("--{}-", class.as_str().to_lowercase());
+        let name = self.pod.metadata.name.as_deref().unwrap_or_default();
+        self.refuse("metadata.name", !name.contains(&told));
+    }
+
+    fn policies(&mut self) {
+        let lenient = EffectivePolicy::for_namespace(self.book, self.settings, self.namespace).enforcement()
+            < Enforcement::Deny;
+        let mut found = Vec::new();
+        for (key, entry) in &self.book.entries {
+            if let PolicyEntry::Unreadable { .. } = entry
+                && binds(self.settings, key, entry, self.namespace)
+            {
+                found.push(PodFinding {
+                    field: "metadata.namespace",
+                    rule: Some((key.clone(), String::new())),
+                });
+            }
+        }
+        for (key, spec, _) in self.binding() {
+            let mut refuse = |field, policy_field: String, refused: bool| {
+                if refused {
+                    found.push(PodFinding { field, rule: Some((key.clone(), policy_field)) });
+                }
+            };
+            self.residency(spec, &mut refuse);
+            self.isolation(spec, &mut refuse);
+            if !lenient {
+                self.classes_and_images(spec, &mut refuse);
+            }
+            let denied = spec.unmanaged_accelerators == Some(UnmanagedAccelerators::Deny);
+            refuse("spec", "spec.unmanagedAccelerators".to_owned(), denied && !self.made_by_chain());
+        }
+        self.findings.extend(found);
+    }
+
+    fn residency(&self, spec: &AIPolicySpec, refuse: &mut impl FnMut(&'static str, String, bool)) {
+        let names = |values: &[String]| values.iter().cloned().collect::<BTreeSet<_>>();
+        let residency = spec.residency.as_ref();
+        if let Some(regions) = residency.and_then(|all| all.regions.as_ref()) {
+            let regions = names(&regions.iter().map(ToString::to_string).collect::<Vec<_>>());
+            refuse(
+                AFFINITY_FIELD,
+                "spec.residency.regions".to_owned(),
+                !self.stays_within(NODE_REGION, &regions),
+            );
+        }
+        let of_class =
+            spec.information_classes.iter().flatten().filter(|rule| Some(rule.class) == self.class_of_pod());
+        let lists = residency
+            .and_then(|all| all.data_centres.as_ref())
+            .map(|list| ("spec.residency.dataCentres".to_owned(), list))
+            .into_iter()
+            .chain(of_class.filter_map(|rule| {
+                Some((
+                    format!("spec.informationClasses[class={}].dataCentres", rule.class),
+                    rule.data_centres.as_ref()?,
+                ))
+            }));
+        for (policy_field, list) in lists {
+            let list = names(&list.iter().map(ToString::to_string).collect::<Vec<_>>());
+            refuse(AFFINITY_FIELD, policy_field, !self.stays_within(NODE_DATA_CENTRE, &list));
+        }
+    }
+
+    fn isolation(&self, spec: &AIPolicySpec, refuse: &mut impl FnMut(&'static str, String, bool)) {
+        let of_class =
+            spec.information_classes.iter().flatten().filter(|rule| Some(rule.class) == self.class_of_pod());
+        for (class, isolation) in of_class.filter_map(|rule| Some((rule.class, rule.isolation?))) {
+            let mut resources = containers(self.spec)
+                .flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
+            let shared = resources.any(|resource| {
+                isolation > Isolation::Shared && resource.ends_with(".shared")
+                    || isolation > Isolation::Partition && resource.starts_with("nvidia.com/mig-")
+            });
+            let accompanied = isolation == Isolation::WholeNode && !self.keeps_node_to_itself();
+            let policy_field = format!("spec.informationClasses[class={class}].isolation");
+            refuse("spec", policy_field, shared || accompanied);
+        }
+    }
+
+    fn keeps_node_to_itself(&self) -> bool {
+        let affinity = self.spec.affinity.as_ref().and_then(|affinity| affinity.pod_anti_affinity.as_ref());
+        let terms = affinity.and_then(|one| one.required_during_scheduling_ignored_during_execution.as_ref());
+        let apart = |term: &PodAffinityTerm| {
+            let expressions =
+                term.label_selector.iter().flat_map(|one| one.match_expressions.iter().flatten());
+            term.topology_key == HOSTNAME
+                && term.namespace_selector.is_some()
+                && expressions
+                    .into_iter()
+                    .any(|one| one.key == MODEL_DEPLOYMENT_UID && one.operator == "Exists")
+        };
+        terms.into_iter().flatten().any(apart)
+    }
+
+    fn classes_and_images(&self, spec: &AIPolicySpec, refuse: &mut impl FnMut(&'static str, String, bool)) {
+        if let Some(rules) = &spec.information_classes {
+            let listed = rules.iter().any(|rule| Some(rule.class) == self.class_of_pod());
+            refuse(CLASS_LABEL, "spec.informationClasses".to_owned(), !listed);
+        }
+        let Some(images) = &spec.images else { return };
+        let volumes = self.spec.volumes.iter().flatten().filter_map(|volume| volume.image.as_ref());
+        let of_volumes = volumes.map(|image| image.reference.clone().unwrap_or_default());
+        let of_containers = containers(self.spec).map(|one| one.image.unwrap_or_default().to_owned());
+        let references: Vec<String> = of_containers.chain(of_volumes).collect();
+        if let Some(registries) = &images.registries {
+            let list = registries.iter().map(ToString::to_string).collect();
+            let foreign = references.iter().any(|one| !image_is_listed(&list, one));
+            refuse(IMAGE, "spec.images.registries".to_owned(), foreign);
+        }
+        let unnamed = references.iter().any(|one| !names_image_by_digest(one));
+        refuse(IMAGE, "spec.images.requireDigest".to_owned(), images.require_digest == Some(true) && unnamed);
+    }
+}
