@@ -5,6 +5,7 @@
 //! counts come from the server's audit log and are not noisy.
 
 mod account;
+pub mod admission;
 mod bodies;
 mod budget;
 mod cleaning;

@@ -11,6 +11,7 @@ pub mod command;
 pub mod command_line;
 pub mod control_plane;
 pub mod demo;
+pub mod doors;
 pub mod governed;
 pub mod helm;
 pub mod installation;

@@ -101,7 +101,11 @@ fn used(scene: &Scene, writer: u32) -> Result<CpuSeconds> {
     })
 }
 
-fn seconds(process: u32) -> Result<f64> {
+/// CPU seconds that a process has used since it started.
+///
+/// # Errors
+/// Where it is gone.
+pub(super) fn seconds(process: u32) -> Result<f64> {
     let path = format!("/proc/{process}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     ticks(&text).map(|ticks| f64::from(ticks) / f64::from(TICKS_PER_SECOND)).context("not a line of /proc")

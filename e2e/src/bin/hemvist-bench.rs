@@ -28,6 +28,10 @@ struct Arguments {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]
     rounds: u32,
 
+    /// Measure only what admission costs
+    #[arg(long)]
+    admission: bool,
+
     /// The report's file; target/bench/report.json where it is not set
     #[arg(long)]
     out: Option<PathBuf>,
@@ -47,6 +51,11 @@ impl Arguments {
 async fn main() -> Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter("warn,kube_client=off").with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
+    if arguments.admission {
+        let costs = bench::admission::run(arguments.rounds.max(1), &Narrator::new(std::io::stderr())).await?;
+        Narrator::new(std::io::stdout()).text(&serde_json::to_string_pretty(&costs)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = bench::run(&arguments.points(), &Narrator::new(std::io::stderr())).await?;
     let path = arguments.out.unwrap_or_else(|| target_folder().join("bench/report.json"));
     if let Some(folder) = path.parent() {

@@ -23,7 +23,6 @@ mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::AIPolicy;
-use hemvist_api::labels::PROBE;
 use hemvist_api::values::{Enforcement, UnmanagedAccelerators};
 use k8s_openapi::jiff::civil::Date;
 
@@ -37,7 +36,7 @@ pub use scope::Scope;
 use crate::policy::{PolicyBook, PolicyEntry, stated_enforcement};
 use crate::snapshot::{Key, Settings};
 use author::{Author, bound_scope};
-use cel::{Expr, all, text};
+use cel::Expr;
 
 /// Everything that is compiled, in three parts: they are put into force one after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +88,7 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
             PolicyEntry::Readable(policy) => of_policy(author, policy, settings, &levels, today),
             PolicyEntry::Unreadable { error } => unreadable(author, settings, error),
         };
-        (author.key.clone(), compiled.into_iter().map(|one| probed(one, settings, Some(author))).collect())
+        (author.key.clone(), compiled.into_iter().map(|one| probed(one, settings)).collect())
     });
     Admission {
         guard: vec![
@@ -98,6 +97,7 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
             fixed::statuses(settings),
             fixed::nodes(settings),
             fixed::children(settings),
+            fixed::neighbours(settings),
         ],
         policies: compiled.collect(),
         silence: silence(settings, &spoken, &denied),
@@ -111,7 +111,7 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
 fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled> {
     let open = spoken.unmanaged.minus(denied);
     let silent = [fixed::models(settings, spoken), fixed::pods(settings, spoken)];
-    let mut silent: Vec<_> = silent.into_iter().map(|one| probed(one, settings, None)).collect();
+    let mut silent: Vec<_> = silent.into_iter().map(|one| probed(one, settings)).collect();
     silent.push(fixed::workloads(settings, &open));
     silent
 }
@@ -143,7 +143,9 @@ fn of_policy(
         author: Some((author.key.clone(), author.generation)),
         doors: vec![models::DOOR],
         namespaces: author.scope.clone(),
-        condition: Some(models::judged()),
+        firm: Vec::new(),
+        exempt: vec![models::unchanged()],
+        probed: false,
         variables: models::variables(),
         rules: models::rules(author, &policy.spec, today),
         actions: levels.actions(&author.scope),
@@ -151,7 +153,7 @@ fn of_policy(
     let of_pods = Compiled {
         name: author.compiled_name("pods"),
         doors: vec![pods::DOOR],
-        condition: Some(pods::judged(&settings.other_devices)),
+        exempt: pods::exempt(&settings.other_devices),
         variables: pods::variables(),
         rules: pods::rules(author, &policy.spec, settings, &levels.lenient()),
         // Where information is, is never only warned about.
@@ -177,7 +179,9 @@ fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled
         author: Some((author.key.clone(), author.generation)),
         doors: vec![models::DOOR],
         namespaces: author.scope.clone(),
-        condition: Some(models::judged()),
+        firm: Vec::new(),
+        exempt: vec![models::unchanged()],
+        probed: false,
         variables: Vec::new(),
         rules: vec![refusal],
         actions: vec![(Enforcement::Deny, Scope::everywhere())],
@@ -185,37 +189,21 @@ fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled
     let of_pods = Compiled {
         name: author.compiled_name("pods"),
         doors: vec![pods::DOOR],
-        condition: Some(pods::judged(&settings.other_devices)),
+        exempt: pods::exempt(&settings.other_devices),
         ..of_models.clone()
     };
     vec![of_models, of_pods]
 }
 
-/// Lets it be tried whether the policy is in force: an object that names it as its probe is refused by it, and in a dry run
-/// by no other. What is only tried is never kept, so no other policy has to look at it.
-fn probed(compiled: Compiled, settings: &Settings, author: Option<&Author>) -> Compiled {
-    let named = || cel::name("object").field("metadata").maybe("annotations").maybe_item(text(PROBE));
-    let dry_run = cel::name("request").maybe("dryRun").or_value(Expr::Bool(false));
-    let probing = all([dry_run, named().call("hasValue", [])]);
-    let mine = || named().or_empty().equals(text(&compiled.name));
-    // Probes are sent to the root namespace, which therefore has to come to every policy.
-    let (namespaces, in_scope) = match author {
-        Some(author) if !author.scope.contains(&settings.root_namespace) => {
-            let root = Scope::Only(BTreeSet::from([settings.root_namespace.clone()]));
-            (author.scope.union(&root), author.scope.holds_request())
-        }
-        _ => (compiled.namespaces.clone(), Expr::Bool(true)),
-    };
-    let judged = all([in_scope, compiled.condition.clone().unwrap_or(Expr::Bool(true))]);
-    let refusal = Rule::new(!mine(), Message::new(compiled.probe_answer()));
-    let condition = Some(probing.choose(mine(), judged));
-    // What is said of a probe does not depend on the mode of a policy.
-    Compiled {
-        condition,
-        namespaces,
-        rules: std::iter::once(refusal).chain(compiled.rules.clone()).collect(),
-        ..compiled
+/// Lets it be tried whether the policy is in force. Probes are sent to the root namespace, which therefore has to come to
+/// every policy.
+fn probed(compiled: Compiled, settings: &Settings) -> Compiled {
+    let root = Scope::Only(BTreeSet::from([settings.root_namespace.clone()]));
+    let mut exempt = compiled.exempt.clone();
+    if !compiled.namespaces.contains(&settings.root_namespace) {
+        exempt.insert(0, !compiled.namespaces.holds_request());
     }
+    Compiled { namespaces: compiled.namespaces.union(&root), exempt, probed: true, ..compiled }
 }
 
 /// What a breach of the policies leads to, by namespace: the strictest that one of those states that bind it, and `Deny`

@@ -22,6 +22,7 @@ use crate::snapshot::{ChildFacts, Settings};
 use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
+pub(crate) use meta::{COMPONENT, NAME};
 pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
 /// How far objects have come.

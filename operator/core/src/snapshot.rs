@@ -18,6 +18,7 @@ use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, content_hash};
+pub(crate) use installation::DEVICE_CLASSES;
 pub use installation::{Identities, OtherDevices};
 pub use manifests::{ManifestError, Manifests};
 pub use node::{NodeFacts, NodeObject, Taint};

@@ -1,12 +1,14 @@
 //! Status from what was decided and what was observed; never from what was wished.
 
 mod available;
+mod enforced;
 mod model;
 mod placed;
 mod policy;
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
+pub use enforced::Compilation;
 pub use model::{model, unreadable_model};
 pub use policy::policy;
 

@@ -3,12 +3,14 @@
 //! The same question is answered twice: by an expression for the API server, and by [`uses_accelerator`] for the
 //! controller and the command line. A test holds the two together on random pods.
 
-use k8s_openapi::api::core::v1::{Container, EphemeralContainer, PodSpec, ResourceRequirements, Volume};
+use k8s_openapi::api::core::v1::{
+    Container, EphemeralContainer, PodSpec, ResourceRequirements, SecurityContext, Volume,
+};
 use std::collections::BTreeMap;
 
 use super::cel::{Expr, any, has, name, text, texts};
 use super::pattern::quoted;
-use crate::snapshot::OtherDevices;
+use crate::snapshot::{DEVICE_CLASSES, OtherDevices};
 
 /// What the names of environment variables end with that tell a container runtime which devices to add: those of NVIDIA,
 /// AMD, Habana, Ascend and others.
@@ -17,16 +19,19 @@ const DEVICES_VARIABLE: &str = "_VISIBLE_DEVICES";
 /// Values of such a variable that ask for no device.
 const NO_DEVICES: [&str; 3] = ["", "none", "void"];
 
+/// Capabilities with which a container takes devices, or the whole host, for itself.
+const MIGHTY: [&str; 4] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO"];
+
 /// What the keys of annotations begin with that ask a container runtime for devices (Container Device Interface).
 const CDI_ANNOTATION: &str = "cdi.k8s.io/";
 
-/// Host paths behind which devices are, or the sockets of those who hand them out: everything at and below these, and the
+/// Host paths behind which devices are, the sockets of those who hand them out, or the whole host: everything at and below these, and the
 /// folders above them. `/` as often as one likes, with `.` in between, is one separator.
 const DEVICE_PATHS: &str = concat!(
     r"^/(\.?/)*\.?$",
-    r"|^/(\.?/)*(dev|run|var/(\.?/)*run)(/|$)",
+    r"|^/(\.?/)*(dev|proc|run|sys|var/(\.?/)*run)(/|$)",
     r"|^/(\.?/)*(etc|var|var/(\.?/)*lib)(/(\.?/)*\.?)?$",
-    r"|^/(\.?/)*etc/(\.?/)*cdi(/|$)",
+    r"|^/(\.?/)*etc/(\.?/)*(cdi|kubernetes)(/|$)",
     r"|^/(\.?/)*var/(\.?/)*lib/(\.?/)*(kubelet|containerd|containers|docker|rancher|k0s)(/|$)",
 );
 
@@ -44,7 +49,7 @@ pub fn uses_accelerator_expr(devices: &OtherDevices, spec: &Expr, metadata: &Exp
     let runtime = spec.clone().maybe("runtimeClassName").or_empty();
     let harmless = std::iter::once("").chain(devices.runtime_classes.iter().map(String::as_str));
     any([
-        containers_expr(spec).some("c", container_expr(devices, &name("c"))),
+        some_container(spec, "c", &container_expr(devices, &name("c"))),
         spec.clone().maybe("resourceClaims").or_none().call("size", []).exceeds(Expr::Int(0)),
         !runtime.is_in(texts(harmless)),
         volumes.some("v", host_device_expr(&name("v"))),
@@ -52,21 +57,30 @@ pub fn uses_accelerator_expr(devices: &OtherDevices, spec: &Expr, metadata: &Exp
     ])
 }
 
-/// Every container of a pod, of whatever kind.
-pub fn containers_expr(spec: &Expr) -> Expr {
-    let further = |kind| spec.clone().maybe(kind).or_none();
-    spec.clone().field("containers").plus(further("initContainers")).plus(further("ephemeralContainers"))
+/// Whether `test` holds of one of the containers of a pod, of whatever kind; `variable` stands for each.
+pub fn some_container(spec: &Expr, variable: &'static str, test: &Expr) -> Expr {
+    let further = |kind| spec.clone().maybe(kind).or_none().some(variable, test.clone());
+    any([
+        spec.clone().field("containers").some(variable, test.clone()),
+        further("initContainers"),
+        further("ephemeralContainers"),
+    ])
 }
 
 fn container_expr(devices: &OtherDevices, container: &Expr) -> Expr {
     let resources = |kind| {
         let list = container.clone().maybe_path(["resources", kind]).or_no_entries();
-        list.some("r", !name("r").matches(other_resources(devices)))
+        // Most names have no domain, and looking for the slash costs less than the expression.
+        let has_domain = name("r").call("contains", [text("/")]);
+        let of_device_class = name("r").call("startsWith", [text(format!("{DEVICE_CLASSES}/"))]);
+        let unknown = any([!name("r").matches(other_resources(devices)), of_device_class]);
+        list.some("r", super::cel::all([has_domain, unknown]))
     };
     any([resources("limits"), resources("requests"), asks_runtime_expr(container)])
 }
 
-/// Whether the container asks its runtime for devices, past the scheduler: by a variable, or by being privileged.
+/// Whether the container asks its runtime for devices, past the scheduler: by a variable, by being privileged, or by a
+/// capability that comes to the same.
 pub fn asks_runtime_expr(container: &Expr) -> Expr {
     let variables = container.clone().maybe("env").or_none();
     let names_devices = name("e").field("name").call("endsWith", [text(DEVICES_VARIABLE)]);
@@ -77,6 +91,11 @@ pub fn asks_runtime_expr(container: &Expr) -> Expr {
     ]);
     any([
         container.clone().maybe_path(["securityContext", "privileged"]).or_value(Expr::Bool(false)),
+        container
+            .clone()
+            .maybe_path(["securityContext", "capabilities", "add"])
+            .or_none()
+            .some("p", name("p").is_in(texts(MIGHTY))),
         variables.some("e", super::cel::all([names_devices, asks])),
     ])
 }
@@ -108,7 +127,7 @@ pub struct AnyContainer<'a> {
     /// Its image.
     pub image: Option<&'a str>,
     resources: Option<&'a ResourceRequirements>,
-    privileged: Option<bool>,
+    security: Option<&'a SecurityContext>,
     env: Option<&'a Vec<k8s_openapi::api::core::v1::EnvVar>>,
 }
 
@@ -117,7 +136,7 @@ impl<'a> From<&'a Container> for AnyContainer<'a> {
         Self {
             image: container.image.as_deref(),
             resources: container.resources.as_ref(),
-            privileged: container.security_context.as_ref().and_then(|context| context.privileged),
+            security: container.security_context.as_ref(),
             env: container.env.as_ref(),
         }
     }
@@ -128,7 +147,7 @@ impl<'a> From<&'a EphemeralContainer> for AnyContainer<'a> {
         Self {
             image: container.image.as_deref(),
             resources: container.resources.as_ref(),
-            privileged: container.security_context.as_ref().and_then(|context| context.privileged),
+            security: container.security_context.as_ref(),
             env: container.env.as_ref(),
         }
     }
@@ -152,7 +171,11 @@ impl AnyContainer<'_> {
             variable.name.ends_with(DEVICES_VARIABLE)
                 && (variable.value_from.is_some() || !NO_DEVICES.contains(&value))
         };
-        self.privileged == Some(true) || self.env.into_iter().flatten().any(asks)
+        let capabilities = self.security.and_then(|context| context.capabilities.as_ref());
+        let added = capabilities.into_iter().flat_map(|capabilities| capabilities.add.iter().flatten());
+        let mighty = added.into_iter().any(|capability| MIGHTY.contains(&capability.as_str()));
+        let privileged = self.security.is_some_and(|context| context.privileged == Some(true));
+        privileged || mighty || self.env.into_iter().flatten().any(asks)
     }
 }
 
@@ -169,8 +192,11 @@ fn is_host_device(volume: &Volume) -> bool {
 
 /// Whether devices, or the sockets of those who hand them out, are behind a host path.
 fn is_device_path(path: &str) -> bool {
-    const AT_AND_BELOW: [&[&str]; 10] = [
+    const AT_AND_BELOW: [&[&str]; 13] = [
         &["dev"],
+        &["proc"],
+        &["sys"],
+        &["etc", "kubernetes"],
         &["run"],
         &["var", "run"],
         &["etc", "cdi"],

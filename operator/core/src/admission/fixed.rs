@@ -3,12 +3,14 @@
 
 mod children;
 mod doors;
+mod neighbours;
 mod nodes;
 mod silence;
 mod workloads;
 
 pub use children::QUOTA_NAME;
 pub(super) use doors::{bindings, connections, statuses};
+pub(super) use neighbours::neighbours;
 pub(super) use nodes::nodes;
 pub use silence::Spoken;
 pub(super) use silence::{models, pods};
@@ -30,9 +32,11 @@ fn always(name: &str, namespaces: Scope, doors: &[Door], rules: Vec<Rule>) -> Co
         author: None,
         doors: doors.to_vec(),
         namespaces,
-        condition: None,
+        firm: Vec::new(),
+        exempt: Vec::new(),
         variables: Vec::new(),
         rules,
+        probed: false,
         actions: vec![(Enforcement::Deny, Scope::everywhere())],
     }
 }
@@ -45,6 +49,11 @@ fn governed(settings: &Settings) -> Scope {
 /// The user of the request.
 fn user() -> Expr {
     name("request").path(["userInfo", "username"])
+}
+
+/// The name in the request; empty where the API server is still to choose it.
+fn request_name() -> Expr {
+    name("request").maybe("name").or_empty()
 }
 
 /// Whether the request is Hemvist's own.

@@ -39,6 +39,36 @@ fn purpose() -> Expr {
     spec().field("purpose")
 }
 
+/// The information class of the model.
+pub(super) fn class_of_model() -> Expr {
+    purpose().field("informationClass")
+}
+
+/// Its risk class.
+pub(super) fn risk_of_model() -> Expr {
+    purpose().field("riskClass")
+}
+
+/// The data centres that it asks for.
+fn asked() -> Expr {
+    spec().maybe_path(["placement", "dataCentres"]).or_none()
+}
+
+/// Whether `holds` of every image that the model names. Nearly every model has one engine, one source and no adapter, so
+/// these are looked at directly, without a list of them.
+fn every_image(holds: impl Fn(Expr) -> Expr) -> Expr {
+    let of_source = |source: Expr| {
+        let reference = source.maybe_path(["image", "reference"]).or_empty();
+        any([reference.clone().equals(text("")), holds(reference)])
+    };
+    let adapters = spec().field("model").maybe("adapters").or_none();
+    all([
+        holds(spec().path(["engine", "image"])),
+        of_source(spec().path(["model", "source"])),
+        adapters.every("a", of_source(name("a").field("source"))),
+    ])
+}
+
 /// A map of texts. The API server wants every value of a map to be of one type, which it does not know of fields.
 fn map_of_texts<const N: usize>(entries: [(&'static str, Expr); N]) -> Expr {
     Expr::Map(entries.map(|(key, value)| (key, call("string", [value]))).into())
@@ -66,23 +96,18 @@ pub(super) fn variables() -> Vec<(&'static str, Expr)> {
     let weights_images = variable("weights")
         .those("w", w().field("image").differs(text("")))
         .mapped("w", image(w().field("field").plus(text(".source.image.reference")), w().field("image")));
-    vec![
-        ("class", purpose().field("informationClass")),
-        ("risk", purpose().field("riskClass")),
-        ("asked", spec().maybe_path(["placement", "dataCentres"]).or_none()),
-        ("weights", all_weights),
-        ("images", Expr::List(vec![engine_image]).plus(weights_images)),
-    ]
+    vec![("weights", all_weights), ("images", Expr::List(vec![engine_image]).plus(weights_images))]
 }
 
-/// Whether a request changes anything that a policy judges. What was accepted once can be suspended, labelled, scaled and
+/// Whether a request changes nothing that a policy judges. What was accepted once can be suspended, labelled, scaled and
 /// given incidents whatever has become of the policy; the controller judges it anew anyway.
-pub(super) fn judged() -> Expr {
-    let changed = ["purpose", "model", "engine", "accelerator", "placement"].map(|field| {
+pub(super) fn unchanged() -> Expr {
+    let is_update = name("request").field("operation").equals(text("UPDATE"));
+    let same = ["purpose", "model", "engine", "accelerator", "placement"].map(|field| {
         let of = |object| name(object).field("spec").maybe(field);
-        of("object").differs(of("oldObject"))
+        of("object").equals(of("oldObject"))
     });
-    any([vec![name("request").field("operation").equals(text("CREATE"))], changed.to_vec()].concat())
+    all(std::iter::once(is_update).chain(same))
 }
 
 /// The rules of one policy, in the order in which they are told.
@@ -111,7 +136,7 @@ impl Rules<'_> {
         let mut rules = Vec::new();
         if let Some(listed) = &self.policy.information_classes {
             let classes: BTreeSet<_> = listed.iter().map(|rule| rule.class).collect();
-            let value = variable("class");
+            let value = class_of_model();
             rules.push(self.listed(
                 CLASS_FIELD,
                 AllowList::InformationClasses,
@@ -125,8 +150,8 @@ impl Rules<'_> {
             // What the law forbids is refused elsewhere, with its own words.
             let field = "spec.purpose.riskClass";
             let mut rule =
-                self.listed(field, AllowList::RiskClasses, "spec.riskClasses", variable("risk"), &classes);
-            rule.holds = any([variable("risk").equals(text(RiskClass::Unacceptable.as_str())), rule.holds]);
+                self.listed(field, AllowList::RiskClasses, "spec.riskClasses", risk_of_model(), &classes);
+            rule.holds = any([risk_of_model().equals(text(RiskClass::Unacceptable.as_str())), rule.holds]);
             rules.push(rule);
         }
         rules
@@ -162,7 +187,7 @@ impl Rules<'_> {
         nothing_left: bool,
     ) -> Vec<Rule> {
         let concerned = class.map_or(Expr::Bool(true), is_class);
-        let refused = variable("asked").those("d", !name("d").is_in(texts(allowed)));
+        let refused = asked().those("d", !name("d").is_in(texts(allowed)));
         let field = "spec.placement.dataCentres";
         let message = self.not_in_list(
             Message::new(format!("{field}: {} ", noun(AllowList::DataCentres)))
@@ -171,10 +196,10 @@ impl Rules<'_> {
             policy_field,
             allowed,
         );
-        let every = variable("asked").every("d", name("d").is_in(texts(allowed)));
+        let every = asked().every("d", name("d").is_in(texts(allowed)));
         let mut rules = vec![Rule::new(concerned.clone().implies(every), message)];
         if nothing_left {
-            let asked = variable("asked").call("size", []).exceeds(Expr::Int(0));
+            let asked = asked().call("size", []).exceeds(Expr::Int(0));
             let holds = concerned.implies(asked);
             rules.push(self.nothing_left(AllowList::DataCentres, policy_field, holds));
         }
@@ -263,7 +288,7 @@ impl Rules<'_> {
         };
         let concerned = match duty.scope {
             DutyScope::Information(class) => is_class(class),
-            DutyScope::Risk(risk) => variable("risk").equals(text(risk.as_str())),
+            DutyScope::Risk(risk) => risk_of_model().equals(text(risk.as_str())),
         };
         let waived = self.author.waived(duty.demand);
         Some(Rule::new(any([!concerned, waived, met]), Message::new(message)))
@@ -276,7 +301,7 @@ impl Rules<'_> {
         if let Some(registries) = &images.registries {
             let registries: BTreeSet<String> = texts_of(registries);
             let pattern = below_registries(&registries);
-            let holds = variable("images").every("i", reference().matches(pattern.clone()));
+            let holds = every_image(|image| image.matches(pattern.clone()));
             let first = variable("images").those("i", !reference().matches(pattern)).item(Expr::Int(0));
             let message = Message::default()
                 .value(first.clone().field("field"))
@@ -290,7 +315,7 @@ impl Rules<'_> {
             let first = variable("images").those("i", !reference().matches(HAS_DIGEST)).item(Expr::Int(0));
             let rule = self.author.rule("spec.images.requireDigest");
             rules.push(Rule::new(
-                variable("images").every("i", reference().matches(HAS_DIGEST)),
+                every_image(|image| image.matches(HAS_DIGEST)),
                 Message::default().value(first.field("field")).words(format!(
                     ": there is no SHA-256 digest, as required by {rule}. Name the image by digest, as in \
                      NAME@sha256:DIGEST."
@@ -319,16 +344,24 @@ impl Rules<'_> {
         }
         if models.require_digest == Some(true) {
             let w = |field| name("w").field(field);
-            let in_reference = all([
-                w("volume").equals(text("no")),
-                w("image").differs(text("")),
-                w("image").matches(HAS_DIGEST),
-            ]);
+            let in_reference = all([w("volume").equals(text("no")), w("image").matches(HAS_DIGEST)]);
             let named = any([w("digest").matches(IS_DIGEST), in_reference]);
+            let digest = |holder: Expr| {
+                let source = || holder.clone().field("source");
+                let volume =
+                    any([has(source().field("persistentVolumeClaim")), has(source().field("mirror"))]);
+                let in_reference = all([
+                    !volume,
+                    source().maybe_path(["image", "reference"]).or_empty().matches(HAS_DIGEST),
+                ]);
+                any([in_reference, holder.maybe("digest").or_empty().matches(IS_DIGEST)])
+            };
+            let adapters = spec().field("model").maybe("adapters").or_none();
+            let every = all([digest(spec().field("model")), adapters.every("a", digest(name("a")))]);
             let first = variable("weights").those("w", !named.clone()).item(Expr::Int(0));
             let rule = self.author.rule("spec.models.requireDigest");
             rules.push(Rule::new(
-                variable("weights").every("w", named),
+                every,
                 Message::default().value(first.field("field")).words(format!(
                     ".digest: there is no SHA-256 digest, as required by {rule}. State sha256: and 64 digits, or name \
                      the image by digest."
@@ -430,7 +463,7 @@ pub(super) fn arguments(further: &BTreeSet<String>, and_not_there: &str, unless:
 
 /// Whether the model is of this information class.
 fn is_class(class: InformationClass) -> Expr {
-    variable("class").equals(text(class.as_str()))
+    class_of_model().equals(text(class.as_str()))
 }
 
 pub(super) fn texts_of<T: ToString>(values: &[T]) -> BTreeSet<String> {

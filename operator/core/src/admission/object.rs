@@ -1,9 +1,8 @@
 //! What is compiled, and the objects of the API server that it becomes.
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
-    ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec,
-    Validation, Variable,
+    MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec, Validation, Variable,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 
@@ -12,7 +11,8 @@ use hemvist_api::labels::{
 };
 use hemvist_api::values::Enforcement;
 
-use super::cel::{Expr, text};
+use super::cel::{Expr, all, any, text};
+use super::probe;
 use super::scope::Scope;
 use crate::snapshot::Key;
 
@@ -21,6 +21,9 @@ pub const COMPONENT: &str = "admission";
 
 /// The label of a namespace with its own name, which the API server sets and nobody can change.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// The longest text of an object that is quoted in a message, in characters. The API server takes messages of 5 KiB.
+const LONGEST_VALUE: i64 = 300;
 
 /// A ValidatingAdmissionPolicy with its bindings, before it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,13 +36,17 @@ pub struct Compiled {
     pub doors: Vec<Door>,
     /// The namespaces whose objects it judges. Objects that have no namespace are judged always.
     pub namespaces: Scope,
-    /// What has to hold for a request to be judged at all. It must be written so that it cannot fail, and stand alone: of
-    /// several conditions one that is false hides another that fails.
-    pub condition: Option<Expr>,
-    /// Values that several rules use, in order; a later one can use an earlier one.
+    /// Rules to which there is no exemption. They are told first.
+    pub firm: Vec<Rule>,
+    /// Requests to which the other rules do not apply: those of which one of these holds.
+    pub exempt: Vec<Expr>,
+    /// Values that several rules use, in order; a later one can use an earlier one. Each is looked at once, and only where
+    /// it is used.
     pub variables: Vec<(&'static str, Expr)>,
-    /// The rules.
+    /// The rules, in the order in which they are told.
     pub rules: Vec<Rule>,
+    /// Whether it can be tried with a probe.
+    pub probed: bool,
     /// What a breach leads to, and where.
     pub actions: Vec<(Enforcement, Scope)>,
 }
@@ -95,21 +102,23 @@ impl Message {
         self
     }
 
-    /// The message where the values of the object are not at hand.
-    fn fixed(&self) -> String {
-        self.0.iter().map(|part| if let Part::Words(words) = part { words } else { "…" }).collect()
+    /// A text of the object that can be long and have several lines: its beginning, in one line.
+    #[must_use]
+    pub fn long_value(self, value: Expr) -> Self {
+        let one_line =
+            ["\n", "\r"].into_iter().fold(value, |value, end| value.call("replace", [text(end), text(" ")]));
+        let beginning = one_line.clone().call("substring", [Expr::Int(0), Expr::Int(LONGEST_VALUE)]);
+        let is_long = one_line.clone().call("size", []).exceeds(Expr::Int(LONGEST_VALUE));
+        self.value(is_long.choose(beginning, one_line))
     }
 
-    /// The message as an expression; `None` where it is the same for every object.
-    fn expression(&self) -> Option<Expr> {
-        if self.0.iter().all(|part| matches!(part, Part::Words(_))) {
-            return None;
-        }
+    /// The message as an expression.
+    fn expression(&self) -> Expr {
         let parts = self.0.iter().map(|part| match part {
             Part::Words(words) => text(words),
             Part::Value(value) => value.clone(),
         });
-        parts.reduce(Expr::plus)
+        parts.reduce(Expr::plus).unwrap_or_else(|| text(""))
     }
 }
 
@@ -117,15 +126,6 @@ impl Rule {
     /// A rule with its message.
     pub const fn new(holds: Expr, message: Message) -> Self {
         Self { holds, message }
-    }
-
-    fn validation(&self) -> Validation {
-        Validation {
-            expression: self.holds.to_string(),
-            message: Some(self.message.fixed()),
-            message_expression: self.message.expression().map(|message| message.to_string()),
-            reason: Some("Forbidden".to_owned()),
-        }
     }
 }
 
@@ -137,10 +137,6 @@ impl Compiled {
             name: (*name).to_owned(),
             expression: value.to_string(),
         };
-        let condition = |condition: &Expr| MatchCondition {
-            name: "judged".to_owned(),
-            expression: condition.to_string(),
-        };
         ValidatingAdmissionPolicy {
             metadata: self.metadata(&self.name),
             spec: Some(ValidatingAdmissionPolicySpec {
@@ -149,13 +145,47 @@ impl Compiled {
                     resource_rules: Some(self.doors.iter().map(Door::rule).collect()),
                     ..selection(Some(&self.namespaces))
                 }),
-                match_conditions: self.condition.as_ref().map(|one| vec![condition(one)]),
                 variables: Some(self.variables.iter().map(variable).collect())
                     .filter(|all: &Vec<_>| !all.is_empty()),
-                validations: Some(self.rules.iter().map(Rule::validation).collect()),
+                validations: Some(vec![self.validation()]),
                 ..Default::default()
             }),
             ..Default::default()
+        }
+    }
+
+    /// All rules in one expression, and their messages in another that is looked at only for a refusal: the API server takes
+    /// longer to begin with an expression than to judge most rules. What is allowed is found with the rules alone; only of
+    /// what breaks one is it asked whether it is exempt.
+    fn validation(&self) -> Validation {
+        let hold = |rules: &[Rule]| all(rules.iter().map(|rule| rule.holds.clone()));
+        let rules = hold(&self.rules);
+        let mut refused = self
+            .firm
+            .iter()
+            .chain(&self.rules)
+            .map(|rule| (!rule.holds.clone(), rule.message.expression()))
+            .collect::<Vec<_>>();
+        let mut holds = any(std::iter::once(rules).chain(self.exempt.clone()));
+        if self.probed {
+            let is_probe = probe::named().equals(text(&self.name));
+            holds = all([!is_probe.clone(), hold(&self.firm), any([holds, probe::is_of_another()])]);
+            refused.insert(0, (is_probe, text(self.probe_answer())));
+        } else {
+            holds = all([hold(&self.firm), holds]);
+        }
+        let (_, last) = refused.pop().unwrap_or((Expr::Bool(true), text("refused")));
+        let message = refused
+            .into_iter()
+            .rev()
+            .fold(last, |otherwise, (refused, message)| refused.choose(message, otherwise));
+        let author =
+            self.author.as_ref().map_or_else(|| "Hemvist".to_owned(), |(key, _)| format!("AIPolicy {key}"));
+        Validation {
+            expression: holds.to_string(),
+            message: Some(format!("refused by {author}, which could not say why.")),
+            message_expression: Some(message.to_string()),
+            reason: Some("Forbidden".to_owned()),
         }
     }
 

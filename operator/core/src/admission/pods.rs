@@ -10,7 +10,7 @@ use hemvist_api::AIPolicySpec;
 use hemvist_api::labels::{HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT_UID, NODE_DATA_CENTRE, NODE_REGION};
 use hemvist_api::values::{InformationClass, Isolation, UnmanagedAccelerators};
 
-use super::accelerator::{containers_expr, uses_accelerator_expr};
+use super::accelerator::{some_container, uses_accelerator_expr};
 use super::author::Author;
 use super::cel::{Expr, all, any, has, name, text, texts};
 use super::models::{texts_of, variable};
@@ -47,16 +47,16 @@ pub(super) fn accelerated(devices: &OtherDevices, object: &'static str) -> Expr 
     uses_accelerator_expr(devices, &name(object).field("spec"), &name(object).field("metadata"))
 }
 
-/// Whether a request is about a pod that uses an accelerator and changes what is judged of it. What changes neither spec
-/// nor class is not judged again: a pod that is no longer allowed has to be able to lose its finalizers and go.
-pub(super) fn judged(devices: &OtherDevices) -> Expr {
+/// Pods to which the rules do not apply: those that use no accelerator, and those of which neither spec nor class changes. A
+/// pod that is no longer allowed has to be able to lose its finalizers and go.
+pub(super) fn exempt(devices: &OtherDevices) -> Vec<Expr> {
     let class = |object| label(name(object), INFORMATION_CLASS);
-    let changed = any([
-        name("request").field("operation").equals(text("CREATE")),
-        name("object").field("spec").differs(name("oldObject").field("spec")),
-        class("object").differs(class("oldObject")),
+    let unchanged = all([
+        name("request").field("operation").equals(text("UPDATE")),
+        name("object").field("spec").equals(name("oldObject").field("spec")),
+        class("object").equals(class("oldObject")),
     ]);
-    all([changed, accelerated(devices, "object")])
+    vec![!accelerated(devices, "object"), unchanged]
 }
 
 /// A label of an object, empty where it has none of the name.
@@ -72,17 +72,31 @@ pub(super) fn variables() -> Vec<(&'static str, Expr)> {
         "requiredDuringSchedulingIgnoredDuringExecution",
         "nodeSelectorTerms",
     ]);
+    vec![("terms", affinity.or_none()), ("images", images())]
+}
+
+/// Every image of the pod, for messages: of its containers and of its volumes.
+fn images() -> Expr {
+    let of = |kind| pod().maybe(kind).or_none().mapped("c", name("c").maybe("image").or_empty());
+    let volumes = pod().maybe("volumes").or_none().those("v", has(name("v").field("image")));
+    let of_volumes = volumes.mapped("v", name("v").field("image").maybe("reference").or_empty());
+    of("containers").plus(of("initContainers")).plus(of("ephemeralContainers")).plus(of_volumes)
+}
+
+/// Whether `holds` of every image of the pod.
+fn every_image(holds: impl Fn(Expr) -> Expr) -> Expr {
+    let of_container = holds(name("c").maybe("image").or_empty());
+    let of_volume = holds(name("v").field("image").maybe("reference").or_empty());
     let volumes = pod().maybe("volumes").or_none();
-    let image_volumes = volumes
-        .those("v", has(name("v").field("image")))
-        .mapped("v", name("v").field("image").maybe("reference").or_empty());
-    let container_images = variable("containers").mapped("c", name("c").maybe("image").or_empty());
-    vec![
-        ("class", label(name("object"), INFORMATION_CLASS)),
-        ("containers", containers_expr(&pod())),
-        ("terms", affinity.or_none()),
-        ("images", container_images.plus(image_volumes)),
-    ]
+    all([
+        !some_container(&pod(), "c", &!of_container),
+        volumes.every("v", any([!has(name("v").field("image")), of_volume])),
+    ])
+}
+
+/// The class that the pod says it is of.
+pub(super) fn class_of_pod() -> Expr {
+    label(name("object"), INFORMATION_CLASS)
 }
 
 /// Whether every node that the pod may go to has a label with one of these values.
@@ -169,9 +183,9 @@ impl Rules<'_> {
         let help = help_with_list(AllowList::InformationClasses);
         vec![
             self.lenient_rule(
-                variable("class").is_in(texts(&classes)),
+                class_of_pod().is_in(texts(&classes)),
                 Message::new(format!("metadata.labels[{INFORMATION_CLASS}]: information class "))
-                    .value(variable("class"))
+                    .value(class_of_pod())
                     .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
             ),
         ]
@@ -209,9 +223,9 @@ impl Rules<'_> {
             let help = help_with_list(AllowList::Registries);
             rules.push(
                 self.lenient_rule(
-                    variable("images").every("i", name("i").matches(pattern)),
+                    every_image(|image| image.matches(pattern.clone())),
                     Message::new(format!("spec.containers[].image: {registry} of "))
-                        .value(refused.item(Expr::Int(0)))
+                        .long_value(refused.item(Expr::Int(0)))
                         .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
                 ),
             );
@@ -220,8 +234,8 @@ impl Rules<'_> {
             let rule = self.author.rule("spec.images.requireDigest");
             let refused = variable("images").those("i", !name("i").matches(HAS_DIGEST));
             rules.push(self.lenient_rule(
-                variable("images").every("i", name("i").matches(HAS_DIGEST)),
-                Message::new("spec.containers[].image: ").value(refused.item(Expr::Int(0))).words(format!(
+                every_image(|image| image.matches(HAS_DIGEST)),
+                Message::new("spec.containers[].image: ").long_value(refused.item(Expr::Int(0))).words(format!(
                     " has no SHA-256 digest, as required by {rule}. Name the image by digest, as in NAME@sha256:DIGEST."
                 )),
             ));
@@ -253,11 +267,11 @@ impl Rules<'_> {
 /// templates.
 pub(super) fn made_by_chain(settings: &Settings) -> Expr {
     let user = name("request").path(["userInfo", "username"]);
-    let is_new = any([
-        name("request").field("operation").equals(text("CREATE")),
-        !accelerated(&settings.other_devices, "oldObject"),
+    let was_before = all([
+        name("request").field("operation").equals(text("UPDATE")),
+        accelerated(&settings.other_devices, "oldObject"),
     ]);
-    is_new.implies(user.is_in(texts(&settings.identities.pod_makers)))
+    any([user.is_in(texts(&settings.identities.pod_makers)), was_before])
 }
 
 /// Whether the devices of the pod are kept apart from those of others at least that far.
@@ -265,7 +279,7 @@ fn kept_apart(isolation: Isolation) -> Expr {
     let resources = |kind| name("c").maybe_path(["resources", kind]).or_no_entries();
     let none_is = |test: Expr| {
         let shares = |kind| resources(kind).some("r", test.clone());
-        !variable("containers").some("c", any([shares("limits"), shares("requests")]))
+        !some_container(&pod(), "c", &any([shares("limits"), shares("requests")]))
     };
     let mut demands = vec![none_is(name("r").call("endsWith", [text(TIME_SHARED)]))];
     if isolation > Isolation::Partition {
@@ -299,5 +313,5 @@ fn keeps_node_to_itself() -> Expr {
 
 /// Whether the pod is of this information class.
 fn is_class(class: InformationClass) -> Expr {
-    variable("class").equals(text(class.as_str()))
+    class_of_pod().equals(text(class.as_str()))
 }

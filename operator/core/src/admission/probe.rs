@@ -8,8 +8,9 @@ use hemvist_api::labels::PROBE;
 use hemvist_api::values::Enforcement;
 use serde_json::{Value, json};
 
-use super::{Compiled, models, pods};
-use crate::snapshot::Settings;
+use super::cel::{Expr, all, name, text};
+use super::{Compiled, pods};
+use crate::snapshot::{Settings, content_hash};
 
 /// What the name of every probe begins with; the API server completes it.
 const GENERATE_NAME: &str = "hemvist-probe-";
@@ -27,6 +28,18 @@ pub struct Probe {
     pub is_pod: bool,
 }
 
+/// The policy that the object names as the one that has to refuse it; empty where it names none.
+pub(super) fn named() -> Expr {
+    name("object").field("metadata").maybe("annotations").maybe_item(text(PROBE)).or_empty()
+}
+
+/// Whether the object is sent to be refused by another policy. What is only tried is never kept, so nobody else has to look
+/// at it.
+pub(super) fn is_of_another() -> Expr {
+    let dry_run = name("request").maybe("dryRun").or_value(Expr::Bool(false));
+    all([dry_run, named().differs(text(""))])
+}
+
 impl Compiled {
     /// The probe of the policy. None where it judges what cannot be sent as a probe, or refuses nothing and only warns.
     pub fn probe(&self, settings: &Settings) -> Option<Probe> {
@@ -34,7 +47,7 @@ impl Compiled {
             *enforcement == Enforcement::Deny && scope.contains(&settings.root_namespace)
         };
         let is_pod = self.doors.contains(&pods::DOOR);
-        if !(is_pod || self.doors.contains(&models::DOOR)) || !self.actions.iter().any(denies) {
+        if !self.probed || !self.actions.iter().any(denies) {
             return None;
         }
         let object = if is_pod { self.pod(settings) } else { self.model(settings) };
@@ -48,14 +61,21 @@ impl Compiled {
         Some(Probe { policy: self.name.clone(), answer, object, is_pod })
     }
 
-    /// What the policy says to its probe.
+    /// What the policy says to its probe: which it is, and in which edition. Of a policy that was written anew, the answer
+    /// of the earlier one proves nothing.
     pub(super) fn probe_answer(&self) -> String {
+        let edition = self.edition();
         match &self.author {
             Some((key, generation)) => {
-                format!("a probe: AIPolicy {key} at generation {generation} is in force.")
+                format!("a probe: AIPolicy {key} at generation {generation} is in force, edition {edition}.")
             }
-            None => "a probe: what no AIPolicy speaks of is refused.".to_owned(),
+            None => format!("a probe: what no AIPolicy speaks of is refused, edition {edition}."),
         }
+    }
+
+    /// Hash of what is judged, where, and what a breach leads to.
+    fn edition(&self) -> String {
+        content_hash(&Value::from(format!("{self:?}")))
     }
 
     fn probe_metadata(&self, settings: &Settings) -> Value {

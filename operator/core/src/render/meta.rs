@@ -16,10 +16,10 @@ use crate::snapshot::content_hash;
 use crate::validate::ValidatedModel;
 
 /// The value of the name label of everything that belongs to a model.
-const NAME: &str = "hemvist-model";
+pub const NAME: &str = "hemvist-model";
 
 /// The value of the component label.
-const COMPONENT: &str = "model-server";
+pub const COMPONENT: &str = "model-server";
 
 /// Name, namespace, labels and owner of an object of `model`.
 ///

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 /// The user that every ServiceAccount of this namespace belongs to as a group.
 const CLUSTER_CONTROLLERS: &str = "system:serviceaccounts:kube-system";
 
+/// The domain of resources that stand for a device class of dynamic resource allocation.
+pub const DEVICE_CLASSES: &str = "deviceclass.resource.kubernetes.io";
+
 /// Who may do what only one part of the cluster may do. The defaults are those of Kubernetes itself, with a controller
 /// manager whose controllers have identities of their own (`--use-service-account-credentials`).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -76,7 +79,8 @@ impl OtherDevices {
     /// be something else. Names without a domain, and those of Kubernetes' own domain, are no extended resources.
     pub fn is_accelerator(&self, resource: &str) -> bool {
         let Some((domain, _)) = resource.split_once('/') else { return false };
-        let kubernetes = domain == "kubernetes.io" || domain.ends_with(".kubernetes.io");
+        let kubernetes =
+            domain == "kubernetes.io" || domain.ends_with(".kubernetes.io") && domain != DEVICE_CLASSES;
         !kubernetes && !self.resource_prefixes.iter().any(|prefix| resource.starts_with(prefix))
     }
 }
@@ -99,6 +103,7 @@ mod tests {
             ("rdma.evil/gpu", true),
             ("kubernetes.io.evil/gpu", true),
             ("xkubernetes.io/gpu", true),
+            ("deviceclass.resource.kubernetes.io/gpu.nvidia.com", true),
             ("cpu", false),
             ("hugepages-2Mi", false),
             ("requests.kubernetes.io/x", false),

@@ -7,7 +7,8 @@ use hemvist_api::{AIPolicy, AIPolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::civil::Date;
 
-use super::{PolicyTally, draft};
+use super::enforced::enforced;
+use super::{Compilation, PolicyTally, draft};
 use crate::date;
 use crate::policy::{PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, fields_without_effect};
 use crate::snapshot::{Key, Settings};
@@ -20,16 +21,19 @@ pub fn policy(
     settings: &Settings,
     key: &Key,
     tally: PolicyTally,
+    compilation: &Compilation,
     now: &Time,
 ) -> AIPolicyStatus {
     let Some(entry) = book.entries.get(key) else {
         return AIPolicyStatus::default();
     };
     let (previous, generation, without_effect, drafts) = match entry {
-        PolicyEntry::Unreadable { error } => (Vec::new(), None, Vec::new(), unreadable(key, settings, error)),
+        PolicyEntry::Unreadable { error } => {
+            (Vec::new(), None, Vec::new(), unreadable(key, settings, error, compilation))
+        }
         PolicyEntry::Readable(policy) => {
             let without_effect = fields_without_effect(book, settings, key);
-            let drafts = readable(policy, key, settings, &without_effect, date::today(now));
+            let drafts = readable(policy, key, settings, &without_effect, compilation, date::today(now));
             let previous =
                 policy.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
             (previous, policy.metadata.generation, without_effect, drafts)
@@ -46,7 +50,7 @@ pub fn policy(
     }
 }
 
-fn unreadable(key: &Key, settings: &Settings, error: &str) -> Vec<ConditionDraft> {
+fn unreadable(key: &Key, settings: &Settings, error: &str, compilation: &Compilation) -> Vec<ConditionDraft> {
     let where_it_denies = if key.namespace == settings.root_namespace {
         "Every model in every governed namespace is refused".to_owned()
     } else {
@@ -58,7 +62,7 @@ fn unreadable(key: &Key, settings: &Settings, error: &str) -> Vec<ConditionDraft
     vec![
         not_accepted(ConditionType::Ready, false),
         not_accepted(ConditionType::Accepted, false),
-        not_enforced_by_server(),
+        enforced(compilation),
         not_accepted(ConditionType::Stalled, true),
     ]
 }
@@ -68,6 +72,7 @@ fn readable(
     key: &Key,
     settings: &Settings,
     without_effect: &[FieldWithoutEffect],
+    compilation: &Compilation,
     today: Date,
 ) -> Vec<ConditionDraft> {
     let reason = acceptance(without_effect);
@@ -77,10 +82,17 @@ fn readable(
     } else {
         in_force_without(reason, without_effect, settings)
     };
+    let enforced = enforced(compilation);
+    // A policy of which the API server lets something through is not as it should be, however well it is written.
+    let ready = if accepted && enforced.reason == Reason::EnforcementFailed {
+        draft(ConditionType::Ready, ConditionStatus::False, enforced.reason, enforced.message.clone())
+    } else {
+        draft(ConditionType::Ready, accepted.into(), reason, message.clone())
+    };
     let mut drafts = vec![
-        draft(ConditionType::Ready, accepted.into(), reason, message.clone()),
+        ready,
         draft(ConditionType::Accepted, accepted.into(), reason, message.clone()),
-        not_enforced_by_server(),
+        enforced,
         review_due(&policy.spec, today),
     ];
     if !accepted {
@@ -154,12 +166,6 @@ fn in_force_without(reason: Reason, without_effect: &[FieldWithoutEffect], setti
     )
 }
 
-fn not_enforced_by_server() -> ConditionDraft {
-    let message =
-        "The controller enforces this policy; it is not compiled into the API server in this version.";
-    draft(ConditionType::Enforced, ConditionStatus::False, Reason::ControllerOnly, message.to_owned())
-}
-
 fn review_due(spec: &AIPolicySpec, today: Date) -> ConditionDraft {
     let written = spec.decision.as_ref().and_then(|decision| decision.review_by.as_ref());
     let (due, reason, message) = match written.map(|written| (written, date::parse(written.as_str()))) {
@@ -203,7 +209,14 @@ mod tests {
 
     fn local(spec: Value) -> AIPolicyStatus {
         let book = book(&[("hemvist-system", "region", region()), ("halsa", "own", spec)]);
-        policy(&book, &Settings::default(), &Key::new("halsa", "own"), PolicyTally::default(), &moment(NOW))
+        policy(
+            &book,
+            &Settings::default(),
+            &Key::new("halsa", "own"),
+            PolicyTally::default(),
+            &Compilation::Off,
+            &moment(NOW),
+        )
     }
 
     #[test]
@@ -253,7 +266,14 @@ mod tests {
             let spec = with(with(region(), "/decision", decision), "/decision/reviewBy", day.clone());
             let book = book(&[("hemvist-system", "region", spec)]);
             let key = Key::new("hemvist-system", "region");
-            let status = policy(&book, &Settings::default(), &key, PolicyTally::default(), &moment(NOW));
+            let status = policy(
+                &book,
+                &Settings::default(),
+                &key,
+                PolicyTally::default(),
+                &Compilation::Off,
+                &moment(NOW),
+            );
             assert_eq!(told(&status)[3], expected, "{day}");
         }
     }
@@ -264,11 +284,39 @@ mod tests {
         let key = Key::new("hemvist-system", "region");
         let settings = Settings::default();
         let tally = PolicyTally { namespaces: 2, models: 3, refused: 1 };
-        let first = policy(&book, &settings, &key, tally, &moment(NOW));
+        let first = policy(&book, &settings, &key, tally, &Compilation::Off, &moment(NOW));
         if let Some(PolicyEntry::Readable(readable)) = book.entries.get_mut(&key) {
             readable.status = Some(first.clone());
         }
-        assert_eq!(policy(&book, &settings, &key, tally, &moment("2026-11-02T12:00:00Z")), first);
+        assert_eq!(
+            policy(&book, &settings, &key, tally, &Compilation::Off, &moment("2026-11-02T12:00:00Z")),
+            first
+        );
+    }
+
+    #[test]
+    fn what_the_server_lets_through_makes_a_policy_not_ready() {
+        let key = Key::new("hemvist-system", "region");
+        let says = |spec: Value, compilation: &Compilation| {
+            let book = book(&[("hemvist-system", "region", spec)]);
+            let tally = PolicyTally::default();
+            told(&policy(&book, &Settings::default(), &key, tally, compilation, &moment(NOW)))[..3].to_vec()
+        };
+        let failed = Compilation::Failed { why: "It is let through.".to_owned() };
+        assert_eq!(
+            says(region(), &failed),
+            ["Ready=False EnforcementFailed", "Accepted=True InForce", "Enforced=False EnforcementFailed"]
+        );
+        let not_yet = Compilation::NotYet { why: "It is tried.".to_owned() };
+        assert_eq!(
+            says(region(), &not_yet),
+            ["Ready=True InForce", "Accepted=True InForce", "Enforced=False NotYetEnforced"]
+        );
+        let proven = Compilation::Proven { policies: Vec::new(), lenient: Vec::new() };
+        assert_eq!(
+            says(region(), &proven),
+            ["Ready=True InForce", "Accepted=True InForce", "Enforced=True Enforced"]
+        );
     }
 
     #[test]
@@ -277,7 +325,14 @@ mod tests {
         let key = Key::new("halsa", "own");
         book.entries
             .insert(key.clone(), PolicyEntry::Unreadable { error: "unknown variant `X`.".to_owned() });
-        let status = policy(&book, &Settings::default(), &key, PolicyTally::default(), &moment(NOW));
+        let status = policy(
+            &book,
+            &Settings::default(),
+            &key,
+            PolicyTally::default(),
+            &Compilation::Off,
+            &moment(NOW),
+        );
         assert_eq!(
             told(&status),
             [

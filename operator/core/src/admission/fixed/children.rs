@@ -2,7 +2,7 @@
 
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
 
-use super::{always, governed, is_cluster_controller, is_operator, user};
+use super::{always, governed, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{Expr, all, any, name, text};
 use crate::admission::object::{Compiled, Door, Message, Rule};
 use crate::admission::pods::label;
@@ -25,22 +25,20 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
             operations: &["UPDATE"],
         },
     ];
-    let scales = name("request").field("subResource").equals(text("scale"));
+    let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
     // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.
-    let scales_ours = all([
-        scales.clone(),
-        name("request").field("name").matches("--(open|internal|sensitive|secret)(-|$)"),
-    ]);
+    let scales_ours =
+        all([scales.clone(), request_name().matches("--(open|internal|sensitive|secret)(-|$)")]);
     let is_quota = all([
         name("request").path(["resource", "resource"]).equals(text("resourcequotas")),
-        name("request").field("name").equals(text(QUOTA_NAME)),
+        request_name().equals(text(QUOTA_NAME)),
     ]);
     let ours = any([ours("object"), ours("oldObject"), scales_ours, is_quota]);
     let holds = any([!ours, is_operator(settings), is_cluster_controller(settings)]);
     let message = Message::new("")
         .value(name("request").path(["resource", "resource"]))
         .words(" ")
-        .value(name("request").field("name"))
+        .value(request_name())
         .words(format!(
             ": what carries the labels {APP_MANAGED_BY}={HEMVIST} or {MODEL_DEPLOYMENT_UID} is made and changed by Hemvist \
              alone, and not by "

@@ -1,6 +1,6 @@
 //! Doors that only one part of the cluster may use, or nobody.
 
-use super::{always, governed, is_cluster_controller, is_operator, user};
+use super::{always, governed, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{any, name, text, texts};
 use crate::admission::object::{Compiled, Door, Message, Rule};
 use crate::admission::scope::Scope;
@@ -28,11 +28,11 @@ pub(in crate::admission) fn connections(settings: &Settings) -> Compiled {
     };
     let services = Door { group: "", resources: &["services/proxy"], operations: &["CONNECT"] };
     let is_service = name("request").path(["resource", "resource"]).equals(text("services"));
-    let is_sensitive = name("request").field("name").matches("--(sensitive|secret)-");
+    let is_sensitive = request_name().matches("--(sensitive|secret)-");
     let into_sensitive = Message::new(
         "exec, attach, port-forward and proxy into pods of Sensitive and Secret models are refused (pod ",
     )
-    .value(name("request").field("name"))
+    .value(request_name())
     .words("). Read its logs and metrics, or ask the model through its Service.");
     let through_server = Message::new(
         "services/proxy leads past the network policies of a model, so it is refused in governed namespaces. Ask the \

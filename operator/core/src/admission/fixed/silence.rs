@@ -10,11 +10,11 @@ use hemvist_api::labels::{
 use hemvist_api::values::{InformationClass, RiskClass, UnmanagedAccelerators};
 
 use super::{always, governed, operator_only_probes, user};
-use crate::admission::accelerator::asks_runtime_expr;
+use crate::admission::accelerator::{asks_runtime_expr, some_container};
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
-use crate::admission::models::{self, arguments, variable};
+use crate::admission::models::{self, arguments};
 use crate::admission::object::{Compiled, Door, Message, Rule};
-use crate::admission::pods::{self, AFFINITY_FIELD, accelerated, label, made_by_chain, stays_within};
+use crate::admission::pods::{self, AFFINITY_FIELD, label, made_by_chain, stays_within};
 use crate::admission::scope::Scope;
 use crate::policy::policy_field;
 use crate::snapshot::Settings;
@@ -100,15 +100,15 @@ impl Spoken {
     }
 
     /// Whether data centres are listed for every class, or for that of the object.
-    fn data_centres(&self) -> Expr {
+    fn data_centres(&self, of_object: &Expr) -> Expr {
         let of_class = self.class_data_centres.iter().map(|(class, scope)| {
-            all([variable("class").equals(text(class.as_str())), scope.holds_request()])
+            all([of_object.clone().equals(text(class.as_str())), scope.holds_request()])
         });
         any(std::iter::once(self.list(AllowList::DataCentres)).chain(of_class))
     }
 
-    fn stated(&self, list: AllowList) -> Expr {
-        if list == AllowList::DataCentres { self.data_centres() } else { self.list(list) }
+    fn stated(&self, list: AllowList, class: &Expr) -> Expr {
+        if list == AllowList::DataCentres { self.data_centres(class) } else { self.list(list) }
     }
 }
 
@@ -117,10 +117,10 @@ fn widen(scope: &mut Scope, by: &Scope) {
 }
 
 /// A list that nobody states allows nothing.
-fn unspoken(spoken: &Spoken, field: &str, list: AllowList) -> Rule {
+fn unspoken(spoken: &Spoken, field: &str, list: AllowList, class: &Expr) -> Rule {
     let policy_field = policy_field(list);
     Rule::new(
-        spoken.stated(list),
+        spoken.stated(list, class),
         Message::new(format!(
             "{field}: no AIPolicy of the root namespace states {policy_field} here, so no {} is allowed. State \
              {policy_field} in an AIPolicy of the root namespace.",
@@ -155,7 +155,7 @@ pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Comp
             ),
         ),
         Rule::new(
-            variable("risk").differs(text(RiskClass::Unacceptable.as_str())),
+            models::risk_of_model().differs(text(RiskClass::Unacceptable.as_str())),
             Message::new(
                 "spec.purpose.riskClass: Unacceptable risk is forbidden by AI Act (Regulation (EU) 2024/1689) Article 5. No \
                  policy can allow it.",
@@ -172,16 +172,12 @@ pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Comp
         ("spec.engine.image", AllowList::Registries),
         ("spec.engine.type", AllowList::Engines),
     ];
-    rules.extend(fields.map(|(field, list)| unspoken(spoken, field, list)));
+    rules.extend(fields.map(|(field, list)| unspoken(spoken, field, list, &models::class_of_model())));
     let nothing_further = std::collections::BTreeSet::new();
     let and_not_there = "and no AIPolicy of the root namespace states spec.engines.allowedArgs here";
     rules.push(arguments(&nothing_further, and_not_there, Some(spoken.arguments.holds_request())));
     Compiled {
-        condition: Some(models::judged()),
-        variables: models::variables()
-            .into_iter()
-            .filter(|(name, _)| matches!(*name, "class" | "risk"))
-            .collect(),
+        exempt: vec![models::unchanged()],
         ..always("hemvist-models", Scope::everywhere(), &[models::DOOR], rules)
     }
 }
@@ -189,29 +185,31 @@ pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Comp
 /// Every pod that uses an accelerator, and every pod that says that it belongs to a model.
 pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compiled {
     const STATUS: Door = Door { group: "", resources: &["pods/status"], operations: &["UPDATE"] };
-    let mut variables = vec![("judged", pods::judged(&settings.other_devices))];
-    variables.extend(pods::variables().into_iter().filter(|(name, _)| *name != "images"));
-    let mut rules = vec![
+    let firm = vec![
         Rule::new(
             operator_only_probes(settings),
             Message::new("Hemvist itself makes no pods; it only tries whether they are refused."),
         ),
         labels_of_models(settings),
-        identity(settings, spoken),
     ];
-    let of_accelerated = [
-        vec![known_class()],
-        vec![bound(spoken, settings), unspoken(spoken, "metadata.labels", AllowList::InformationClasses)],
-        vec![unspoken(spoken, AFFINITY_FIELD, AllowList::DataCentres)],
-        vec![unspoken(spoken, "spec.containers[].image", AllowList::Registries)],
+    let class = pods::class_of_pod();
+    let rules = [
+        vec![identity(settings, spoken), known_class(), bound(spoken, settings)],
+        vec![unspoken(spoken, "metadata.labels", AllowList::InformationClasses, &class)],
+        vec![unspoken(spoken, AFFINITY_FIELD, AllowList::DataCentres, &class)],
+        vec![unspoken(spoken, "spec.containers[].image", AllowList::Registries, &class)],
         clearance(),
         host(),
         scheduling(settings),
         sensitive(),
     ];
-    let judged = |rule: Rule| Rule { holds: any([!variable("judged"), rule.holds]), ..rule };
-    rules.extend(of_accelerated.concat().into_iter().map(judged));
-    Compiled { variables, ..always("hemvist-pods", governed(settings), &[pods::DOOR, STATUS], rules) }
+    let terms = pods::variables().into_iter().filter(|(name, _)| *name == "terms");
+    Compiled {
+        firm,
+        exempt: pods::exempt(&settings.other_devices),
+        variables: terms.collect(),
+        ..always("hemvist-pods", governed(settings), &[pods::DOOR, STATUS], rules.concat())
+    }
 }
 
 /// The labels that lead requests, budgets and network policies to a pod are given by templates of Hemvist alone, and stay.
@@ -223,18 +221,16 @@ fn labels_of_models(settings: &Settings) -> Rule {
         of("object", MODEL_DEPLOYMENT).equals(text("")),
         of("object", APP_MANAGED_BY).differs(text(HEMVIST)),
     ]);
-    let same = all([MODEL_DEPLOYMENT_UID, MODEL_DEPLOYMENT, APP_MANAGED_BY, INFORMATION_CLASS]
-        .map(|one| of("object", one).equals(of("oldObject", one))));
-    // Who belongs to no model may call itself by any class.
-    let never_was = all([
-        free_of_them.clone(),
-        of("oldObject", MODEL_DEPLOYMENT_UID).equals(text("")),
-        !variable("judged"),
-    ]);
-    let holds = is_new().choose(
-        any([free_of_them, user().is_in(texts(&settings.identities.pod_makers))]),
-        any([same, never_was]),
-    );
+    let is_same = |one| of("object", one).equals(of("oldObject", one));
+    // Who belongs to no model may change its class, and is judged by the new one.
+    let same_class =
+        any([is_same(INFORMATION_CLASS), of("oldObject", MODEL_DEPLOYMENT_UID).equals(text(""))]);
+    let same = all([MODEL_DEPLOYMENT_UID, MODEL_DEPLOYMENT, APP_MANAGED_BY]
+        .map(is_same)
+        .into_iter()
+        .chain([same_class]));
+    let makers = user().is_in(texts(&settings.identities.pod_makers));
+    let holds = is_new().choose(any([makers, free_of_them]), same);
     let message = Message::new(format!(
         "metadata.labels: {MODEL_DEPLOYMENT}, {MODEL_DEPLOYMENT_UID} and {APP_MANAGED_BY}={HEMVIST} are given to the pods \
          of models by their controller alone, and neither they nor the class of such a pod are changed by "
@@ -245,8 +241,7 @@ fn labels_of_models(settings: &Settings) -> Rule {
 }
 
 fn identity(settings: &Settings, spoken: &Spoken) -> Rule {
-    let uses = accelerated(&settings.other_devices, "object");
-    let holds = any([spoken.unmanaged.holds_request(), made_by_chain(settings), !uses]);
+    let holds = any([made_by_chain(settings), spoken.unmanaged.holds_request()]);
     let message = Message::new(
         "spec: the pod asks for an accelerator (a resource, claim, device variable, runtime class, host device or \
          privilege), and no ModelDeployment made it; it was sent by ",
@@ -261,7 +256,7 @@ fn identity(settings: &Settings, spoken: &Spoken) -> Rule {
 
 fn known_class() -> Rule {
     Rule::new(
-        variable("class").is_in(texts(InformationClass::ALL)),
+        pods::class_of_pod().is_in(texts(InformationClass::ALL)),
         Message::new(format!(
             "metadata.labels[{INFORMATION_CLASS}]: a pod that uses an accelerator says which class of information it is given; \
              {} are known. State it.",
@@ -276,7 +271,7 @@ fn clearance() -> Vec<Rule> {
         let levels: Vec<_> = InformationClass::ALL.iter().filter(|level| *level >= class).collect();
         let listed = listing(levels.iter(), "none");
         Rule::new(
-            variable("class").equals(text(class.as_str())).implies(stays_within(NODE_CLEARANCE, levels)),
+            pods::class_of_pod().equals(text(class.as_str())).implies(stays_within(NODE_CLEARANCE, levels)),
             Message::new(format!(
                 "{AFFINITY_FIELD}: a pod of class {class} that uses an accelerator goes to nodes with clearance {listed} \
                  alone. Let every node selector term require {NODE_CLEARANCE} In values of that list, or serve the model \
@@ -293,7 +288,7 @@ fn host() -> Vec<Rule> {
     let shared =
         ["hostNetwork", "hostPID", "hostIPC"].map(|field| pod().maybe(field).or_value(Expr::Bool(false)));
     let volumes = pod().maybe("volumes").or_none();
-    let asks = variable("containers").some("c", asks_runtime_expr(&name("c")));
+    let asks = some_container(&pod(), "c", &asks_runtime_expr(&name("c")));
     vec![
         Rule::new(
             !any(shared),
@@ -358,11 +353,11 @@ fn sensitive() -> Vec<Rule> {
     let named = classes.map(|class| {
         let part = format!("--{}-", class.as_str().to_ascii_lowercase());
         let told = name("object").path(["metadata", "name"]).call("contains", [text(part)]);
-        variable("class").equals(text(class.as_str())).implies(told)
+        pods::class_of_pod().equals(text(class.as_str())).implies(told)
     });
     vec![
         Rule::new(
-            any([!variable("class").is_in(texts(classes)), debug.call("size", []).equals(Expr::Int(0))]),
+            any([!pods::class_of_pod().is_in(texts(classes)), debug.call("size", []).equals(Expr::Int(0))]),
             Message::new(
                 "spec.ephemeralContainers: pods of class Sensitive and Secret take no debugging containers. Try it with a \
                  model of class Open.",

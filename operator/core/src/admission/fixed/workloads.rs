@@ -1,6 +1,6 @@
 //! Who may write a template from which pods with accelerators are made.
 
-use super::{always, governed, is_operator, user};
+use super::{always, governed, is_operator, request_name, user};
 use crate::admission::accelerator::uses_accelerator_expr;
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
 use crate::admission::models::variable;
@@ -55,7 +55,7 @@ pub(in crate::admission) fn workloads(settings: &Settings, open: &Scope) -> Comp
     let message = Message::new("the pod template of ")
         .value(kind())
         .words(" ")
-        .value(name("request").field("name"))
+        .value(request_name())
         .words(" asks for an accelerator (a resource, claim, device variable, runtime class, host device or privilege), and \
                 only Hemvist writes such templates here, as no AIPolicy of the root namespace states unmanagedAccelerators: \
                 RequireResidency for the namespace or one states Deny. Serve the model by a ModelDeployment.");

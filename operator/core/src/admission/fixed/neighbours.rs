@@ -1,0 +1,88 @@
+//! What others may put beside a model: nothing that opens its network, and nothing else that scales it.
+
+use std::collections::BTreeMap;
+
+use hemvist_api::labels::{
+    APP_COMPONENT, APP_MANAGED_BY, APP_NAME, APP_PART_OF, HEMVIST, INFORMATION_CLASS, MODEL_DEPLOYMENT,
+    MODEL_DEPLOYMENT_UID, RISK_CLASS,
+};
+
+use super::{always, governed, is_operator};
+use crate::admission::cel::{Expr, all, any, name, text, texts};
+use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::render::{COMPONENT, NAME};
+use crate::snapshot::Settings;
+
+/// The label that the controller of a Deployment puts on its pods.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// NetworkPolicies add up: what one allows, no other takes back. So a NetworkPolicy that allows anything has to leave the
+/// pods of models out by its selector. And two autoscalers of one Deployment would fight each other.
+pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
+    let doors = [
+        Door {
+            group: "networking.k8s.io",
+            resources: &["networkpolicies"],
+            operations: &["CREATE", "UPDATE"],
+        },
+        Door {
+            group: "autoscaling",
+            resources: &["horizontalpodautoscalers"],
+            operations: &["CREATE", "UPDATE"],
+        },
+    ];
+    let is_autoscaler =
+        || name("request").path(["resource", "resource"]).equals(text("horizontalpodautoscalers"));
+    let spec = || name("object").field("spec");
+    let rules_of = |direction| spec().maybe(direction).or_none().call("size", []).equals(Expr::Int(0));
+    let allows_nothing = all([rules_of("ingress"), rules_of("egress")]);
+    let network = any([is_operator(settings), is_autoscaler(), allows_nothing, leaves_models_out()]);
+    let target = || spec().field("scaleTargetRef");
+    let of_a_model = all([
+        is_autoscaler(),
+        target().field("kind").equals(text("Deployment")),
+        target().field("name").matches("--(open|internal|sensitive|secret)$"),
+    ]);
+    let rules = vec![
+        Rule::new(
+            network,
+            Message::new(format!(
+                "spec.podSelector: a NetworkPolicy that allows traffic could open the pods of models, because \
+                 NetworkPolicies add up. Let its selector leave them out: name a label that only your pods have, or \
+                 require {MODEL_DEPLOYMENT_UID} DoesNotExist. Who may reach a model stands in its spec.access.consumers."
+            )),
+        ),
+        Rule::new(
+            any([is_operator(settings), !of_a_model]),
+            Message::new(
+                "spec.scaleTargetRef: the Deployments of models are scaled by Hemvist. Set spec.replicas or spec.scaling of \
+                 the ModelDeployment.",
+            ),
+        ),
+    ];
+    always("hemvist-neighbours", governed(settings), &doors, rules)
+}
+
+/// Whether no pod of a model can be selected: a label is asked for that such pods do not have, or not with this value.
+fn leaves_models_out() -> Expr {
+    let fixed: BTreeMap<&str, &str> =
+        [(APP_NAME, NAME), (APP_COMPONENT, COMPONENT), (APP_PART_OF, HEMVIST), (APP_MANAGED_BY, HEMVIST)]
+            .into();
+    let others = [MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID, INFORMATION_CLASS, RISK_CLASS, TEMPLATE_HASH];
+    let known = || texts(fixed.keys().copied().chain(others));
+    let selector = || name("object").field("spec").maybe("podSelector");
+    let labels = || selector().maybe("matchLabels").or_no_entries();
+    let other_value = fixed.iter().map(|(label, value)| {
+        let is_it = name("k").equals(text(*label));
+        all([is_it, labels().item(name("k")).differs(text(*value))])
+    });
+    let of_label = any(std::iter::once(!name("k").is_in(known())).chain(other_value));
+    let e = |field| name("e").field(field);
+    let no_model = all([
+        e("operator").equals(text("DoesNotExist")),
+        e("key").is_in(texts([MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID, INFORMATION_CLASS])),
+    ]);
+    let foreign_label = all([!e("key").is_in(known()), e("operator").is_in(texts(["In", "Exists"]))]);
+    let expressions = selector().maybe("matchExpressions").or_none();
+    any([labels().some("k", of_label), expressions.some("e", any([no_model, foreign_label]))])
+}
