@@ -14,7 +14,7 @@ use k8s_openapi::jiff::civil::Date;
 use super::author::Author;
 use super::cel::{Expr, all, any, call, has, name, text, texts};
 use super::object::{Door, Message, Rule};
-use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING, below_registries};
+use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING, below_registries, below_registries_by_digest};
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
 use crate::render::engine::description;
 use crate::violation::{AllowList, help_with_list, listing, noun};
@@ -321,6 +321,12 @@ impl Rules<'_> {
                      NAME@sha256:DIGEST."
                 )),
             ));
+        }
+        if let (Some(registries), [_, _]) = (&images.registries, rules.as_slice()) {
+            rules = rules.into_iter().map(Rule::only_explaining).collect();
+            let both = below_registries_by_digest(&texts_of(registries));
+            let message = format!("spec.engine.image: refused by {}.", self.author.rule("spec.images"));
+            rules.push(Rule::new(every_image(|image| image.matches(both.clone())), Message::new(message)));
         }
         rules
     }

@@ -69,6 +69,8 @@ pub struct Rule {
     pub holds: Expr,
     /// What is said.
     pub message: Message,
+    /// Whether a breach of it breaks a later rule too, which is looked at in its stead: this one only has the words.
+    pub only_explains: bool,
 }
 
 /// A sentence with values of the object in it.
@@ -125,7 +127,13 @@ impl Message {
 impl Rule {
     /// A rule with its message.
     pub const fn new(holds: Expr, message: Message) -> Self {
-        Self { holds, message }
+        Self { holds, message, only_explains: false }
+    }
+
+    /// The same rule for its words alone.
+    #[must_use]
+    pub fn only_explaining(self) -> Self {
+        Self { only_explains: true, ..self }
     }
 }
 
@@ -158,7 +166,9 @@ impl Compiled {
     /// longer to begin with an expression than to judge most rules. What is allowed is found with the rules alone; only of
     /// what breaks one is it asked whether it is exempt.
     fn validation(&self) -> Validation {
-        let hold = |rules: &[Rule]| all(rules.iter().map(|rule| rule.holds.clone()));
+        let judging =
+            |rules: &[Rule]| rules.iter().filter(|rule| !rule.only_explains).cloned().collect::<Vec<_>>();
+        let hold = |rules: &[Rule]| all(judging(rules).into_iter().map(|rule| rule.holds));
         let rules = hold(&self.rules);
         let mut refused = self
             .firm

@@ -15,7 +15,7 @@ use super::author::Author;
 use super::cel::{Expr, all, any, has, name, text, texts};
 use super::models::{texts_of, variable};
 use super::object::{Door, Message, Rule};
-use super::pattern::{HAS_DIGEST, below_registries};
+use super::pattern::{HAS_DIGEST, below_registries, below_registries_by_digest};
 use super::scope::Scope;
 use crate::policy::duties::Scope as DutyScope;
 use crate::render::NOWHERE;
@@ -239,6 +239,14 @@ impl Rules<'_> {
                     " has no SHA-256 digest, as required by {rule}. Name the image by digest, as in NAME@sha256:DIGEST."
                 )),
             ));
+        }
+        if let (Some(registries), [_, _]) = (&images.registries, rules.as_slice()) {
+            rules = rules.into_iter().map(Rule::only_explaining).collect();
+            let both = below_registries_by_digest(&texts_of(registries));
+            let message = format!("spec.containers[].image: refused by {}.", self.author.rule("spec.images"));
+            rules.push(
+                self.lenient_rule(every_image(|image| image.matches(both.clone())), Message::new(message)),
+            );
         }
         rules
     }

@@ -30,8 +30,10 @@ impl<'a> Repository<'a> {
         if let Some(last) = path.pop() {
             path.push(last.split_once(':').map_or(last, |(last, _)| last));
         }
-        // A segment such as `..` would let a path leave the prefix that it seems to begin with.
-        let plain = |segment: &&str| !matches!(*segment, "" | "." | "..") && !segment.contains(':');
+        // A segment such as `..` would let a path leave the prefix that it seems to begin with. No segment of an image
+        // begins with a dot (OCI distribution specification, `<name>`).
+        let plain =
+            |segment: &&str| !(segment.is_empty() || segment.starts_with('.') || segment.contains(':'));
         if path.iter().all(plain) { Ok(Self { host, path }) } else { Err(NoRepository::Malformed) }
     }
 
@@ -110,6 +112,7 @@ mod tests {
             ("r.example/models", "r.example/models-evil/x", false),
             ("r.example/models", "r.example/Models/x", false),
             ("r.example/models", "r.example/models/../evil", false),
+            ("r.example/models", "r.example/models/.hidden", false),
             ("r.example", "r.example/models//x", false),
             ("r.example", "r.example/", false),
             ("docker.io", "vllm/vllm-openai", false),
