@@ -38,5 +38,5 @@ down: ## End the cluster that `make up` has started
 	@$(PLAYGROUND) down
 
 bench: controlplane ## Measure the operator against its budgets
-	cargo build --release --package hemvist-operator
+	cargo build --release --package hemvist-operator --package hemvist-cli
 	@cargo run --quiet --release --package hemvist-e2e --bin hemvist-bench -- $(BENCH)

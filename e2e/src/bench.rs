@@ -5,7 +5,7 @@
 //! counts come from the server's audit log and are not noisy.
 
 mod account;
-pub mod admission;
+mod admission;
 mod bodies;
 mod budget;
 mod cleaning;
@@ -26,6 +26,7 @@ use self::phases::Bench;
 use self::scene::Scene;
 use crate::narrator::Narrator;
 
+pub use self::admission::{Case, Cost};
 pub use self::budget::{Budget, Judgement};
 pub use self::report::{PointReport, Report};
 
@@ -40,11 +41,11 @@ pub struct Point {
     pub rounds: u32,
 }
 
-/// Measures every point, each on a control plane of its own.
+/// Measures every point, each on a control plane of its own, and what admission costs, so many times in turn.
 ///
 /// # Errors
 /// Where a control plane does not come up, or the operator does not come to an end.
-pub async fn run(points: &[Point], narrator: &Narrator) -> Result<Report> {
+pub async fn run(points: &[Point], admission_rounds: u32, narrator: &Narrator) -> Result<Report> {
     let mut reports = Vec::new();
     let mut server = String::new();
     for point in points {
@@ -53,7 +54,9 @@ pub async fn run(points: &[Point], narrator: &Narrator) -> Result<Report> {
             .with_context(|| format!("{} models over {} nodes", point.models, point.nodes))?;
         reports.push(report);
     }
-    Ok(Report::new(server, reports))
+    let admission =
+        if admission_rounds > 0 { admission::run(admission_rounds, narrator).await? } else { Vec::new() };
+    Ok(Report::new(server, reports, admission))
 }
 
 async fn measure(point: Point, narrator: &Narrator, server: &mut String) -> Result<PointReport> {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Api, Client};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ use crate::narrator::Narrator;
 use crate::{Component, ControlPlane, Options, Progress, manifests, wait_until};
 
 /// Dry runs of one measurement.
-const REQUESTS: usize = 1500; // TEMP
+const REQUESTS: usize = 3000;
 
 /// Connections that send them.
 const CONNECTIONS: usize = 16;
@@ -78,6 +78,17 @@ struct Sample {
     case: Case,
     rate: f64,
     cpu: f64,
+}
+
+impl Case {
+    /// As it stands in a table.
+    pub(super) fn named(self) -> String {
+        match (self.matching, self.elsewhere) {
+            (0, _) => "no policy".to_owned(),
+            (matching, 0) => format!("{matching} policies"),
+            (matching, elsewhere) => format!("{matching} of {} policies", matching + elsewhere),
+        }
+    }
 }
 
 /// Measures all cases, `rounds` times in turn.
@@ -204,7 +215,7 @@ impl<'a> Bench<'a> {
         let server =
             self.cluster.component(Component::ApiServer).context("the API server does not run")?.id();
         let (begin, cpu) = (Instant::now(), seconds(server)?);
-        each_over(CONNECTIONS, (0..requests()).collect(), |_: usize| {
+        each_over(CONNECTIONS, (0..REQUESTS).collect(), |_: usize| {
             let (api, sent) = (api.clone(), sent.clone());
             async move {
                 let answer = api.create(&dry_run(), &sent).await;
@@ -212,7 +223,7 @@ impl<'a> Bench<'a> {
             }
         })
         .await?;
-        let count = number(requests());
+        let count = number(REQUESTS);
         let cpu = (seconds(server)? - cpu) * 1000.0 / count;
         Ok(Sample { object, case, rate: count / begin.elapsed().as_secs_f64(), cpu })
     }
@@ -314,5 +325,3 @@ fn hemvist(arguments: &[&str], input: &str) -> Result<String> {
     }
     Ok(String::from_utf8(output.stdout)?)
 }
-
-fn requests() -> usize { std::env::var("BENCH_REQ").ok().and_then(|v| v.parse().ok()).unwrap_or(REQUESTS) }

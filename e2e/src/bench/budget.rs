@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
+use super::admission::Cost;
 use super::bodies::CHILDREN;
 use super::report::PointReport;
 use super::{number, rounded};
@@ -16,6 +17,12 @@ const RATIO_AIM: f64 = 0.7;
 
 /// The most memory at 1,000 models and 1,000 nodes, in MiB.
 const MEMORY_MIB: f64 = 40.0;
+
+/// The part of the dry runs without policies that is aimed at with three that match.
+const FEW_POLICIES_RATIO: f64 = 0.9;
+
+/// The same with three of two hundred.
+const FEW_OF_MANY_RATIO: f64 = 0.8;
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +59,7 @@ impl Judgement {
 }
 
 /// Judges all points. Ratio and memory are judged at the largest one that has them.
-pub(super) fn judge(points: &[PointReport]) -> Vec<Judgement> {
+pub(super) fn judge(points: &[PointReport], admission: &[Cost]) -> Vec<Judgement> {
     let mut judgements = Vec::new();
     let largest = points.iter().filter(|point| !point.rounds.is_empty()).max_by_key(|point| point.models);
     if let Some(point) = largest
@@ -69,7 +76,20 @@ pub(super) fn judge(points: &[PointReport]) -> Vec<Judgement> {
     for point in points {
         counts(&mut judgements, point);
     }
+    judgements.extend(admission.iter().filter_map(of_admission));
     judgements
+}
+
+/// By CPU time: where the cores are busy it comes to the ratio of requests, and others on the machine do not disturb it.
+fn of_admission(cost: &Cost) -> Option<Judgement> {
+    let least = match (cost.case.matching, cost.case.elsewhere) {
+        (3, 0) => FEW_POLICIES_RATIO,
+        (3, _) => FEW_OF_MANY_RATIO,
+        _ => return None,
+    };
+    let what =
+        format!("dry runs of a {} with {}, as a part of those without", cost.object, cost.case.named());
+    Some(at_least(&what, Budget::Aim, cost.cpu_ratio, least))
 }
 
 fn counts(judgements: &mut Vec<Judgement>, point: &PointReport) {

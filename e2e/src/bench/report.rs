@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::account::Account;
+use super::admission::Cost;
 use super::budget::{Judgement, judge};
 use super::machine::{Machine, commit};
 use super::rounded;
@@ -21,19 +22,22 @@ pub struct Report {
     pub kubernetes: String,
     /// Each size.
     pub points: Vec<PointReport>,
+    /// What admission costs, by object and case.
+    pub admission: Vec<Cost>,
     /// The budgets, and whether they are kept.
     pub judgements: Vec<Judgement>,
 }
 
 impl Report {
-    pub(super) fn new(kubernetes: String, points: Vec<PointReport>) -> Self {
+    pub(super) fn new(kubernetes: String, points: Vec<PointReport>, admission: Vec<Cost>) -> Self {
         Self {
             machine: Machine::this(),
             commit: commit(),
             hemvist: env!("CARGO_PKG_VERSION"),
             kubernetes,
-            judgements: judge(&points),
+            judgements: judge(&points, &admission),
             points,
+            admission,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::account::Account;
+use super::admission::Cost;
 use super::budget::Budget;
 use super::report::{Phase, PointReport, Report};
 
@@ -19,6 +20,7 @@ impl Display for Report {
         for point in &self.points {
             write_point(out, point)?;
         }
+        write_admission(out, &self.admission)?;
         writeln!(out, "\nBudgets")?;
         for judgement in &self.judgements {
             let verdict = match (judgement.kept, judgement.budget) {
@@ -34,6 +36,23 @@ impl Display for Report {
         }
         Ok(())
     }
+}
+
+fn write_admission(out: &mut Formatter<'_>, costs: &[Cost]) -> fmt::Result {
+    if costs.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nAdmission: dry runs, as a part of those without policies")?;
+    writeln!(out, "  {:40} {:>8} {:>8} {:>8} {:>8}", "", "1/s", "CPU ms", "by 1/s", "by CPU")?;
+    for cost in costs {
+        let what = format!("{}, {}", cost.object, cost.case.named());
+        writeln!(
+            out,
+            "  {what:40} {:8.1} {:8.3} {:8.2} {:8.2}",
+            cost.requests_per_second, cost.cpu_milliseconds, cost.ratio, cost.cpu_ratio
+        )?;
+    }
+    Ok(())
 }
 
 fn write_point(out: &mut Formatter<'_>, point: &PointReport) -> fmt::Result {

@@ -28,9 +28,13 @@ struct Arguments {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]
     rounds: u32,
 
-    /// Measure only what admission costs
+    /// How often the cases of admission are measured in turn; 0 for not at all
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=20))]
+    admission_rounds: u32,
+
+    /// Measure nothing but admission
     #[arg(long)]
-    admission: bool,
+    admission_only: bool,
 
     /// The report's file; target/bench/report.json where it is not set
     #[arg(long)]
@@ -51,12 +55,9 @@ impl Arguments {
 async fn main() -> Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter("warn,kube_client=off").with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
-    if arguments.admission {
-        let costs = bench::admission::run(arguments.rounds.max(1), &Narrator::new(std::io::stderr())).await?;
-        Narrator::new(std::io::stdout()).text(&serde_json::to_string_pretty(&costs)?)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = bench::run(&arguments.points(), &Narrator::new(std::io::stderr())).await?;
+    let narrator = Narrator::new(std::io::stderr());
+    let points = if arguments.admission_only { Vec::new() } else { arguments.points() };
+    let report = bench::run(&points, arguments.admission_rounds, &narrator).await?;
     let path = arguments.out.unwrap_or_else(|| target_folder().join("bench/report.json"));
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;

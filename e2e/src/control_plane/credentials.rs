@@ -8,10 +8,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::kubeconfig::Access;
 
-/// Who the parts of a cluster are: file name, user, group. KWOK is a user of its own with a kubelet's rights, so
+/// Who the parts of a cluster are: file name, user, groups. The administrator may also say where nodes are, for which the
+/// chart names a group of its own. KWOK is a user of its own with a kubelet's rights, so
 /// that the audit log and admission policies see who it is.
 const USERS: [(&str, &str, &str); 4] = [
-    ("admin", "admin", "system:masters"),
+    ("admin", "admin", "system:masters,hemvist:clearance-admins"),
     ("kube-controller-manager", "system:kube-controller-manager", ""),
     ("kube-scheduler", "system:kube-scheduler", ""),
     ("kwok", "kwok", ""),
