@@ -131,6 +131,12 @@ closed_enum! {
         LoosensRegion,
         /// The policy holds an entry that has no effect here.
         RootNamespaceOnly,
+        /// The API server refuses what the policy forbids; it was tried.
+        Enforced,
+        /// The policy is being compiled into the API server, or tried there.
+        NotYetEnforced,
+        /// The API server does not take the compiled policy, or lets through what it should refuse.
+        EnforcementFailed,
         /// The controller enforces the policy; it is not compiled into the API server.
         ControllerOnly,
         /// The date of review has passed.

@@ -161,6 +161,10 @@ pub struct CompileArguments {
     #[arg(long, value_name = "USERS", value_delimiter = ',')]
     schedulers: Vec<String>,
 
+    /// Names under which pods may ask for one of these schedulers
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    scheduler_names: Vec<String>,
+
     /// Users of the controllers that make pods from the templates that Hemvist writes
     #[arg(long, value_name = "USERS", value_delimiter = ',')]
     pod_makers: Vec<String>,
@@ -197,6 +201,7 @@ impl CompileArguments {
         let devices = &mut settings.other_devices;
         for (stated, into) in [
             (&self.schedulers, &mut identities.schedulers),
+            (&self.scheduler_names, &mut identities.scheduler_names),
             (&self.pod_makers, &mut identities.pod_makers),
             (&self.replica_set_makers, &mut identities.replica_set_makers),
             (&self.cluster_controller_groups, &mut identities.cluster_controller_groups),

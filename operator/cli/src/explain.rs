@@ -212,9 +212,21 @@ explanations! {
     RootNamespaceOnly:
         "The policy states something that only a policy of the root namespace can state, so it has no effect here.",
         "Take the fields out that the message names, or state them in a policy of the root namespace.";
+    Enforced:
+        "The API server itself refuses what the policy forbids, with Hemvist alive or dead. It was tried, in a dry run.",
+        "Nothing. If the message says that something is only warned of, let the policies state enforcement: Deny there.";
+    NotYetEnforced:
+        "What the policy is compiled to is being written to the API server, or tried there. It takes seconds.",
+        "Nothing. If it lasts, read the message and the log of the operator.";
+    EnforcementFailed:
+        "The API server does not take what the policy is compiled to, or lets through what that should refuse. The message \
+         says which.",
+        "Read the message: often a right of the operator is missing, or somebody changes the ValidatingAdmissionPolicies.";
     ControllerOnly:
-        "Hemvist itself enforces the policy on ModelDeployments; the API server does not enforce it in its stead.",
-        "Nothing. Keep the right to make pods with accelerators to those who need it.";
+        "The operator runs with admission switched off: it enforces the policy on ModelDeployments itself, and the API server \
+         does not enforce it in its stead.",
+        "Install the chart with admission.enabled. Until then, keep the right to make pods with accelerators to those who \
+         need it.";
     ReviewDatePassed:
         "The day on which the policy was to be reviewed has passed. It stays in force.",
         "Review the decision, and state the next day in spec.decision.reviewBy.";

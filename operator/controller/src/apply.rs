@@ -18,6 +18,7 @@ use crate::cache::Stamp;
 use crate::call::CallError;
 use crate::context::Context;
 use crate::objects::{Child, ChildObject, SeenChild};
+use crate::withdraw::delete;
 
 /// After so many failures in a row an error is no longer taken for a passing one, and people are told.
 const FAILURES_UNTIL_TOLD: u32 = 3;
@@ -95,7 +96,7 @@ pub fn apply<'a>(
             network_policy: writer.put(network_policy).await?,
             service: writer.put(service).await?,
             pod_disruption_budget: writer.put(pod_disruption_budget).await?,
-            deployment: writer.put(deployment).await?,
+            deployment: writer.put_only(deployment).await?,
         })
     }
 }
@@ -148,6 +149,20 @@ impl<'a> Writer<'a> {
             model_uid: metadata.uid.as_deref().unwrap_or_default(),
             subject,
         }
+    }
+
+    /// Writes an object whose name says what kind of model it is, after every other one of the model: the name changes when
+    /// the model does, and what the old one holds is what the new one waits for.
+    async fn put_only<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
+        for child in self.context.view.children_of(K::KIND, self.namespace, self.model_uid) {
+            if child.key.name != wanted.name && !child.terminating {
+                let (kind, name) = (K::KIND, child.key.name.clone());
+                tracing::info!(%kind, name, "deleting an object whose place one of another name takes");
+                let deleted = delete::<K>(self.context, &child).await;
+                deleted.map_err(|error| ApplyError { kind, name, cause: error.into() })?;
+            }
+        }
+        self.put(wanted).await
     }
 
     async fn put<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {

@@ -1,5 +1,7 @@
 //! The command line, and what it says once it has been checked.
 
+mod cluster;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::snapshot::Settings;
 
+use self::cluster::ClusterArgs;
 use crate::jitter::random_word;
 
 /// Runs open-weights language models on cleared nodes: the controller of Hemvist.
@@ -23,6 +26,14 @@ pub struct Args {
     /// Namespaces that are not governed, separated by commas. A ModelDeployment in one of them is refused.
     #[arg(long, env = "HEMVIST_UNGOVERNED_NAMESPACES", value_delimiter = ',')]
     ungoverned_namespaces: Vec<String>,
+
+    /// Whether AIPolicies are compiled into the API server, so that it refuses by itself what they forbid. `Off` is for
+    /// introducing Hemvist where models run already: what was compiled before is then left as it is.
+    #[arg(long, env = "HEMVIST_ADMISSION", default_value = "Enforce", ignore_case = true)]
+    admission: Admission,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
 
     /// Namespace whose pods may read the metrics of every model.
     #[arg(long, env = "HEMVIST_MONITORING_NAMESPACE")]
@@ -88,6 +99,17 @@ pub struct Args {
     resync_minutes: u32,
 }
 
+/// What is done with AIPolicies beside judging by them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Admission {
+    /// They are compiled into the API server.
+    #[value(name = "Enforce")]
+    Enforce,
+    /// Nothing.
+    #[value(name = "Off")]
+    Off,
+}
+
 /// Form of the log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum LogFormat {
@@ -102,6 +124,8 @@ pub enum LogFormat {
 pub struct Options {
     /// What decisions know of the installation.
     pub settings: Arc<Settings>,
+    /// Whether policies are compiled into the API server.
+    pub compiles: bool,
     /// ModelDeployments that are worked on at the same time.
     pub concurrency: usize,
     /// Address of /healthz and /readyz.
@@ -164,13 +188,16 @@ impl Args {
         if let Some(lease) = &lease {
             lease.check()?;
         }
+        let (identities, other_devices) = self.cluster.read();
         Ok(Options {
             settings: Arc::new(Settings {
                 root_namespace: self.root_namespace,
                 ungoverned_namespaces: named(self.ungoverned_namespaces),
                 monitoring_namespace: self.monitoring_namespace.filter(|name| !name.is_empty()),
-                ..Settings::default()
+                identities,
+                other_devices,
             }),
+            compiles: self.admission == Admission::Enforce,
             concurrency: usize::from(self.concurrency),
             health_address: self.health_address,
             metrics_address: self.metrics_address,
@@ -236,6 +263,16 @@ mod tests {
     fn election_can_be_switched_off() {
         assert!(parse(&["--leader-elect=false"]).unwrap().lease.is_none());
         assert!(parse(&["--leader-elect"]).unwrap().lease.is_some());
+    }
+
+    #[test]
+    fn what_is_not_said_of_the_cluster_is_as_in_kubernetes() {
+        let options = parse(&["--schedulers=a,b", "--pod-makers=", "--admission=Off"]).unwrap();
+        let defaults = Settings::default();
+        assert_eq!(options.settings.identities.schedulers, ["a".to_owned(), "b".to_owned()].into());
+        assert_eq!(options.settings.identities.pod_makers, defaults.identities.pod_makers);
+        assert_eq!(options.settings.other_devices, defaults.other_devices);
+        assert!(!options.compiles && parse(&[]).unwrap().compiles);
     }
 
     #[test]

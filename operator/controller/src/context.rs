@@ -23,7 +23,7 @@ pub struct Context {
     pub events: Events,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// The connection. Only `apply`, `withdraw`, `evict` and `status` write.
+    /// The connection. Only `admission`, `apply`, `withdraw`, `evict` and `status` write.
     pub client: ClientHandle,
     /// How long one request may take.
     pub deadline: Deadline,

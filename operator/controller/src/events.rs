@@ -6,12 +6,16 @@ use hemvist_api::condition::{ConditionType, Reason};
 use hemvist_api::{AIPolicy, ModelDeployment, ModelDeploymentStatus};
 use hemvist_core::decide::Eviction;
 use hemvist_core::snapshot::Key;
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
 
+use crate::admission::{Part, PartId};
 use crate::call::Deadline;
 use crate::evict::Departure;
 use crate::metrics::Metrics;
@@ -139,6 +143,23 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
     }
 }
 
+/// The event of something compiled that somebody else has changed or deleted, and that is as it was again: on the AIPolicy
+/// that it carries out, or else on the object itself.
+pub fn admission_repair(id: &PartId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
+    let regarding = match (author, id.part) {
+        (Some((key, uid)), _) => reference::<AIPolicy>(key, uid),
+        (None, Part::Policy) => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
+        (None, Part::Binding) => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
+    };
+    Notice {
+        regarding,
+        type_: EventType::Warning,
+        reason: "AdmissionRepaired".to_owned(),
+        action: "Repair",
+        note: bounded(&format!("{id} was {what} by somebody else, and is as it was again.")),
+    }
+}
+
 fn ready(conditions: Option<&[Condition]>) -> Option<&Condition> {
     conditions?.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())
 }
@@ -159,9 +180,9 @@ fn reference<K: Resource<DynamicType = ()>>(key: &Key, uid: &str) -> ObjectRefer
     ObjectReference {
         api_version: Some(K::api_version(&()).into_owned()),
         kind: Some(K::kind(&()).into_owned()),
-        namespace: Some(key.namespace.clone()),
+        namespace: Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty()),
         name: Some(key.name.clone()),
-        uid: Some(uid.to_owned()),
+        uid: Some(uid.to_owned()).filter(|uid| !uid.is_empty()),
         ..ObjectReference::default()
     }
 }

@@ -33,6 +33,8 @@ struct State {
     requests: Vec<String>,
     mood: Mood,
     refused: Option<(String, u16)>,
+    refused_text: Option<(String, u16)>,
+    let_through: Option<String>,
 }
 
 impl FakeApi {
@@ -44,6 +46,8 @@ impl FakeApi {
             requests: Vec::new(),
             mood: Mood::Well,
             refused: None,
+            refused_text: None,
+            let_through: None,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -62,6 +66,16 @@ impl FakeApi {
     /// From now on it answers what concerns this kind, such as `services`, with this status.
     pub fn refuse(&self, kind: &str, code: u16) {
         self.state.lock().unwrap().refused = Some((format!("/{kind}/"), code));
+    }
+
+    /// From now on it answers what has this text in it with this status.
+    pub fn refuse_containing(&self, text: &str, code: u16) {
+        self.state.lock().unwrap().refused_text = Some((text.to_owned(), code));
+    }
+
+    /// From now on it makes nothing of this policy.
+    pub fn let_through(&self, policy: &str) {
+        self.state.lock().unwrap().let_through = Some(policy.to_owned());
     }
 
     /// Stores an object at a path such as `/api/v1/namespaces/ns/services/a`.
@@ -91,6 +105,29 @@ impl FakeApi {
         std::mem::take(&mut self.state.lock().unwrap().requests)
     }
 
+    /// An object that is only sent to be refused: by the policy that it names, where that is there with a binding of its
+    /// name that denies. What it says stands in the first of the texts in its message.
+    fn tried(&self, body: &Value) -> (u16, Value) {
+        const GROUP: &str = "/apis/admissionregistration.k8s.io/v1";
+        let name = body["metadata"]["annotations"][hemvist_api::labels::PROBE].as_str().unwrap_or_default();
+        let passes = self.state.lock().unwrap().let_through.as_deref() == Some(name);
+        let policy = self.stored(&format!("{GROUP}/validatingadmissionpolicies/{name}")).filter(|_| !passes);
+        let binding = self.stored(&format!("{GROUP}/validatingadmissionpolicybindings/{name}"));
+        let denies = binding.is_some_and(|one| one["spec"]["validationActions"][0] == "Deny");
+        let says = policy.filter(|_| denies).and_then(|policy| {
+            let message = policy["spec"]["validations"][0]["messageExpression"].as_str()?.to_owned();
+            let probe = &message[message.find("'a probe: ")? + 1..];
+            Some(probe[..probe.find('\'')?].to_owned())
+        });
+        let Some(says) = says else { return (201, body.clone()) };
+        let message =
+            format!("ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: {says}");
+        (
+            403,
+            json!({"kind": "Status", "status": "Failure", "code": 403, "message": message, "reason": "Forbidden"}),
+        )
+    }
+
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
@@ -103,12 +140,20 @@ impl FakeApi {
             state.requests.push(format!("{method} {kind_and_name}"));
             match &state.refused {
                 Some((kind, code)) if path.contains(kind) => Mood::Answers(*code),
-                _ => state.mood,
+                _ => match &state.refused_text {
+                    Some((text, code)) if String::from_utf8_lossy(&body).contains(text) => {
+                        Mood::Answers(*code)
+                    }
+                    _ => state.mood,
+                },
             }
         };
         let (code, answer) = match mood {
             Mood::Hangs => std::future::pending().await,
             Mood::Answers(code) => (code, refusal(code)),
+            Mood::Well if parts.uri.query().unwrap_or_default().contains("dryRun=All") => {
+                self.tried(&serde_json::from_slice(&body).unwrap_or_default())
+            }
             Mood::Well => {
                 let force = parts.uri.query().unwrap_or_default().contains("force=true");
                 self.obey(&method, &path, force, serde_json::from_slice(&body).unwrap_or_default())

@@ -6,9 +6,10 @@
 //!    └──▶ triggers ──▶ queue ──▶ workers                   └──▶ back into the view
 //! ```
 //!
-//! What decides is in `hemvist-core`; here is what sees, waits and writes. Only [`apply`], [`withdraw`], [`evict`],
-//! [`status`], [`events`] and [`lease`] write.
+//! What decides is in `hemvist-core`; here is what sees, waits and writes. Only [`admission`], [`apply`], [`withdraw`],
+//! [`evict`], [`status`], [`events`] and [`lease`] write.
 
+pub mod admission;
 pub mod apply;
 pub mod args;
 pub mod cache;

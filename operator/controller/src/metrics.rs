@@ -53,6 +53,12 @@ struct KindLabels {
     kind: &'static str,
 }
 
+/// Label `policy`.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct PolicyLabels {
+    policy: String,
+}
+
 /// Label `ready_reason`.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ReasonLabels {
@@ -76,6 +82,7 @@ pub struct Metrics {
     leader: Family<NameLabels, Gauge>,
     models: Family<ReasonLabels, Gauge>,
     evictions: Counter,
+    admission_repairs: Family<PolicyLabels, Counter>,
     events_dropped: Counter,
     watch_errors: Family<KindLabels, Counter>,
 }
@@ -108,6 +115,7 @@ impl Default for Metrics {
             leader: Family::default(),
             models: Family::default(),
             evictions: Counter::<u64, AtomicU64>::default(),
+            admission_repairs: Family::default(),
             events_dropped: Counter::<u64, AtomicU64>::default(),
             watch_errors: Family::default(),
         };
@@ -147,6 +155,11 @@ impl Metrics {
             "evictions",
             "Pods that had to leave a node that is not cleared for them",
             self.evictions.clone(),
+        );
+        own.register(
+            "admission_repairs",
+            "Compiled policies and bindings that somebody else had changed or deleted",
+            self.admission_repairs.clone(),
         );
         own.register(
             "events_dropped",
@@ -211,6 +224,11 @@ impl Metrics {
         self.evictions.inc();
     }
 
+    /// Something compiled was restored, as somebody else had changed or deleted it.
+    pub fn admission_repaired(&self, policy: &str) {
+        self.admission_repairs.get_or_create(&PolicyLabels { policy: policy.to_owned() }).inc();
+    }
+
     /// An event was not written.
     pub fn event_dropped(&self) {
         self.events_dropped.inc();
@@ -261,6 +279,7 @@ mod tests {
         metrics.requested("PATCH", "200");
         metrics.set_leader("l", true);
         metrics.evicted();
+        metrics.admission_repaired("hemvist-nodes");
         metrics.watch_failed("Pod");
         metrics.set_models([("Serving".to_owned(), 4)]);
         let text = metrics.encode().unwrap();
@@ -278,6 +297,7 @@ mod tests {
             "leader_election_master_status{name=\"l\"} 1",
             "hemvist_model_deployments{ready_reason=\"Serving\"} 4",
             "hemvist_evictions_total 1",
+            "hemvist_admission_repairs_total{policy=\"hemvist-nodes\"} 1",
             "hemvist_events_dropped_total 0",
             "hemvist_watch_errors_total{kind=\"Pod\"} 1",
         ] {

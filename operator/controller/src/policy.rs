@@ -25,7 +25,12 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<Next, ReconcileEr
     }
     let snapshot = context.view.snapshot();
     let tally = tally(context, &snapshot, key, &seen);
-    let status = core_status::policy(&snapshot.policies, &snapshot.settings, key, tally, &snapshot.now);
+    let Some(compilation) = context.view.compiled.compilation(key, &seen) else {
+        // The same: as soon as something is known, the policy comes back.
+        return Ok(Next::Settled);
+    };
+    let status =
+        core_status::policy(&snapshot.policies, &snapshot.settings, key, tally, &compilation, &snapshot.now);
     write_policy(context, key, &seen, &status).await?;
     Ok(Next::Settled)
 }

@@ -9,6 +9,7 @@ use hemvist_core::render::render;
 use hemvist_core::snapshot::{Key, Snapshot, Subject};
 use hemvist_core::status::{self as core_status, Application};
 
+use crate::admission::AdmissionError;
 use crate::apply::{ApplyError, apply};
 use crate::context::Context;
 use crate::evict::{EvictError, evict};
@@ -40,6 +41,9 @@ pub enum ReconcileError {
     /// A pod could not be made to leave.
     #[error(transparent)]
     Evict(#[from] EvictError),
+    /// What is compiled could not be written.
+    #[error("compiling policies: {0}")]
+    Admission(#[from] AdmissionError),
     /// The status could not be written.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -52,6 +56,7 @@ impl ReconcileError {
             Self::Apply(error) => error.category(),
             Self::Withdraw(error) => error.category(),
             Self::Evict(error) => error.category(),
+            Self::Admission(error) => error.category(),
             Self::Status(error) => error.category(),
         }
     }

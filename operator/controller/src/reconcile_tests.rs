@@ -20,7 +20,7 @@ use crate::triggers::Triggers;
 use crate::view::View;
 
 const MODEL: &str = "/apis/hemvist.dev/v1alpha1/namespaces/ns/modeldeployments/m";
-const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/ns/deployments/m";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/ns/deployments/m--open";
 const SERVICE: &str = "/api/v1/namespaces/ns/services/m";
 const ACCOUNT: &str = "/api/v1/namespaces/ns/serviceaccounts/m";
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -30,7 +30,7 @@ const CREATED: [&str; 6] = [
     "PATCH networkpolicies/m",
     "PATCH services/m",
     "PATCH poddisruptionbudgets/m",
-    "PATCH deployments/m",
+    "PATCH deployments/m--open",
     "PATCH m/status",
 ];
 
@@ -79,10 +79,10 @@ impl World {
         let api = FakeApi::new();
         let metrics = Arc::new(Metrics::default());
         let deadline = Deadline::new(Duration::from_secs(10));
-        let view = Arc::new(View::new(Arc::default()));
+        let view = Arc::new(View::new(Arc::default(), false));
         let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
         let (events, _) = Events::new(api.client(), "test", deadline, metrics.clone());
-        let triggers = Triggers::new(queue(), queue(), view.clone());
+        let triggers = Triggers::new(queue(), queue(), queue(), view.clone());
         let client = ClientHandle::new(api.client());
         let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
         let world = Self {
@@ -129,10 +129,13 @@ impl World {
 
     /// What this process sees of the Deployment, as it is stored.
     fn see_deployment(&self) {
+        self.see_deployment_at(DEPLOYMENT);
+    }
+
+    fn see_deployment_at(&self, path: &str) {
         use crate::objects::ChildObject;
         use k8s_openapi::api::apps::v1::Deployment;
-        let object: ChildObject<Deployment> =
-            serde_json::from_value(self.api.stored(DEPLOYMENT).unwrap()).unwrap();
+        let object: ChildObject<Deployment> = serde_json::from_value(self.api.stored(path).unwrap()).unwrap();
         let stamp = Stamp::of(kube::Resource::meta(&object)).unwrap();
         self.context.view.children(ChildKind::Deployment).lock().observe(stamp, object.seen);
     }
@@ -193,7 +196,7 @@ async fn a_changed_object_is_repaired_and_only_that_one() {
     world.api.store(DEPLOYMENT, deployment);
     world.see_deployment();
     world.reconcile().await.unwrap();
-    assert_eq!(world.api.requests(), ["PATCH deployments/m"]);
+    assert_eq!(world.api.requests(), ["PATCH deployments/m--open"]);
     assert_eq!(world.api.stored(DEPLOYMENT).unwrap()["spec"]["replicas"], 1);
 }
 
@@ -208,7 +211,7 @@ async fn what_others_have_added_is_taken_out() {
     world.api.store(DEPLOYMENT, deployment);
     world.see_deployment();
     world.reconcile().await.unwrap();
-    assert_eq!(world.api.requests(), ["PATCH deployments/m", "PUT deployments/m"]);
+    assert_eq!(world.api.requests(), ["PATCH deployments/m--open", "PUT deployments/m--open"]);
 }
 
 #[tokio::test]
@@ -229,7 +232,10 @@ async fn an_object_of_ours_that_is_not_seen_is_taken_up_again() {
     world.api.requests();
     forget(world.context.view.children(ChildKind::Deployment));
     assert_eq!(world.reconcile().await.unwrap(), Next::Settled);
-    assert_eq!(world.api.requests(), ["PATCH deployments/m", "GET deployments/m", "PATCH deployments/m"]);
+    assert_eq!(
+        world.api.requests(),
+        ["PATCH deployments/m--open", "GET deployments/m--open", "PATCH deployments/m--open"]
+    );
 }
 
 #[tokio::test]
@@ -255,7 +261,7 @@ async fn a_refused_model_is_withdrawn_and_its_isolation_last() {
     assert_eq!(
         world.api.requests(),
         [
-            "DELETE deployments/m",
+            "DELETE deployments/m--open",
             "DELETE poddisruptionbudgets/m",
             "DELETE services/m",
             "DELETE serviceaccounts/m",
@@ -267,6 +273,43 @@ async fn a_refused_model_is_withdrawn_and_its_isolation_last() {
     assert_eq!(world.api.requests(), ["DELETE networkpolicies/m"]);
     world.reconcile().await.unwrap();
     assert_eq!(world.api.requests(), Vec::<String>::new());
+}
+
+/// Before Deployments had the class in their names, and whenever the class of a model changes.
+#[tokio::test]
+async fn a_deployment_of_another_name_makes_room_before_the_new_one_is_written() {
+    let world = World::new();
+    let owner = json!({"apiVersion": "hemvist.dev/v1alpha1", "kind": "ModelDeployment", "name": "m", "uid": "model-1", "controller": true});
+    let old = "/apis/apps/v1/namespaces/ns/deployments/m";
+    world.api.store(old, json!({"metadata": {"name": "m", "namespace": "ns", "ownerReferences": [owner]}}));
+    world.see_deployment_at(old);
+    assert_eq!(world.reconcile().await.unwrap(), Next::Settled);
+    let requests = world.api.requests();
+    let at = |wanted: &str| requests.iter().position(|one| one == wanted).unwrap();
+    assert!(at("DELETE deployments/m") < at("PATCH deployments/m--open"), "{requests:?}");
+    assert!(at("PATCH networkpolicies/m") < at("DELETE deployments/m"), "{requests:?}");
+    let children = world.api.stored(MODEL).unwrap()["status"]["children"].clone();
+    let names: Vec<_> =
+        children.as_array().unwrap().iter().filter(|one| one["kind"] == "Deployment").collect();
+    assert_eq!(names.len(), 1);
+    assert_eq!(names[0]["name"], "m--open");
+    world.reconcile().await.unwrap();
+    assert_eq!(world.api.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_deployment_of_a_refused_model_goes_before_its_isolation() {
+    let world = World::new();
+    world.reconcile().await.unwrap();
+    world.api.requests();
+    let mut old = world.api.stored(DEPLOYMENT).unwrap();
+    old["metadata"]["name"] = json!("m");
+    old["metadata"]["uid"] = json!("old");
+    world.api.store("/apis/apps/v1/namespaces/ns/deployments/m", old);
+    world.see_deployment_at("/apis/apps/v1/namespaces/ns/deployments/m");
+    forget(&world.context.view.policies);
+    world.reconcile().await.unwrap();
+    assert_eq!(world.api.requests()[..2], ["DELETE deployments/m", "DELETE deployments/m--open"]);
 }
 
 #[tokio::test]
@@ -317,7 +360,7 @@ async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
     world.reconcile().await.unwrap();
     world.reconcile().await.unwrap();
     let withdrawn = [
-        "DELETE deployments/m",
+        "DELETE deployments/m--open",
         "DELETE poddisruptionbudgets/m",
         "DELETE services/m",
         "DELETE networkpolicies/m",

@@ -22,13 +22,16 @@ use crate::triggers::Triggers;
 use crate::view::View;
 use crate::watch::Watches;
 use crate::workers::{Pulse, Workers};
-use crate::{policy, reconcile};
+use crate::{admission, policy, reconcile};
 
 /// Name of the queue of ModelDeployments.
 const MODELS: &str = "modeldeployment";
 
 /// Name of the queue of AIPolicies.
 const POLICIES: &str = "aipolicy";
+
+/// Name of the queue of what policies are compiled to.
+const ADMISSION: &str = "admission";
 
 /// Policies are few, and their statuses are written for people.
 const POLICY_CONCURRENCY: usize = 2;
@@ -80,9 +83,10 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let deadline = Deadline::new(options.request_timeout);
     let client = connect(options.request_timeout, metrics.clone()).await?;
 
-    let view = Arc::new(View::new(options.settings.clone()));
-    let triggers = Triggers::new(queue(&metrics, MODELS), queue(&metrics, POLICIES), view.clone());
-    let pulses = [Arc::new(Pulse::default()), Arc::new(Pulse::default())];
+    let view = Arc::new(View::new(options.settings.clone(), options.compiles));
+    let [models, policies, admission] = [MODELS, POLICIES, ADMISSION].map(|name| queue(&metrics, name));
+    let triggers = Triggers::new(models, policies, admission, view.clone());
+    let pulses = [MODELS, POLICIES, ADMISSION].map(|_| Arc::new(Pulse::default()));
     let report = Report { view: view.clone(), metrics: metrics.clone(), pulses: pulses.to_vec() };
     let http = serve(report, options.health_address, options.metrics_address).await?;
     let (events, write_events) = Events::new(client.clone(), &options.identity, deadline, metrics.clone());
@@ -157,15 +161,16 @@ async fn elect(
 async fn work(
     context: Arc<Context>,
     concurrency: usize,
-    [models, policies]: [Arc<Pulse>; 2],
+    pulses: [Arc<Pulse>; 3],
     mut leading: channel::Receiver<bool>,
     mut stopped: channel::Receiver<bool>,
 ) {
     let name = "hemvist-operator";
     context.metrics.set_leader(name, false);
     while !(*leading.borrow_and_update() && context.view.synced()) {
-        models.beat();
-        policies.beat();
+        for pulse in &pulses {
+            pulse.beat();
+        }
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(POLL) => {}
@@ -173,6 +178,9 @@ async fn work(
     }
     context.metrics.set_leader(name, true);
     tracing::info!(models = context.view.model_keys().len(), "the work begins");
+    // Also where nothing is seen to change: what is in force has to be tried once.
+    context.triggers.admission();
+    let [models, policies, compiled] = pulses;
     let workers = |controller, concurrency, queue: &Arc<Queue<Key>>, pulse| Workers {
         controller,
         concurrency,
@@ -182,10 +190,14 @@ async fn work(
     };
     let model_workers = workers(MODELS, concurrency, &context.triggers.models, models);
     let policy_workers = workers(POLICIES, POLICY_CONCURRENCY, &context.triggers.policies, policies);
+    // What is compiled is one whole.
+    let admission_workers = workers(ADMISSION, 1, &context.triggers.admission, compiled);
     tokio::join!(
         model_workers.run(stopped.clone(), |context, key, failures| async move {
             reconcile::reconcile(&context, &key, failures).await
         }),
-        policy_workers.run(stopped, |context, key, _| async move { policy::reconcile(&context, &key).await }),
+        policy_workers
+            .run(stopped.clone(), |context, key, _| async move { policy::reconcile(&context, &key).await }),
+        admission_workers.run(stopped, |context, _, _| async move { admission::reconcile(&context).await }),
     );
 }

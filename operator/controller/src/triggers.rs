@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hemvist_core::snapshot::{Key, NodeFacts, PodFacts};
 
+use crate::admission::{self, SeenPart};
 use crate::cache::Change;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::queue::Queue;
@@ -30,13 +31,20 @@ pub struct Triggers {
     pub models: Arc<Queue<Key>>,
     /// AIPolicies to look at.
     pub policies: Arc<Queue<Key>>,
+    /// What policies are compiled to: one key.
+    pub admission: Arc<Queue<Key>>,
     view: Arc<View>,
 }
 
 impl Triggers {
     /// Leads into these queues.
-    pub fn new(models: Arc<Queue<Key>>, policies: Arc<Queue<Key>>, view: Arc<View>) -> Self {
-        Self { models, policies, view }
+    pub fn new(
+        models: Arc<Queue<Key>>,
+        policies: Arc<Queue<Key>>,
+        admission: Arc<Queue<Key>>,
+        view: Arc<View>,
+    ) -> Self {
+        Self { models, policies, admission, view }
     }
 
     /// A ModelDeployment has changed.
@@ -62,6 +70,7 @@ impl Triggers {
         };
         self.policies.add_after(key.clone(), SETTLE);
         if !asks_the_same {
+            self.admission();
             self.all_models(SETTLE);
             self.counts();
         }
@@ -104,6 +113,20 @@ impl Triggers {
             if let Some(name) = &child.owner_name {
                 self.models.add_after(Key::new(&child.facts.key.namespace, name), SETTLE);
             }
+        }
+    }
+
+    /// Something that is compiled has changed, and not by this process.
+    pub fn part(&self, change: &Change<SeenPart>) {
+        if *change != Change::Nothing {
+            self.admission();
+        }
+    }
+
+    /// What policies are compiled to has to be looked at.
+    pub fn admission(&self) {
+        if self.view.compiled.enabled() {
+            self.admission.add_after(admission::key(), SETTLE);
         }
     }
 

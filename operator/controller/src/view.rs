@@ -12,6 +12,7 @@ use hemvist_core::snapshot::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use crate::admission::Known;
 use crate::cache::{Cache, Shared};
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 
@@ -28,6 +29,8 @@ pub struct View {
     pub nodes: Shared<Cache<NodeFacts>>,
     /// Pods that hold accelerators or belong to a model.
     pub pods: Shared<Cache<PodFacts>>,
+    /// What policies are compiled to.
+    pub compiled: Known,
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
     shared: Shared<SharedParts>,
     verdicts: Shared<HashMap<Key, Verdict>>,
@@ -51,14 +54,15 @@ pub struct Verdict {
 }
 
 impl View {
-    /// A view of nothing yet.
-    pub fn new(settings: Arc<Settings>) -> Self {
+    /// A view of nothing yet. `compiles` says whether policies are compiled into the API server.
+    pub fn new(settings: Arc<Settings>, compiles: bool) -> Self {
         Self {
             settings,
             models: Shared::new(Cache::new(|_| None)),
             policies: Shared::new(Cache::new(|_| None)),
             nodes: Shared::new(Cache::new(|_| None)),
             pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref())),
+            compiled: Known::new(compiles),
             children: ChildKind::ALL
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
             shared: Shared::new(SharedParts::default()),
@@ -84,6 +88,7 @@ impl View {
             && self.policies.lock().synced()
             && self.nodes.lock().synced()
             && self.pods.lock().synced()
+            && self.compiled.synced()
             && self.children.iter().all(|children| children.lock().synced())
     }
 
@@ -114,14 +119,15 @@ impl View {
         Subject { model, children, pods }
     }
 
-    /// What was made for the model with this UID, and its pods.
+    /// What was made for the model with this UID, one of each kind, and its pods. Where there are several of a kind, for the
+    /// time in which one takes the place of another, it is one that is not on its way out.
     pub fn observed(&self, namespace: &str, uid: &str) -> (BTreeMap<ChildKind, ChildFacts>, Vec<PodFacts>) {
         let children = ChildKind::ALL
             .into_iter()
             .filter_map(|kind| {
-                let owned = self.children(kind).lock().owned_by(uid);
-                let child = owned.into_iter().find(|child| child.facts.key.namespace == namespace)?;
-                Some((kind, child.facts.clone()))
+                let child =
+                    self.children_of(kind, namespace, uid).into_iter().min_by_key(|one| one.terminating)?;
+                Some((kind, child))
             })
             .collect();
         let pods = self.pods.lock().owned_by(uid);
@@ -131,6 +137,13 @@ impl View {
             .map(|pod| PodFacts::clone(pod))
             .collect();
         (children, pods)
+    }
+
+    /// Everything of one kind that was made for the model with this UID.
+    pub fn children_of(&self, kind: ChildKind, namespace: &str, uid: &str) -> Vec<ChildFacts> {
+        let owned = self.children(kind).lock().owned_by(uid);
+        let here = owned.iter().filter(|child| child.facts.key.namespace == namespace);
+        here.map(|child| child.facts.clone()).collect()
     }
 
     /// Remembers a decision; says whether it is another one than before.

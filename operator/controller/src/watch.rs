@@ -8,6 +8,9 @@ use futures::StreamExt;
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST};
 use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::snapshot::{Key, NodeFacts, NodeObject, PodFacts, PodObject};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -19,6 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use crate::admission::{PartKind, PartObject, SeenPart};
 use crate::cache::{Cache, Change, Shared, Stamp};
 use crate::call::CallError;
 use crate::client::WATCH_TIMEOUT;
@@ -173,6 +177,28 @@ impl<K: Child> Watched for Children<K> {
     }
 }
 
+struct Parts<K>(std::marker::PhantomData<K>);
+
+impl<K: PartKind> Watched for Parts<K> {
+    type Object = PartObject<K>;
+    type Facts = SeenPart;
+
+    const KIND: &'static str = K::PART.as_str();
+    const LABELS: Option<(&'static str, &'static str)> = Some((APP_MANAGED_BY, HEMVIST));
+
+    fn facts(object: PartObject<K>) -> Option<SeenPart> {
+        Some(object.seen)
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<SeenPart>> {
+        view.compiled.seen(K::PART)
+    }
+
+    fn changed(triggers: &Triggers, _key: &Key, change: &Change<SeenPart>) {
+        triggers.part(change);
+    }
+}
+
 impl Watches {
     /// Watches every kind, until the tasks are dropped.
     pub fn start(&self, client: &Client) -> JoinSet<()> {
@@ -186,6 +212,12 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Children<Service>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<PodDisruptionBudget>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<Deployment>>(Api::all(client.clone())));
+        if self.view.compiled.enabled() {
+            tasks.spawn(self.clone().watch::<Parts<ValidatingAdmissionPolicy>>(Api::all(client.clone())));
+            tasks.spawn(
+                self.clone().watch::<Parts<ValidatingAdmissionPolicyBinding>>(Api::all(client.clone())),
+            );
+        }
         tasks
     }
 

@@ -43,21 +43,33 @@ pub async fn withdraw(
 ) -> Result<(), WithdrawError> {
     for kind in withdrawal(children, pods) {
         let Some(child) = children.get(&kind) else { continue };
-        tracing::info!(%kind, name = child.key.name, "withdrawing an object of a model that is not accepted");
-        let deleted = match kind {
-            ChildKind::ServiceAccount => delete::<ServiceAccount>(context, child).await,
-            ChildKind::NetworkPolicy => delete::<NetworkPolicy>(context, child).await,
-            ChildKind::Service => delete::<Service>(context, child).await,
-            ChildKind::PodDisruptionBudget => delete::<PodDisruptionBudget>(context, child).await,
-            ChildKind::Deployment => delete::<Deployment>(context, child).await,
-        };
-        deleted.map_err(|source| WithdrawError { kind, name: child.key.name.clone(), source })?;
+        let owner = child.owner_uid.as_deref().unwrap_or_default();
+        for child in context.view.children_of(kind, &child.key.namespace, owner) {
+            if !child.terminating {
+                tracing::info!(%kind, name = child.key.name, "withdrawing an object of a model that is not accepted");
+                let deleted = delete_kind(context, kind, &child).await;
+                deleted.map_err(|source| WithdrawError { kind, name: child.key.name.clone(), source })?;
+            }
+        }
     }
     Ok(())
 }
 
+async fn delete_kind(context: &Context, kind: ChildKind, child: &ChildFacts) -> Result<(), CallError> {
+    match kind {
+        ChildKind::ServiceAccount => delete::<ServiceAccount>(context, child).await,
+        ChildKind::NetworkPolicy => delete::<NetworkPolicy>(context, child).await,
+        ChildKind::Service => delete::<Service>(context, child).await,
+        ChildKind::PodDisruptionBudget => delete::<PodDisruptionBudget>(context, child).await,
+        ChildKind::Deployment => delete::<Deployment>(context, child).await,
+    }
+}
+
 /// Deletes this very incarnation; another object of the same name is not meant. That it is gone already is as good.
-async fn delete<K: Child>(context: &Context, child: &ChildFacts) -> Result<(), CallError> {
+///
+/// # Errors
+/// Where it could not be deleted.
+pub async fn delete<K: Child>(context: &Context, child: &ChildFacts) -> Result<(), CallError> {
     let api: Api<ChildObject<K>> = Api::namespaced(context.client.get(), &child.key.namespace);
     let params = DeleteParams::background()
         .preconditions(Preconditions { uid: Some(child.uid.clone()), resource_version: None });

@@ -1,0 +1,370 @@
+//! What is done about everything that is compiled, in an order in which nothing is open that a policy closes.
+//!
+//! What no policy speaks of is closed first, then policies are written, then what they speak of is opened, and last what
+//! is compiled no more is deleted. Each step is tried at the API server before the next one begins.
+
+mod known;
+mod part;
+mod prove;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hemvist_core::admission::{Admission, Compiled, Spoken, compile};
+use hemvist_core::date;
+use hemvist_core::policy::{PolicyBook, PolicyEntry};
+use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::status::Compilation;
+use k8s_openapi::jiff::civil::Date;
+use tokio::time::Instant;
+
+use crate::call::CallError;
+use crate::context::Context;
+use crate::reconcile::{Next, ReconcileError};
+pub use known::{Edition, Known};
+use known::{Refused, not_yet};
+use part::Wanted;
+pub use part::{Part, PartId, PartKind, PartObject, SeenPart};
+use prove::{Trial, Tried, prove};
+pub use write::WriteError;
+use write::{delete, is_as_wanted, put};
+
+/// Why the machine failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmissionError {
+    /// An object could not be written or deleted.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// What was compiled is no JSON.
+    #[error("writing what was compiled as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl AdmissionError {
+    /// One word for metrics.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Write(error) => error.source.category(),
+            Self::Json(_) => "json",
+        }
+    }
+}
+
+/// The one key of this queue.
+pub fn key() -> Key {
+    Key::new("", "admission")
+}
+
+/// Makes the API server enforce the policies as they are now.
+///
+/// # Errors
+/// Where the machine failed.
+pub async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
+    // The editions first: an edition that is older than what is compiled proves nothing, a newer one would.
+    let editions: BTreeMap<Key, Edition> = {
+        let policies = context.view.policies.lock();
+        policies.iter().map(|(key, policy)| (key.clone(), Edition::of(policy))).collect()
+    };
+    let snapshot = context.view.snapshot();
+    let mut round = Round {
+        context,
+        settings: &snapshot.settings,
+        today: date::today(&snapshot.now),
+        admission: compile(&snapshot.policies, &snapshot.settings, date::today(&snapshot.now)),
+        editions,
+        unproven: BTreeSet::new(),
+    };
+    context.view.compiled.retain(|key| round.editions.contains_key(key));
+    let outcome = round.run(&snapshot.policies).await;
+    if let Err(error) = &outcome {
+        round.note_stopped(error);
+    }
+    Ok(outcome?)
+}
+
+/// One time through everything.
+struct Round<'a> {
+    context: &'a Context,
+    settings: &'a Settings,
+    today: Date,
+    admission: Admission,
+    editions: BTreeMap<Key, Edition>,
+    /// AIPolicies that are not known to be in force.
+    unproven: BTreeSet<Key>,
+}
+
+impl Round<'_> {
+    async fn run(&mut self, book: &PolicyBook) -> Result<Next, AdmissionError> {
+        let changed = self.note_changed()?;
+        self.put_all(&self.admission.guard).await?;
+        if let Some(why) = self.close().await? {
+            return Ok(self.stop(&changed, &why));
+        }
+        self.put_policies(book, &changed).await?;
+        if let Some(why) = self.open(book).await? {
+            return Ok(self.stop(&BTreeSet::new(), &why));
+        }
+        self.delete_rest().await?;
+        Ok(if self.unproven.is_empty() { Next::Settled } else { Next::Retry("not_in_force") })
+    }
+
+    /// The AIPolicies of which something has to be written or tried. That they are in force is said of them no more.
+    fn note_changed(&self) -> Result<BTreeSet<Key>, AdmissionError> {
+        let mut changed = BTreeSet::new();
+        for (key, compiled) in &self.admission.policies {
+            let known = self.known(key);
+            let seen = self.is_seen(compiled)?;
+            if seen && matches!(known, Some(Compilation::Proven { .. })) {
+                continue;
+            }
+            changed.insert(key.clone());
+            // After a start nothing is known, and what was said before mostly holds; it is tried at once.
+            let is_new = known.is_none() && !seen;
+            if is_new || matches!(known, Some(Compilation::Proven { .. })) {
+                self.note(key, not_yet());
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Writes what differs; says whether anything did.
+    async fn put_all(&self, compiled: &[Compiled]) -> Result<bool, AdmissionError> {
+        let mut written = false;
+        for wanted in wanted(compiled)? {
+            written |= put(self.context, &wanted).await?;
+        }
+        Ok(written)
+    }
+
+    /// Closes what no policy speaks of, now or before. Gives what keeps that from being known to be in force.
+    async fn close(&self) -> Result<Option<String>, AdmissionError> {
+        let in_force = self.memory(|memory| memory.in_force.clone());
+        let closed = match in_force {
+            Some(in_force) => self.admission.closing(&in_force, self.settings),
+            None if self.is_seen(&self.admission.silence)? => self.admission.silence.clone(),
+            None => self.admission.closing(&Spoken::silence(), self.settings),
+        };
+        self.put_silence(&closed).await
+    }
+
+    /// Opens what policies speak of that are in force.
+    async fn open(&self, book: &PolicyBook) -> Result<Option<String>, AdmissionError> {
+        let mut in_force = book.clone();
+        in_force.entries.retain(|key, _| !self.unproven.contains(key));
+        let spoken = compile(&in_force, self.settings, self.today).spoken;
+        let opened = self.admission.closing(&spoken, self.settings);
+        // At most this is open from here on, however the writing ends.
+        self.memory(|memory| memory.in_force = Some(spoken));
+        self.put_silence(&opened).await
+    }
+
+    async fn put_silence(&self, silence: &[Compiled]) -> Result<Option<String>, AdmissionError> {
+        let as_it_was = self.is_seen(silence)? && self.memory(|memory| memory.silence_proven);
+        if !as_it_was {
+            self.memory(|memory| memory.silence_proven = false);
+        }
+        self.put_all(silence).await?;
+        if as_it_was {
+            return Ok(None);
+        }
+        let tried = prove(self.context, silence).await;
+        let why = worst(&tried).map(|trial| match trial {
+            Trial::NotRefused(why) => why.clone(),
+            Trial::Refused | Trial::Overtaken => {
+                "Something has changed, so that it is tried again.".to_owned()
+            }
+        });
+        self.memory(|memory| memory.silence_proven = why.is_none());
+        Ok(why)
+    }
+
+    /// Writes what each AIPolicy becomes, and tries what is new.
+    async fn put_policies(
+        &mut self,
+        book: &PolicyBook,
+        changed: &BTreeSet<Key>,
+    ) -> Result<(), AdmissionError> {
+        let mut to_try = Vec::new();
+        for key in changed {
+            let compiled = self.admission.policies.get(key).cloned().unwrap_or_default();
+            match self.put_policy(book, key, &compiled).await? {
+                None => to_try.push((key.clone(), compiled)),
+                Some(why) => {
+                    self.unproven.insert(key.clone());
+                    self.note(key, Compilation::Failed { why });
+                }
+            }
+        }
+        let tried = prove(self.context, to_try.iter().flat_map(|(_, compiled)| compiled)).await;
+        for (key, compiled) in &to_try {
+            self.conclude(key, compiled, &tried);
+        }
+        Ok(())
+    }
+
+    /// Writes what an AIPolicy becomes. Gives what people are told where the API server does not take it.
+    async fn put_policy(
+        &self,
+        book: &PolicyBook,
+        key: &Key,
+        compiled: &[Compiled],
+    ) -> Result<Option<String>, AdmissionError> {
+        let wanted = wanted(compiled)?;
+        let hash = wanted.iter().map(|wanted| wanted.hash.as_str()).collect::<Vec<_>>().join(" ");
+        let refused = self.memory(|memory| memory.refused.get(key).cloned());
+        // What was refused a moment ago is refused now.
+        if let Some(refused) =
+            refused.filter(|one| one.hash == hash && one.at.elapsed() < self.context.resync / 2)
+        {
+            return Ok(Some(refused.why));
+        }
+        let error = match self.put_all(compiled).await {
+            Ok(_) => return Ok(None),
+            Err(AdmissionError::Write(error)) if error.is_lasting() => error,
+            Err(error) => return Err(error),
+        };
+        let why = told(&error);
+        let closed = error.source.code() != Some(403) && self.put_closed(book, key, &why).await;
+        let consequence = if closed {
+            "Everything that it may bind is refused until it does."
+        } else {
+            "The controller alone enforces it, and nothing is opened that it alone allows."
+        };
+        let why =
+            format!("The API server does not take what the policy is compiled to: {why}. {consequence}");
+        let refused = Refused { hash, at: Instant::now(), why: why.clone() };
+        self.memory(|memory| memory.refused.insert(key.clone(), refused));
+        Ok(Some(why))
+    }
+
+    /// An AIPolicy that the API server does not take in its compiled form is compiled to one that refuses wherever it may
+    /// bind: no judgement is a no. Says whether it took that.
+    async fn put_closed(&self, book: &PolicyBook, key: &Key, why: &str) -> bool {
+        let unreadable = PolicyEntry::Unreadable { error: format!("the API server does not take it: {why}") };
+        let mut closed = book.clone();
+        closed.entries.insert(key.clone(), unreadable);
+        let closed = compile(&closed, self.settings, self.today).policies.remove(key).unwrap_or_default();
+        self.put_all(&closed).await.is_ok()
+    }
+
+    fn conclude(&mut self, key: &Key, compiled: &[Compiled], tried: &[Tried]) {
+        let mine: Vec<&Tried> =
+            tried.iter().filter(|tried| compiled.iter().any(|one| one.name == tried.policy)).collect();
+        let compilation = match worst(mine.iter().copied()) {
+            None => {
+                let names = mine.iter().map(|tried| tried.policy.clone());
+                Compilation::proven(compiled, names.collect::<BTreeSet<_>>().into_iter().collect())
+            }
+            Some(Trial::NotRefused(why)) => Compilation::Failed { why: why.clone() },
+            Some(_) => not_yet(),
+        };
+        if !matches!(compilation, Compilation::Proven { .. }) {
+            tracing::warn!(policy = %key, "not enforced by the API server: {compilation:?}");
+            self.unproven.insert(key.clone());
+        }
+        self.note(key, compilation);
+    }
+
+    /// Deletes what is compiled no more: first what puts it into force.
+    async fn delete_rest(&self) -> Result<(), AdmissionError> {
+        let mut kept: BTreeSet<PartId> = BTreeSet::new();
+        for compiled in self.admission.all() {
+            kept.extend(Wanted::of(compiled)?.into_iter().map(|wanted| wanted.id));
+        }
+        for part in [Part::Binding, Part::Policy] {
+            let seen: Vec<(PartId, String)> = {
+                let cache = self.context.view.compiled.seen(part).lock();
+                cache
+                    .iter()
+                    .filter(|(_, seen)| seen.compiled)
+                    .map(|(key, seen)| (PartId { part, name: key.name.clone() }, seen.uid.clone()))
+                    .filter(|(id, _)| !kept.contains(id))
+                    .collect()
+            };
+            for (id, uid) in seen {
+                tracing::info!("deleting {id}, which no AIPolicy is compiled to any more");
+                delete(self.context, &id, &uid).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more is done before what no policy speaks of is closed.
+    fn stop(&self, changed: &BTreeSet<Key>, why: &str) -> Next {
+        tracing::warn!("what no AIPolicy speaks of is not known to be refused: {why}");
+        for key in changed {
+            self.note(key, Compilation::NotYet { why: why.to_owned() });
+        }
+        Next::Retry("not_in_force")
+    }
+
+    /// What is not known to be in force will not be by itself where the API server has said no.
+    fn note_stopped(&self, error: &AdmissionError) {
+        let (why, refused) = match error {
+            AdmissionError::Write(error) => (told(error), error.is_lasting()),
+            AdmissionError::Json(error) => (error.to_string(), true),
+        };
+        let why = format!("What the policies are compiled to could not be written: {why}.");
+        for key in self.admission.policies.keys() {
+            if !matches!(self.known(key), Some(Compilation::Proven { .. })) {
+                let why = why.clone();
+                let failed = if refused { Compilation::Failed { why } } else { Compilation::NotYet { why } };
+                self.note(key, failed);
+            }
+        }
+    }
+
+    fn known(&self, key: &Key) -> Option<Compilation> {
+        self.context.view.compiled.of_edition(key, self.editions.get(key)?)
+    }
+
+    /// Keeps what became of a policy, and has it said where it is news.
+    fn note(&self, key: &Key, compilation: Compilation) {
+        let Some(edition) = self.editions.get(key) else { return };
+        if self.context.view.compiled.note(key, edition.clone(), compilation) {
+            self.context.triggers.policies.add(key.clone());
+        }
+    }
+
+    fn memory<T>(&self, act: impl FnOnce(&mut known::Memory) -> T) -> T {
+        act(&mut self.context.view.compiled.memory.lock())
+    }
+
+    fn is_seen(&self, compiled: &[Compiled]) -> Result<bool, AdmissionError> {
+        Ok(wanted(compiled)?.iter().all(|wanted| is_as_wanted(self.context, wanted)))
+    }
+}
+
+fn wanted(compiled: &[Compiled]) -> Result<Vec<Wanted>, serde_json::Error> {
+    let mut all = Vec::new();
+    for one in compiled {
+        all.extend(Wanted::of(one)?);
+    }
+    Ok(all)
+}
+
+/// The trial that went worst; `None` where each was refused as it has to be.
+fn worst<'a>(tried: impl IntoIterator<Item = &'a Tried>) -> Option<&'a Trial> {
+    let mut worst = None;
+    for one in tried {
+        match &one.trial {
+            Trial::Refused => {}
+            Trial::Overtaken => worst = worst.or(Some(&one.trial)),
+            Trial::NotRefused(_) => return Some(&one.trial),
+        }
+    }
+    worst
+}
+
+/// What people are told of an error: of an answer, its own words alone.
+fn told(error: &WriteError) -> String {
+    let cause = match &error.source {
+        CallError::Answered(status) => status.message.clone(),
+        source => source.to_string(),
+    };
+    format!("{}: {}", error.id, cause.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

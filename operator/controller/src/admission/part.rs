@@ -1,0 +1,229 @@
+//! The objects that a compiled policy consists of: a ValidatingAdmissionPolicy, and bindings that put it into force.
+
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+
+use hemvist_api::labels::{
+    APP_COMPONENT, APP_MANAGED_BY, APP_NAME, APP_PART_OF, COMPILED_FROM, COMPILED_GENERATION,
+};
+use hemvist_core::admission::{COMPONENT, Compiled};
+use hemvist_core::snapshot::{Key, content_hash};
+use k8s_openapi::ClusterResourceScope;
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value, json};
+
+/// The labels and annotations that Hemvist gives. What others add to them is theirs.
+const LABELS: [&str; 4] = [APP_NAME, APP_COMPONENT, APP_PART_OF, APP_MANAGED_BY];
+const ANNOTATIONS: [&str; 3] = [COMPILED_FROM, COMPILED_GENERATION, RESOURCE_POLICY];
+
+/// Helm deletes at an upgrade what a chart has brought and brings no more, unless the object itself says otherwise. The
+/// chart brings what is always there only as long as it is not there.
+const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
+
+/// Which of the two kinds.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Part {
+    /// What is judged, and how.
+    Policy,
+    /// Where it is in force, and what a breach leads to.
+    Binding,
+}
+
+impl Part {
+    /// The kind as Kubernetes writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "ValidatingAdmissionPolicy",
+            Self::Binding => "ValidatingAdmissionPolicyBinding",
+        }
+    }
+}
+
+/// Which object.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PartId {
+    /// Its kind.
+    pub part: Part,
+    /// Its name.
+    pub name: String,
+}
+
+impl PartId {
+    /// Its key in a cache.
+    pub fn key(&self) -> Key {
+        Key::new("", &self.name)
+    }
+}
+
+impl fmt::Display for PartId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.part.as_str(), self.name)
+    }
+}
+
+/// One of the two kinds, as a type.
+pub trait PartKind:
+    Clone
+    + Debug
+    + DeserializeOwned
+    + Resource<DynamicType = (), Scope = ClusterResourceScope>
+    + Send
+    + Sync
+    + 'static
+{
+    /// Which.
+    const PART: Part;
+}
+
+impl PartKind for ValidatingAdmissionPolicy {
+    const PART: Part = Part::Policy;
+}
+
+impl PartKind for ValidatingAdmissionPolicyBinding {
+    const PART: Part = Part::Binding;
+}
+
+/// What is kept of such an object.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SeenPart {
+    /// Its UID.
+    pub uid: String,
+    /// Hash of all of it that Hemvist writes.
+    pub hash: String,
+    /// Whether it says that it is a part of what Hemvist compiles. Others may use the label by which it is found.
+    pub compiled: bool,
+}
+
+/// Such an object as it comes over the wire. The JSON is gone once the facts are taken from it.
+#[derive(Clone, Debug)]
+pub struct PartObject<K> {
+    metadata: ObjectMeta,
+    /// What is kept of it.
+    pub seen: SeenPart,
+    kind: PhantomData<K>,
+}
+
+impl<'de, K> Deserialize<'de> for PartObject<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Value::deserialize(deserializer)?;
+        let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
+        let metadata = ObjectMeta {
+            name: text("name"),
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            ..ObjectMeta::default()
+        };
+        let seen = SeenPart {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            hash: hash(&object),
+            compiled: object["metadata"]["labels"][APP_COMPONENT] == COMPONENT,
+        };
+        Ok(Self { metadata, seen, kind: PhantomData })
+    }
+}
+
+impl<K: PartKind> Resource for PartObject<K> {
+    type DynamicType = ();
+    type Scope = ClusterResourceScope;
+
+    fn kind((): &()) -> std::borrow::Cow<'_, str> {
+        K::kind(&())
+    }
+
+    fn group((): &()) -> std::borrow::Cow<'_, str> {
+        K::group(&())
+    }
+
+    fn version((): &()) -> std::borrow::Cow<'_, str> {
+        K::version(&())
+    }
+
+    fn plural((): &()) -> std::borrow::Cow<'_, str> {
+        K::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// Hash of what Hemvist writes of an object. The whole spec is in it, also fields that this version does not know: one of
+/// them may be what weakens it.
+fn hash(object: &Value) -> String {
+    let metadata = &object["metadata"];
+    let known = |values: &Value, names: &[&str]| -> Map<String, Value> {
+        names.iter().filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone()))).collect()
+    };
+    content_hash(&json!({
+        "labels": known(&metadata["labels"], &LABELS),
+        "annotations": known(&metadata["annotations"], &ANNOTATIONS),
+        "spec": object["spec"],
+    }))
+}
+
+/// An object as it is to be.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which.
+    pub id: PartId,
+    /// The AIPolicy that it carries out; `None` for what is always there.
+    pub author: Option<Key>,
+    /// Hash of all of it.
+    pub hash: String,
+    /// The object.
+    pub object: Value,
+}
+
+impl Wanted {
+    /// The objects of a compiled policy, in the order in which they are written: the bindings first, so that a policy that
+    /// answers a trial is bound as it is to be.
+    ///
+    /// # Errors
+    /// Where one cannot be written as JSON.
+    pub fn of(compiled: &Compiled) -> Result<Vec<Self>, serde_json::Error> {
+        let bindings = compiled.bindings();
+        let bindings = bindings.iter().map(|binding| Self::new(compiled, Part::Binding, binding));
+        bindings.chain(std::iter::once(Self::new(compiled, Part::Policy, &compiled.policy()))).collect()
+    }
+
+    fn new(compiled: &Compiled, part: Part, object: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let mut object = serde_json::to_value(object)?;
+        if compiled.author.is_none() {
+            object["metadata"]["annotations"][RESOURCE_POLICY] = json!("keep");
+        }
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let author = compiled.author.as_ref().map(|(key, _)| key.clone());
+        Ok(Self { id: PartId { part, name }, author, hash: hash(&object), object })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_note_down_is_theirs_and_what_weakens_is_seen() {
+        let plain = json!({"metadata": {"labels": {(APP_MANAGED_BY): "hemvist"}, "annotations": {(COMPILED_FROM): "a/b"}},
+            "spec": {"failurePolicy": "Fail"}});
+        let with = |pointer: &str, name: &str, value: &str| {
+            let mut object = plain.clone();
+            object.pointer_mut(pointer).unwrap()[name] = json!(value);
+            hash(&object)
+        };
+        assert_eq!(with("/metadata/labels", "theirs", "x"), hash(&plain));
+        assert_eq!(with("/metadata/annotations", "argocd.argoproj.io/tracking-id", "x"), hash(&plain));
+        assert_ne!(with("/metadata/labels", APP_MANAGED_BY, "other"), hash(&plain));
+        assert_ne!(with("/spec", "failurePolicy", "Ignore"), hash(&plain));
+        assert_ne!(with("/spec", "ofTomorrow", "x"), hash(&plain));
+    }
+}
