@@ -1,0 +1,22 @@
+//! Holds what AIPolicies are compiled to against the reference judgement, on a real API server.
+//!
+//! The core judges a ModelDeployment or a pod in plain Rust, and the API server judges it by the compiled policies. Both
+//! have to say the same, and name the same rule. Here are random [`policies`], [`models`] and [`pods`], a [`server`] that
+//! is asked, and the [`verdict`] that compares.
+
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    reason = "every caller is a test, for which an error is the end"
+)]
+
+pub mod allowed;
+pub mod models;
+pub mod pods;
+pub mod policies;
+pub mod random;
+pub mod server;
+pub mod table;
+pub mod texts;
+pub mod trial;
+pub mod verdict;

@@ -1,0 +1,112 @@
+//! Affinity: where a pod may go, and beside whom.
+
+use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
+use hemvist_core::render::NOWHERE;
+use serde_json::{Value, json};
+
+use super::Maker;
+use crate::policies::{CLASSES, DATA_CENTRES, REGIONS};
+
+impl Maker<'_> {
+    pub(super) fn affinity(&mut self) -> Value {
+        let required = match self.random.below(1000) {
+            roll if roll < self.wild / 3 => return if roll % 2 == 0 { json!({}) } else { Value::Null },
+            roll if roll < self.wild / 2 => Value::Null,
+            _ => {
+                let count = 1 + usize::from(self.random.chance(250));
+                let terms: Vec<Value> = (0..count).map(|_| self.term()).collect();
+                json!({ "nodeSelectorTerms": terms })
+            }
+        };
+        let preferred = self.random.chance(100).then(|| {
+            json!([{ "weight": 1, "preference": { "matchExpressions": [{ "key": NODE_REGION, "operator": "Exists" }] } }])
+        });
+        json!({
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": required,
+                "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+            },
+            "podAntiAffinity": self.apart(),
+        })
+    }
+
+    fn term(&mut self) -> Value {
+        if self.random.chance(self.wild / 4) {
+            let by_name = json!([{ "key": "metadata.name", "operator": "In", "values": ["node-1"] }]);
+            return json!({ "matchFields": by_name, "matchExpressions": null });
+        }
+        let level = CLASSES.iter().position(|class| *class == self.class).unwrap_or_default();
+        let levels: Vec<String> = CLASSES[level..].iter().map(|&class| class.to_owned()).collect();
+        let (centres, regions) = (self.allowed.data_centres(&self.class), self.allowed.regions.clone());
+        let lists = [
+            self.requirement(NODE_CLEARANCE, &levels, &CLASSES),
+            self.requirement(NODE_DATA_CENTRE, &centres, &DATA_CENTRES),
+            self.requirement(NODE_REGION, &regions, &REGIONS),
+        ];
+        let mut expressions: Vec<Value> = lists.into_iter().flatten().collect();
+        if self.random.chance(200) {
+            expressions.insert(0, json!({ "key": "nvidia.com/gpu.product", "operator": "Exists" }));
+        }
+        if self.random.chance(100) {
+            expressions.push(json!({ "key": NODE_REGION, "operator": "NotIn", "values": ["se-f"] }));
+        }
+        json!({ "matchExpressions": expressions })
+    }
+
+    /// That the label has one of these values; now and then with other words, other values, or not at all.
+    fn requirement(&mut self, label: &str, allowed: &[String], pool: &[&str]) -> Option<Value> {
+        if self.random.chance(self.wild / 2) {
+            return None;
+        }
+        let key = if self.random.chance(self.wild / 4) { format!("{label}x") } else { label.to_owned() };
+        if self.random.chance(self.wild / 3) {
+            let value = self.random.pick(pool);
+            return Some(match self.random.below(5) {
+                0 => json!({ "key": key, "operator": "NotIn", "values": [value] }),
+                1 => json!({ "key": key, "operator": "Exists" }),
+                2 => json!({ "key": key, "operator": "DoesNotExist", "values": [] }),
+                3 => json!({ "key": key, "operator": "Gt", "values": ["5"] }),
+                _ => json!({ "key": key, "operator": "In", "values": [value, NOWHERE, ""] }),
+            });
+        }
+        let mut values = if allowed.is_empty() {
+            vec![NOWHERE.to_owned()]
+        } else {
+            let most = 1 + self.random.below(allowed.len());
+            self.random.some(allowed, most)
+        };
+        if self.rarely() {
+            values.push((*self.random.pick(pool)).to_owned());
+        }
+        if self.random.chance(100) {
+            values.push(NOWHERE.to_owned());
+        }
+        Some(json!({ "key": key, "operator": "In", "values": values }))
+    }
+
+    /// That no pod of another model is on the node.
+    fn apart(&mut self) -> Value {
+        let mut term = json!({
+            "topologyKey": HOSTNAME,
+            "namespaceSelector": {},
+            "labelSelector": { "matchExpressions": [
+                { "key": MODEL_DEPLOYMENT_UID, "operator": "NotIn", "values": ["own"] },
+                { "key": MODEL_DEPLOYMENT_UID, "operator": "Exists" },
+            ] },
+        });
+        if self.random.chance(self.wild * 2) {
+            match self.random.below(5) {
+                0 => term["topologyKey"] = json!("topology.kubernetes.io/zone"),
+                1 => term["namespaceSelector"] = Value::Null,
+                2 => term["labelSelector"] = json!({ "matchLabels": { "a": "b" } }),
+                3 => term["labelSelector"] = Value::Null,
+                _ => term["labelSelector"]["matchExpressions"][1]["operator"] = json!("DoesNotExist"),
+            }
+        }
+        match self.random.below(1000) {
+            roll if roll < self.wild => Value::Null,
+            0..=300 if self.class == "Open" => Value::Null,
+            _ => json!({ "requiredDuringSchedulingIgnoredDuringExecution": [term] }),
+        }
+    }
+}

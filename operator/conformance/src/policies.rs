@@ -1,0 +1,246 @@
+//! Random AIPolicies: sets of them, each for a namespace of its own.
+//!
+//! The values come from small pools in which much is allowed, so that a verdict often hangs on one limit only. Some texts
+//! are ones that the schema would refuse: the compiler has to be safe without it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hemvist_api::AIPolicy;
+use hemvist_core::policy::{PolicyBook, PolicyEntry};
+use hemvist_core::snapshot::{Key, Settings};
+use serde_json::{Value, json};
+
+use crate::random::Random;
+use crate::texts::{CONTROL, HOSTILE};
+
+/// Data centres that policies speak of.
+pub const DATA_CENTRES: [&str; 4] = ["jkpg-a", "jkpg-b", "varnamo", "oslo"];
+/// Regions that policies speak of.
+pub const REGIONS: [&str; 3] = ["se-f", "se-g", "no-03"];
+/// Information classes.
+pub const CLASSES: [&str; 4] = ["Open", "Internal", "Sensitive", "Secret"];
+/// Risk classes that a policy can allow.
+pub const RISKS: [&str; 3] = ["Minimal", "Limited", "High"];
+/// Kinds of assessments.
+pub const ASSESSMENTS: [&str; 6] =
+    ["DPIA", "FRIA", "InformationSecurity", "Procurement", "Accessibility", "Climate"];
+/// Licences that policies speak of.
+pub const LICENCES: [&str; 5] =
+    ["Apache-2.0", "MIT", "GPL-2.0-only", "GPL-2.0-only WITH Classpath-exception-2.0", "LicenseRef-Llama-3.3"];
+/// Formats.
+pub const FORMATS: [&str; 2] = ["Safetensors", "GGUF"];
+/// Registries that policies speak of.
+pub const REGISTRIES: [&str; 7] = [
+    "r.example",
+    "R.Example/models",
+    "r.example/vllm/",
+    "mirror.example:5000",
+    "localhost/x",
+    "docker.io/library",
+    "registry.region.example/a/b",
+];
+/// Engines.
+pub const ENGINES: [&str; 4] = ["VLLM", "LlamaCpp", "SGLang", "Custom"];
+/// Arguments that policies speak of: known, further, and ones that nobody may allow.
+pub const ARGUMENTS: [&str; 6] = ["seed", "max-num-seqs", "trust-remote-code", "api-key", "numa", "no-warmup"];
+/// Days on which duties begin: before, on and after [`TODAY`], and one that no calendar has.
+pub const DAYS: [&str; 5] = ["2024-02-29", "2026-10-31", "2026-11-01", "2027-05-02", "2026-02-30"];
+/// The day of every judgement.
+pub const TODAY: k8s_openapi::jiff::civil::Date = k8s_openapi::jiff::civil::date(2026, 11, 1);
+
+/// The policies of one namespace.
+#[derive(Clone, Debug)]
+pub struct PolicySet {
+    /// The namespace.
+    pub namespace: String,
+    /// Its policies: those of the root namespace that name it, and its own.
+    pub entries: BTreeMap<Key, PolicyEntry>,
+}
+
+impl PolicySet {
+    /// The specs of those that can be read.
+    pub fn specs(&self) -> impl Iterator<Item = (&Key, &hemvist_api::AIPolicySpec)> {
+        self.entries.iter().filter_map(|(key, entry)| match entry {
+            PolicyEntry::Readable(policy) => Some((key, &policy.spec)),
+            PolicyEntry::Unreadable { .. } => None,
+        })
+    }
+
+    /// The policies as they are printed beside a pair that differs.
+    pub fn shown(&self) -> String {
+        let one = |(key, entry): (&Key, &PolicyEntry)| match entry {
+            PolicyEntry::Readable(policy) => {
+                format!("{key}: {}\n", serde_json::to_string(&without_nulls(json!(policy.spec))).unwrap_or_default())
+            }
+            PolicyEntry::Unreadable { error } => format!("{key}: unreadable: {error}\n"),
+        };
+        self.entries.iter().map(one).collect()
+    }
+}
+
+/// The settings of every case. One namespace of a run may be ungoverned.
+pub fn settings(ungoverned: Option<&str>) -> Settings {
+    let ungoverned_namespaces: BTreeSet<String> = ungoverned.map(str::to_owned).into_iter().collect();
+    Settings { ungoverned_namespaces, ..Settings::default() }
+}
+
+/// All policies of some sets in one book.
+pub fn book<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
+    PolicyBook { entries: sets.into_iter().flat_map(|set| set.entries.clone()).collect() }
+}
+
+/// The value without entries that are null.
+pub fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, without_nulls(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+/// A random set for a namespace.
+pub fn set(random: &mut Random, settings: &Settings, namespace: &str) -> PolicySet {
+    let of_root = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 0][random.below(13)];
+    let own = [0, 0, 0, 0, 0, 1, 1, 1, 1, 2][random.below(10)].max(usize::from(of_root == 0));
+    let mut entries = BTreeMap::new();
+    for number in 0..of_root {
+        let key = Key::new(&settings.root_namespace, format!("{namespace}-{number}"));
+        let mut spec = spec(random, Speech::Much);
+        spec["namespaces"] = json!([namespace]);
+        entries.insert(key.clone(), readable(&key, spec));
+    }
+    for number in 0..own {
+        let key = Key::new(namespace, format!("own.{number}"));
+        let entry = if random.chance(60) {
+            PolicyEntry::Unreadable { error: (*random.pick(&HOSTILE)).to_owned() + *random.pick(&CONTROL) }
+        } else {
+            readable(&key, spec(random, Speech::Little))
+        };
+        entries.insert(key, entry);
+    }
+    PolicySet { namespace: namespace.to_owned(), entries }
+}
+
+/// A policy that can be read.
+pub fn readable(key: &Key, spec: Value) -> PolicyEntry {
+    let spec = serde_json::from_value(spec).unwrap_or_else(|error| unreachable!("a random policy: {error}"));
+    let mut policy = AIPolicy::new(&key.name, spec);
+    policy.metadata.namespace = Some(key.namespace.clone());
+    policy.metadata.generation = Some(3);
+    PolicyEntry::Readable(Box::new(policy))
+}
+
+/// How often a policy speaks of something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Speech {
+    /// Nearly always, as one of a region.
+    Much,
+    /// Now and then, as one of a department.
+    Little,
+}
+
+/// A random policy.
+fn spec(random: &mut Random, speech: Speech) -> Value {
+    json!({
+        "enforcement": enforcement(random, speech),
+        "informationClasses": classes(random, speech, &CLASSES, true),
+        "riskClasses": classes(random, speech, &RISKS, false),
+        "residency": {
+            "regions": if random.chance(600) { list(random, speech, &REGIONS) } else { Value::Null },
+            "dataCentres": list(random, speech, &DATA_CENTRES),
+        },
+        "models": {
+            "licences": list(random, speech, &LICENCES),
+            "formats": closed(random, speech, &FORMATS),
+            "requireDigest": switch(random),
+        },
+        "images": { "registries": list(random, speech, &REGISTRIES), "requireDigest": switch(random) },
+        "engines": { "types": closed(random, speech, &ENGINES), "allowedArgs": list(random, speech, &ARGUMENTS) },
+        "unmanagedAccelerators": match (speech, random.below(10)) {
+            (Speech::Much, 0..=5) | (Speech::Little, 0) => json!("RequireResidency"),
+            (Speech::Much, 6) | (Speech::Little, 1) => json!("Deny"),
+            _ => Value::Null,
+        },
+    })
+}
+
+fn enforcement(random: &mut Random, speech: Speech) -> Value {
+    let values: &[Option<&str>] = match speech {
+        Speech::Much => &[None, None, None, Some("Deny"), Some("Deny"), Some("Deny"), Some("Warn"), Some("Audit")],
+        Speech::Little => &[None, None, None, Some("Deny"), Some("Warn"), Some("Audit")],
+    };
+    json!(random.pick(values))
+}
+
+fn switch(random: &mut Random) -> Value {
+    json!(random.pick(&[None, Some(false), Some(true)]))
+}
+
+fn stated(random: &mut Random, speech: Speech) -> bool {
+    random.chance(if speech == Speech::Much { 955 } else { 220 })
+}
+
+fn closed(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
+    if !stated(random, speech) {
+        return Value::Null;
+    }
+    let most = if random.chance(800) { pool.len() } else { random.below(pool.len() + 1) };
+    json!(random.some(pool, most))
+}
+
+fn list(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
+    if !stated(random, speech) {
+        return Value::Null;
+    }
+    let most = match random.below(100) {
+        0..=64 => pool.len(),
+        65..=79 => pool.len() - 1,
+        80..=96 => 1 + random.below(pool.len() - 1),
+        _ => 0,
+    };
+    let mut values = random.some(pool, most);
+    if random.chance(80) {
+        values.push(*random.pick(&HOSTILE));
+        values.push(*random.pick(&CONTROL));
+    }
+    json!(values)
+}
+
+fn classes(random: &mut Random, speech: Speech, pool: &[&str], information: bool) -> Value {
+    if !stated(random, speech) {
+        return Value::Null;
+    }
+    let most = match random.below(100) {
+        0..=74 => pool.len(),
+        75..=97 => pool.len() - 1 - random.below(2),
+        _ => 0,
+    };
+    let listed = random.some(pool, most);
+    listed.into_iter().map(|class| rule(random, class, information)).collect()
+}
+
+fn rule(random: &mut Random, class: &str, information: bool) -> Value {
+    let mut rule = json!({ "class": class });
+    if random.chance(350) {
+        let mut requires = json!({
+            "assessments": random.chance(500).then(|| { let most = random.below(3); random.some(&ASSESSMENTS, most) }),
+            "humanOversight": switch(random),
+            "transparencyNotice": switch(random),
+            "recordReference": switch(random),
+            "maxAssessmentAgeDays": random.chance(300).then_some(400),
+        });
+        if !information && random.chance(400) {
+            requires["notBefore"] = json!(random.pick(&DAYS));
+        }
+        rule["requires"] = requires;
+    }
+    if information && random.chance(200) {
+        rule["dataCentres"] = list(random, Speech::Much, &DATA_CENTRES);
+    }
+    if information && random.chance(350) {
+        rule["isolation"] = json!(random.pick(&["Shared", "Partition", "WholeDevice", "WholeNode"]));
+    }
+    rule
+}

@@ -1,0 +1,170 @@
+//! Random objects, sent to the API server and given to the reference.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use futures::{StreamExt, stream};
+use hemvist_core::policy::PolicyBook;
+use hemvist_core::snapshot::Settings;
+use serde_json::Value;
+
+use crate::allowed::Allowed;
+use crate::policies::{PolicySet, book};
+use crate::random::Random;
+use crate::server::{AT_ONCE, Server, User, models_path, pods_path};
+use crate::table::Table;
+use crate::verdict::{Answer, Expected, Outcome, compare, expected_of_model, expected_of_pod};
+use crate::{models, pods};
+
+/// Policies by namespace, and the objects that are tried under them.
+#[derive(Debug)]
+pub struct Trial {
+    settings: Settings,
+    sets: Vec<PolicySet>,
+    allowed: Vec<Allowed>,
+    books: Vec<PolicyBook>,
+    random: Random,
+}
+
+/// An object that is sent.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its namespace, by the position of its set.
+    pub set: usize,
+    /// Whether it is a pod, or else a ModelDeployment.
+    pub is_pod: bool,
+    /// Who sends it.
+    pub user: User,
+    /// The object.
+    pub object: Value,
+}
+
+/// What came of many comparisons.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was seen how often.
+    pub table: Table,
+    /// How many pairs of ModelDeployments and of pods were compared.
+    pub pairs: [usize; 2],
+    /// How many of them both admit.
+    pub admitted: [usize; 2],
+    /// How many objects the API server took for invalid.
+    pub invalid: [usize; 2],
+    /// The pairs that differ, printed whole.
+    pub differences: Vec<String>,
+    /// Why objects were invalid: some of the reasons.
+    pub reasons: Vec<String>,
+}
+
+impl Report {
+    /// Counts one comparison.
+    pub fn count(&mut self, is_pod: bool, outcome: &Outcome) {
+        let kind = usize::from(is_pod);
+        let name = ["model", "pod"][kind];
+        match outcome {
+            Outcome::NotJudged => {
+                self.invalid[kind] += 1;
+                return;
+            }
+            Outcome::BothAdmit(0) => self.admitted[kind] += 1,
+            Outcome::BothAdmit(_) => {
+                self.admitted[kind] += 1;
+                self.table.count(format!("{name}: admitted with a warning"));
+            }
+            Outcome::BothRefuse(rule) => self.table.count(rule),
+            Outcome::Differ(how) => self.table.count(format!("DIFFERENT {name}: {how}")),
+        }
+        self.pairs[kind] += 1;
+    }
+
+    /// Pairs of both kinds.
+    pub fn total(&self) -> usize {
+        self.pairs.iter().sum()
+    }
+}
+
+impl Trial {
+    /// A trial of these sets. The objects are the same for the same source.
+    pub fn new(settings: Settings, sets: Vec<PolicySet>, random: Random) -> Self {
+        let allowed = sets.iter().map(Allowed::by).collect();
+        // What others state in other namespaces does not matter here; a book for each set keeps the reference quick.
+        let books = sets.iter().map(|set| book([set])).collect();
+        Self { settings, sets, allowed, books, random }
+    }
+
+    /// The sets.
+    pub fn sets(&self) -> &[PolicySet] {
+        &self.sets
+    }
+
+    /// The case of a number.
+    pub fn case(&self, number: usize) -> Case {
+        let mut random = self.random.part(number);
+        let set = random.below(self.sets.len());
+        let wild = *random.pick(&[0, 0, 15, 30, 60, 150]);
+        let is_pod = number.is_multiple_of(2);
+        let namespace = &self.sets[set].namespace;
+        let object = if is_pod {
+            pods::pod(&mut random, namespace, &self.allowed[set], wild)
+        } else {
+            models::model(&mut random, namespace, &self.allowed[set], wild)
+        };
+        let user = if is_pod && random.chance(667) { User::PodMaker } else { User::Tenant };
+        Case { set, is_pod, user, object }
+    }
+
+    /// What the reference says of a case.
+    pub fn expected(&self, case: &Case) -> serde_json::Result<Expected> {
+        let (book, namespace) = (&self.books[case.set], &self.sets[case.set].namespace);
+        if case.is_pod {
+            expected_of_pod(book, &self.settings, case.user.name(), &case.object)
+        } else {
+            expected_of_model(book, &self.settings, namespace, &case.object)
+        }
+    }
+
+    /// What the API server says of a case.
+    pub async fn answer(&self, server: &Server, case: &Case) -> Result<Answer> {
+        let namespace = &self.sets[case.set].namespace;
+        let path = if case.is_pod { pods_path(namespace) } else { models_path(namespace) };
+        server.try_out(case.user, "POST", &path, &case.object).await
+    }
+
+    /// Compares the cases of these numbers, until `most` differ.
+    pub async fn run(&self, server: &Server, numbers: Range<usize>, most: usize) -> Result<Report> {
+        let mut report = Report::default();
+        let cases = numbers.map(|number| async move {
+            let case = self.case(number);
+            // What the core cannot even read, the API server has to find invalid.
+            let expected = self.expected(&case).unwrap_or_else(Expected::unreadable);
+            let answer = self.answer(server, &case).await?;
+            anyhow::Ok((number, case, expected, answer))
+        });
+        let mut answers = stream::iter(cases).buffer_unordered(AT_ONCE);
+        while let Some(one) = answers.next().await {
+            let (number, case, expected, answer) = one?;
+            let outcome = compare(&expected, &answer);
+            report.count(case.is_pod, &outcome);
+            if let (Answer::Invalid(reason), true) = (&answer, report.reasons.len() < 400) {
+                report.reasons.push(reason.clone());
+            }
+            if let Outcome::Differ(how) = outcome {
+                report.differences.push(self.shown(number, &how, &case, &expected, &answer));
+                if report.differences.len() >= most {
+                    break;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// A pair that differs, whole.
+    pub fn shown(&self, number: usize, how: &str, case: &Case, expected: &Expected, answer: &Answer) -> String {
+        format!(
+            "case {number}: {how}\npolicies:\n{}user: {}\nobject: {}\nexpected: {expected:#?}\nanswer: {answer:#?}\n",
+            self.sets[case.set].shown(),
+            case.user.name(),
+            case.object,
+        )
+    }
+}

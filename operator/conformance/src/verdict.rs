@@ -1,0 +1,284 @@
+//! What is expected of the API server, what it says, and whether both are the same.
+
+use hemvist_api::ModelDeploymentSpec;
+use hemvist_api::values::Enforcement;
+use hemvist_core::admission::{PodFinding, judge_new_model, judge_new_pod};
+use hemvist_core::policy::{EffectivePolicy, PolicyBook, PolicyEntry};
+use hemvist_core::snapshot::Settings;
+use hemvist_core::violation::{Finding, Violation};
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use crate::policies::{TODAY, without_nulls};
+
+/// What stands between the name of a compiled policy that was narrowed to some namespaces and what tells it apart.
+pub const NARROWED: &str = ".only.";
+
+/// The most characters of warnings that the API server sends whole.
+const MOST_WARNINGS: usize = 4000;
+
+/// Something that has to be told of an object.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Told {
+    /// What kind of rule it is, for the table.
+    pub kind: String,
+    /// The compiled policy that tells it.
+    policy: String,
+    /// What the message has in it, one of them.
+    words: Vec<String>,
+    /// What the message begins with.
+    begins: String,
+}
+
+impl Told {
+    fn is(&self, policy: &str, message: &str) -> bool {
+        let policy = policy.split(NARROWED).next().unwrap_or(policy);
+        self.policy == policy
+            && message.starts_with(&self.begins)
+            && self.words.iter().any(|words| message.contains(words))
+    }
+}
+
+/// What the reference says of an object.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// Whether the API server has to refuse it.
+    pub refused: bool,
+    /// What it may name as the reason.
+    pub reasons: Vec<Told>,
+    /// What it has to warn of, all of it.
+    pub warnings: Vec<Told>,
+    /// Why the core cannot read the object at all.
+    pub unreadable: Option<String>,
+}
+
+impl Expected {
+    /// What is expected of an object that the core cannot read: that it is found invalid.
+    #[expect(clippy::needless_pass_by_value, reason = "it is given where an error is had by value")]
+    pub fn unreadable(error: serde_json::Error) -> Self {
+        Self { unreadable: Some(error.to_string()), ..Self::default() }
+    }
+}
+
+/// What the API server says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It takes the object, with these warnings of compiled policies: the policy, and what it says.
+    Admitted(Vec<(String, String)>),
+    /// A compiled policy refuses it.
+    Refused {
+        /// The policy.
+        policy: String,
+        /// What it says.
+        message: String,
+    },
+    /// The object is not valid, whatever a policy says.
+    Invalid(String),
+    /// Something else.
+    Other(u16, String),
+}
+
+impl Answer {
+    /// Reads an answer of the API server.
+    pub fn read(status: u16, warnings: &[String], body: &str) -> Self {
+        const BY: &str = "ValidatingAdmissionPolicy '";
+        let named = |text: &str| {
+            let (name, rest) = text.split_once(BY)?.1.split_once('\'')?;
+            let (_, message) = rest.split_once(": ").or_else(|| rest.split_once(' '))?;
+            Some((name.to_owned(), message.to_owned()))
+        };
+        if status < 300 {
+            return Self::Admitted(warnings.iter().filter_map(|text| named(text)).collect());
+        }
+        let message = serde_json::from_str::<Value>(body)
+            .ok()
+            .and_then(|status| status["message"].as_str().map(str::to_owned))
+            .unwrap_or_else(|| body.to_owned());
+        match named(&message) {
+            Some((policy, message)) => Self::Refused { policy, message },
+            None if matches!(status, 400 | 422) => Self::Invalid(message),
+            None => Self::Other(status, message),
+        }
+    }
+}
+
+/// What is expected for a new ModelDeployment.
+pub fn expected_of_model(
+    book: &PolicyBook,
+    settings: &Settings,
+    namespace: &str,
+    object: &Value,
+) -> Result<Expected, serde_json::Error> {
+    let model: ModelDeploymentSpec = serde_json::from_value(without_nulls(object["spec"].clone()))?;
+    let denies =
+        EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Deny;
+    let warns =
+        EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Warn;
+    let mut violations = judge_new_model(book, settings, namespace, &model, TODAY);
+    let unreadable = violations.iter().any(|one| matches!(one.finding, Finding::PolicyUnreadable { .. }));
+    let refused = violations.iter().any(|one| one.rule.is_none() || denies);
+    if unreadable {
+        // One that cannot be read makes the reference silent about what is not stated. The API server still says it.
+        violations.extend(judge_new_model(&readable(book), settings, namespace, &model, TODAY));
+    }
+    let (stated, plain): (Vec<_>, Vec<_>) = violations.iter().partition(|one| one.rule.is_some());
+    let told = |all: Vec<&Violation>| all.into_iter().map(|one| told_of_model(one, &model)).collect::<Vec<_>>();
+    let mut expected = Expected { refused, reasons: told(plain), ..Expected::default() };
+    if denies {
+        expected.reasons.extend(told(stated));
+    } else if warns && !refused {
+        expected.warnings = told(stated);
+    }
+    Ok(expected)
+}
+
+fn readable(book: &PolicyBook) -> PolicyBook {
+    let is_readable = |entry: &PolicyEntry| matches!(entry, PolicyEntry::Readable(_));
+    let entries = book.entries.iter().filter(|(_, entry)| is_readable(entry));
+    PolicyBook { entries: entries.map(|(key, entry)| (key.clone(), entry.clone())).collect() }
+}
+
+fn told_of_model(violation: &Violation, model: &ModelDeploymentSpec) -> Told {
+    let told = |kind: &str, words: String| Told {
+        kind: format!("model: {kind}"),
+        policy: "hemvist-models".to_owned(),
+        words: vec![words],
+        begins: String::new(),
+    };
+    if let Some(rule) = &violation.rule {
+        let author = format!("{}/{}", rule.namespace, rule.name);
+        let fields = same_thing(&rule.field, model);
+        return Told {
+            kind: format!("model: {}", any_class(&rule.field)),
+            policy: format!("hemvist-models.{}.{}", rule.namespace, rule.name),
+            words: fields.into_iter().map(|field| format!("AIPolicy {author} ({field})")).collect(),
+            begins: String::new(),
+        };
+    }
+    match &violation.finding {
+        Finding::NoPolicy { .. } => told("no policy", "binds the namespace, so nothing is allowed in it".to_owned()),
+        Finding::UngovernedNamespace => told("not governed", "the namespace is not governed".to_owned()),
+        Finding::RiskClassUnacceptable => told("unacceptable", "is forbidden by AI Act".to_owned()),
+        Finding::ListNotStated { policy_field, .. } => {
+            told(&format!("not stated: {policy_field}"), format!("states {policy_field} here, so no"))
+        }
+        Finding::ArgumentNotAllowed { argument, .. } => {
+            told("not stated: arguments", format!("[name={argument}]: argument {argument} is neither"))
+        }
+        Finding::PolicyUnreadable { policy, .. } => Told {
+            policy: format!("hemvist-models.{}", policy.replace('/', ".")),
+            ..told("unreadable", format!("AIPolicy {policy} may bind the namespace and cannot be read"))
+        },
+        other => told("unheard of", format!("{other:?}")),
+    }
+}
+
+/// The fields of one policy that can say the same of a model. The reference tells it once, by one of them.
+fn same_thing(field: &str, model: &ModelDeploymentSpec) -> Vec<String> {
+    let information = format!("spec.informationClasses[class={}]", model.purpose.information_class);
+    let risk = format!("spec.riskClasses[class={}]", model.purpose.risk_class);
+    if field.ends_with(".dataCentres") {
+        vec!["spec.residency.dataCentres".to_owned(), format!("{information}.dataCentres")]
+    } else if let Some((_, duty)) = field.split_once("].requires.") {
+        vec![format!("{information}.requires.{duty}"), format!("{risk}.requires.{duty}")]
+    } else {
+        vec![field.to_owned()]
+    }
+}
+
+fn any_class(field: &str) -> String {
+    match (field.split_once('['), field.split_once(']')) {
+        (Some((before, _)), Some((_, after))) => format!("{before}[]{after}"),
+        _ => field.to_owned(),
+    }
+}
+
+/// What is expected for a new pod.
+pub fn expected_of_pod(
+    book: &PolicyBook,
+    settings: &Settings,
+    user: &str,
+    object: &Value,
+) -> Result<Expected, serde_json::Error> {
+    let pod: Pod = serde_json::from_value(without_nulls(object.clone()))?;
+    let findings = judge_new_pod(book, settings, user, &pod);
+    let reasons = findings.iter().map(told_of_pod).collect();
+    Ok(Expected { refused: !findings.is_empty(), reasons, ..Expected::default() })
+}
+
+fn told_of_pod(finding: &PodFinding) -> Told {
+    let begins = format!("{}: ", finding.field);
+    match &finding.rule {
+        None => Told {
+            kind: format!("pod: {}", finding.field),
+            policy: "hemvist-pods".to_owned(),
+            words: vec![String::new()],
+            begins,
+        },
+        Some((key, field)) => {
+            let unreadable = field.is_empty();
+            let words = if unreadable {
+                format!("AIPolicy {key} may bind the namespace and cannot be read")
+            } else {
+                format!("AIPolicy {key} ({field})")
+            };
+            Told {
+                kind: format!("pod: {}", if unreadable { "unreadable".to_owned() } else { any_class(field) }),
+                policy: format!("hemvist-pods.{}.{}", key.namespace, key.name),
+                words: vec![words],
+                begins,
+            }
+        }
+    }
+}
+
+/// What a comparison comes to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The object was never judged.
+    NotJudged,
+    /// Both admit it, with so many warnings.
+    BothAdmit(usize),
+    /// Both refuse it, for a rule of this kind.
+    BothRefuse(String),
+    /// They differ, and how.
+    Differ(String),
+}
+
+/// Compares what was expected with what was said.
+pub fn compare(expected: &Expected, answer: &Answer) -> Outcome {
+    let differ = |how: &str| Outcome::Differ(how.to_owned());
+    match answer {
+        Answer::Invalid(_) => Outcome::NotJudged,
+        _ if expected.unreadable.is_some() => differ("the core cannot read what the API server takes"),
+        Answer::Other(..) => differ("the answer is neither yes nor a refusal by a policy"),
+        Answer::Admitted(_) if expected.refused => differ("ADMITTED, and the reference refuses"),
+        Answer::Refused { .. } if !expected.refused => differ("REFUSED, and the reference admits"),
+        Answer::Refused { policy, message } => {
+            match expected.reasons.iter().find(|told| told.is(policy, message)) {
+                Some(told) => Outcome::BothRefuse(told.kind.clone()),
+                None => differ("both refuse, and the rule that is named is none of the reference's"),
+            }
+        }
+        Answer::Admitted(warnings) => compare_warnings(&expected.warnings, warnings),
+    }
+}
+
+fn compare_warnings(expected: &[Told], said: &[(String, String)]) -> Outcome {
+    let named = |told: &&Told| said.iter().any(|(policy, message)| told.is(policy, message));
+    let length: usize = said.iter().map(|(policy, message)| 2 * policy.len() + message.len() + 60).sum();
+    if expected.is_empty() != said.is_empty() {
+        return Outcome::Differ(format!("{} warnings, and the reference has {}", said.len(), expected.len()));
+    }
+    // Many or long warnings are shortened on their way.
+    if length < MOST_WARNINGS {
+        if !expected.iter().all(|told| named(&told)) {
+            return Outcome::Differ("a finding of the reference is not among the warnings".to_owned());
+        }
+        let known = |(policy, message): &(String, String)| expected.iter().any(|told| told.is(policy, message));
+        if !said.iter().all(known) {
+            return Outcome::Differ("a warning is none of the reference's findings".to_owned());
+        }
+    }
+    Outcome::BothAdmit(said.len())
+}
