@@ -131,6 +131,8 @@ closed_enum! {
         LoosensRegion,
         /// The policy holds an entry that has no effect here.
         RootNamespaceOnly,
+        /// An exception of the policy, or a part of it, waives nothing.
+        NotWaivable,
         /// The controller enforces the policy; it is not compiled into the API server.
         ControllerOnly,
         /// The date of review has passed.

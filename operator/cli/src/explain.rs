@@ -212,6 +212,11 @@ explanations! {
     RootNamespaceOnly:
         "The policy states something that only a policy of the root namespace can state, so it has no effect here.",
         "Take the fields out that the message names, or state them in a policy of the root namespace.";
+    NotWaivable:
+        "An exception of the policy waives nothing: it names what cannot be waived, a namespace that the policy does not \
+         bind, or a day that no calendar has. Only duties can be waived.",
+        "Correct the exception that the message names. What can be waived is AssessmentAge, HumanOversight, \
+         TransparencyNotice, RecordReference and Assessment/ with a type, such as Assessment/DPIA.";
     ControllerOnly:
         "Hemvist itself enforces the policy on ModelDeployments; the API server does not enforce it in its stead.",
         "Nothing. Keep the right to make pods with accelerators to those who need it.";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_api::model_deployment::PolicyUse;
+use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::Enforcement;
 
 use crate::date;
@@ -22,6 +22,8 @@ pub struct Decision {
     pub violations: Vec<Violation>,
     /// The policies that set its limits.
     pub policies: Vec<PolicyUse>,
+    /// The exceptions that hold for it.
+    pub exceptions: Vec<ExceptionUse>,
     /// Pods that have to leave their node.
     pub evictions: Vec<Eviction>,
 }
@@ -74,7 +76,9 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
     let policy = EffectivePolicy::for_namespace(&snapshot.policies, &snapshot.settings, namespace);
     let policies = policy.uses(spec.purpose.information_class, spec.purpose.risk_class);
 
-    let mut violations = policy.check(spec, date::today(&snapshot.now));
+    let today = date::today(&snapshot.now);
+    let exceptions = policy.exceptions(subject.model.metadata.name.as_deref().unwrap_or_default(), today);
+    let mut violations = policy.check(subject.model, today);
     let validated = match validate(subject.model, &policy) {
         Ok(model) => Some(model),
         Err(faults) => {
@@ -88,7 +92,9 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
     let refuses =
         |violation: &Violation| policy.enforcement() == Enforcement::Deny || violation.is_absolute();
     match validated.filter(|_| !violations.iter().any(refuses)) {
-        None => Decision { outcome: Outcome::Refused, violations, policies, evictions: Vec::new() },
+        None => {
+            Decision { outcome: Outcome::Refused, violations, policies, exceptions, evictions: Vec::new() }
+        }
         Some(model) => {
             let evictions = evictions(snapshot, subject, &model);
             let placement = Placement::plan(snapshot, &model);
@@ -96,6 +102,7 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
                 outcome: Outcome::Accepted(Box::new(Plan { model, placement })),
                 violations,
                 policies,
+                exceptions,
                 evictions,
             }
         }

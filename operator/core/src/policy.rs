@@ -10,6 +10,7 @@ mod bind;
 mod check;
 mod clearance;
 mod duties;
+mod exception;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
@@ -18,21 +19,22 @@ mod limit;
 mod loosening;
 #[cfg(test)]
 mod tests;
+mod unmet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hemvist_api::AIPolicy;
-use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::ai_policy::FieldWithoutEffect;
-use hemvist_api::model_deployment::PolicyUse;
+use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::{
     DataCentre, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
     UnmanagedAccelerators,
 };
+use hemvist_api::{AIPolicy, ModelDeployment};
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
-pub use loosening::ROOT_ONLY_FIELDS;
+pub use exception::{ActiveException, Waiver, active_exceptions, excepted_models};
+pub use loosening::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS};
 
 use crate::snapshot::{Key, Settings};
 use crate::validate::Clearance;
@@ -80,6 +82,8 @@ pub struct EffectivePolicy {
     class_data_centres: BTreeMap<InformationClass, Limits<String>>,
     isolation: BTreeSet<Statement<(InformationClass, Isolation)>>,
     duties: BTreeSet<Statement<Duty>>,
+    /// Exceptions for models of the namespace, ended ones too.
+    exceptions: BTreeSet<ActiveException>,
     licences: Limits<String>,
     formats: Limits<ModelFormat>,
     weights_digest: BTreeSet<Statement<()>>,
@@ -111,7 +115,9 @@ impl EffectivePolicy {
         nothing_stated.ungoverned = settings.ungoverned_namespaces.contains(namespace);
         entries
             .filter(|(key, entry)| binds(settings, key, entry, namespace))
-            .fold(nothing_stated, |meet, (key, entry)| meet.meet(&Self::of_entry(settings, key, entry)))
+            .fold(nothing_stated, |meet, (key, entry)| {
+                meet.meet(&Self::of_entry(settings, key, entry, namespace))
+            })
     }
 
     /// What two policies allow together: the union of their statements.
@@ -136,6 +142,7 @@ impl EffectivePolicy {
             class_data_centres,
             isolation: &self.isolation | &other.isolation,
             duties: &self.duties | &other.duties,
+            exceptions: &self.exceptions | &other.exceptions,
             licences: self.licences.meet(&other.licences),
             formats: self.formats.meet(&other.formats),
             weights_digest: &self.weights_digest | &other.weights_digest,
@@ -147,9 +154,15 @@ impl EffectivePolicy {
         }
     }
 
-    /// Everything in `model` that the policies do not allow, in stable order and without doubles.
-    pub fn check(&self, model: &ModelDeploymentSpec, today: Date) -> Vec<Violation> {
+    /// Everything in `model` that the policies do not allow, in stable order and without doubles. Duties that an
+    /// exception waives for it today are not among them.
+    pub fn check(&self, model: &ModelDeployment, today: Date) -> Vec<Violation> {
         check::check(self, model, today)
+    }
+
+    /// The exceptions that hold for the model `name` today, at most 8, by policy.
+    pub fn exceptions(&self, name: &str, today: Date) -> Vec<ExceptionUse> {
+        exception::uses(&self.exceptions, name, today)
     }
 
     /// What a violation leads to: the strictest that a policy states, `Deny` where none of the root namespace states
@@ -232,7 +245,8 @@ impl EffectivePolicy {
     }
 }
 
-/// Fields of a policy that have no effect: what a local one would loosen, and what only the root namespace may say.
+/// Fields of a policy that have no effect: what a local one would loosen, what only the root namespace may say, and
+/// exceptions that waive nothing.
 pub fn fields_without_effect(book: &PolicyBook, settings: &Settings, key: &Key) -> Vec<FieldWithoutEffect> {
     loosening::fields_without_effect(book, settings, key)
 }

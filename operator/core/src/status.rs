@@ -42,6 +42,8 @@ pub struct PolicyTally {
     pub models: i32,
     /// ModelDeployments that it refuses.
     pub refused: i32,
+    /// ModelDeployments for which an exception of it holds; see [`excepted_models`](crate::policy::excepted_models).
+    pub excepted: i32,
 }
 
 pub(crate) const fn draft(

@@ -5,7 +5,7 @@ mod world;
 
 use std::cell::Cell;
 
-use hemvist_api::ModelDeploymentSpec;
+use hemvist_api::ModelDeployment;
 use hemvist_api::values::{InformationClass, RiskClass};
 use hemvist_core::policy::{EffectivePolicy, fields_without_effect};
 use hemvist_core::violation::{Finding, summary};
@@ -39,7 +39,7 @@ fn parts(policies: &Policies) -> Vec<EffectivePolicy> {
     policies.iter().map(|policy| effective(&vec![policy.clone()])).collect()
 }
 
-fn allows(policy: &EffectivePolicy, model: &ModelDeploymentSpec) -> bool {
+fn allows(policy: &EffectivePolicy, model: &ModelDeployment) -> bool {
     policy.check(model, TODAY).is_empty()
 }
 
@@ -47,12 +47,12 @@ fn allows(policy: &EffectivePolicy, model: &ModelDeploymentSpec) -> bool {
 fn assert_within(
     tighter: &EffectivePolicy,
     wider: &EffectivePolicy,
-    model: &ModelDeploymentSpec,
+    model: &ModelDeployment,
 ) -> TestCaseResult {
     prop_assert!(allows(wider, model) || !allows(tighter, model), "{}", summary(&wider.check(model, TODAY)));
     prop_assert!(tighter.enforcement() >= wider.enforcement());
     prop_assert!(tighter.allowed_args().is_subset(&wider.allowed_args()));
-    let asked = model.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
+    let asked = model.spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
     for class in InformationClass::ALL.iter().copied() {
         prop_assert!(tighter.isolation(class) >= wider.isolation(class));
         let (inner, outer) = (tighter.clearance(class, asked), wider.clearance(class, asked));
@@ -155,7 +155,7 @@ fn without_the_region_nothing_is_allowed() {
         let local: Policies = all.into_iter().filter(|(key, _)| key.namespace != ROOT).collect();
         let policy = effective(&local);
         prop_assert!(!allows(&policy, &model));
-        let clearance = policy.clearance(model.purpose.information_class, None);
+        let clearance = policy.clearance(model.spec.purpose.information_class, None);
         prop_assert!(clearance.data_centres.is_empty() && clearance.levels.is_empty());
         prop_assert!(policy.allowed_args().is_empty());
         Ok(())
@@ -173,7 +173,7 @@ fn a_policy_that_cannot_be_read_refuses_where_it_may_bind() {
         let (policy, before) = (effective(&broken), effective(&readable));
         if key.namespace == ROOT || key.namespace == HOME {
             prop_assert!(!allows(&policy, &model));
-            prop_assert!(policy.clearance(model.purpose.information_class, None).levels.is_empty());
+            prop_assert!(policy.clearance(model.spec.purpose.information_class, None).levels.is_empty());
         } else {
             prop_assert_eq!(&policy, &before);
             allowed.set(allowed.get() + usize::from(allows(&policy, &model)));
@@ -187,7 +187,7 @@ fn a_policy_that_cannot_be_read_refuses_where_it_may_bind() {
 fn unacceptable_risk_is_never_allowed() {
     for_all(&(complete_region(), policies(), model()), |(region, mut policies, mut model)| {
         policies.push(region);
-        model.purpose.risk_class = RiskClass::Unacceptable;
+        model.spec.purpose.risk_class = RiskClass::Unacceptable;
         let violations = effective(&policies).check(&model, TODAY);
         let said = violations.iter().filter(|violation| violation.finding == Finding::RiskClassUnacceptable);
         prop_assert_eq!(said.count(), 1);
@@ -201,7 +201,7 @@ fn every_text_gets_an_answer_and_every_answer_is_bounded() {
         let violations = effective(&policies).check(&model, TODAY);
         prop_assert!(violations.is_sorted());
         prop_assert!(summary(&violations).chars().count() <= 1000);
-        let purpose = &model.purpose;
+        let purpose = &model.spec.purpose;
         let uses = effective(&policies).uses(purpose.information_class, purpose.risk_class);
         prop_assert!(uses.len() <= 32 && uses.iter().all(|used| used.fields.len() <= 32));
         for (key, _) in &policies {

@@ -65,6 +65,9 @@ struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     waiting_for: Vec<String>,
+    /// Exceptions that hold for it, as `namespace/name waives … until day`.
+    #[serde(default)]
+    exceptions: Vec<String>,
     /// What is deleted of a refused model, in order.
     #[serde(default)]
     withdrawn: Vec<String>,
@@ -133,6 +136,15 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
     for piece in &expected.waiting_for {
         assert!(waiting.contains(piece), "{what}: waitingFor does not say {piece:?} but {waiting:?}");
     }
+    let exceptions: Vec<_> = status
+        .exceptions
+        .iter()
+        .flatten()
+        .map(|one| {
+            format!("{}/{} waives {} until {}", one.namespace, one.name, one.waives.join(" "), one.expires_on)
+        })
+        .collect();
+    assert_eq!(exceptions, expected.exceptions, "{what}: exceptions");
     let size = serde_json::to_string(status).unwrap().len();
     assert!(size < 32 * 1024, "{what}: the status has {size} bytes");
 }

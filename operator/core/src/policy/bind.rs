@@ -6,6 +6,7 @@ use hemvist_api::AIPolicy;
 use hemvist_api::ai_policy::{InformationClassRule, RiskClassRule};
 
 use super::duties::{Duty, Scope, StatedDuties};
+use super::exception::stated_exceptions;
 use super::limit::{Limits, Statement};
 use super::{EffectivePolicy, PolicyEntry};
 use crate::date;
@@ -77,6 +78,7 @@ impl EffectivePolicy {
             class_data_centres: BTreeMap::new(),
             isolation: BTreeSet::new(),
             duties: BTreeSet::new(),
+            exceptions: BTreeSet::new(),
             licences: Limits::none(),
             formats: Limits::none(),
             weights_digest: BTreeSet::new(),
@@ -88,8 +90,8 @@ impl EffectivePolicy {
         }
     }
 
-    /// What one policy states.
-    pub(super) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Self {
+    /// What one policy states for `namespace`.
+    pub(super) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry, namespace: &str) -> Self {
         let mut stated = Self::silent(settings);
         match entry {
             PolicyEntry::Unreadable { error } => {
@@ -104,6 +106,7 @@ impl EffectivePolicy {
                 stated.read_lists(&author, policy);
                 stated.read_switches(&author, policy);
                 stated.read_classes(&author, policy);
+                stated.exceptions = stated_exceptions(settings, key, &policy.spec, namespace);
             }
         }
         stated

@@ -1,17 +1,19 @@
-//! What a local policy says in vain, because the root namespace allows less or demands more.
+//! What a policy says in vain: a local one because the root namespace allows less or demands more, one of the root
+//! namespace because an exception names what cannot be waived.
 //!
 //! Nothing here decides what is allowed: the meet does. It only tells the author of a policy why a field has no effect.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use hemvist_api::AIPolicySpec;
-use hemvist_api::ai_policy::{FieldWithoutEffect, InformationClassRule, RiskClassRule};
+use hemvist_api::ai_policy::{Exception, FieldWithoutEffect, InformationClassRule, RiskClassRule};
 use hemvist_api::values::Region;
+use hemvist_api::{AIPolicy, AIPolicySpec};
 
 use super::duties::{Demand, Scope, StatedDuties};
 use super::limit::{Limits, Statement};
-use super::{EffectivePolicy, PolicyBook, PolicyEntry, image, licence};
+use super::{EffectivePolicy, PolicyBook, PolicyEntry, Waiver, binds, image, licence};
+use crate::date;
 use crate::snapshot::{Key, Settings};
 use crate::violation::{RuleSource, shortened};
 
@@ -24,20 +26,28 @@ const MAX_MESSAGE: usize = 500;
 /// The fields that only a policy of the root namespace may set.
 pub const ROOT_ONLY_FIELDS: [&str; 2] = ["spec.namespaces", "spec.exceptions"];
 
+/// How the field of an exception begins, in the list of fields without effect.
+pub const EXCEPTION_FIELD: &str = "spec.exceptions[";
+
+/// The longest name of a field, in characters.
+const MAX_FIELD: usize = 256;
+
 /// Fields of a policy that have no effect.
 pub(super) fn fields_without_effect(
     book: &PolicyBook,
     settings: &Settings,
     key: &Key,
 ) -> Vec<FieldWithoutEffect> {
-    let Some(PolicyEntry::Readable(policy)) = book.entries.get(key) else {
+    let Some(entry @ PolicyEntry::Readable(policy)) = book.entries.get(key) else {
         return Vec::new();
     };
-    if key.namespace == settings.root_namespace {
-        return Vec::new();
-    }
     let root = EffectivePolicy::of_root(book, settings, &key.namespace);
     let mut report = Report { root: &root, fields: Vec::new() };
+    if key.namespace == settings.root_namespace {
+        report.read_exceptions(policy, |namespace| binds(settings, key, entry, namespace));
+        report.fields.truncate(MAX_FIELDS);
+        return report.fields;
+    }
     report.read_root_only(&policy.spec, settings);
     // Where no policy of the root namespace is known to bind, nothing is allowed at all, and there is nothing to measure
     // the local policy by.
@@ -63,8 +73,29 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn add(&mut self, field: &str, message: &str) {
-        self.fields
-            .push(FieldWithoutEffect { field: field.to_owned(), message: shortened(message, MAX_MESSAGE) });
+        let field = shortened(field, MAX_FIELD);
+        self.fields.push(FieldWithoutEffect { field, message: shortened(message, MAX_MESSAGE) });
+    }
+
+    /// Notes exceptions, or parts of them, that waive nothing.
+    fn read_exceptions(&mut self, policy: &AIPolicy, binds: impl Fn(&str) -> bool) {
+        for exception in policy.spec.exceptions.iter().flatten() {
+            let Exception { namespace, model_deployment, waives, expires_on, .. } = exception;
+            let path = format!("{EXCEPTION_FIELD}{namespace}/{model_deployment}]");
+            for text in waives.iter().filter(|text| Waiver::parse(text).is_none()) {
+                let message = format!("{text} cannot be waived; what can be is {}", Waiver::vocabulary());
+                self.add(&format!("{path}.waives"), &message);
+            }
+            if !binds(namespace.as_str()) {
+                let message = format!("the policy does not bind {namespace}, so it waives nothing there");
+                self.add(&format!("{path}.namespace"), &message);
+            }
+            if date::parse(expires_on.as_str()).is_none() {
+                let message =
+                    format!("{expires_on} is a day that no calendar has, so the exception has ended");
+                self.add(&format!("{path}.expiresOn"), &message);
+            }
+        }
     }
 
     fn read_root_only(&mut self, spec: &AIPolicySpec, settings: &Settings) {

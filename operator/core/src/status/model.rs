@@ -64,6 +64,7 @@ pub fn model(
             .map(|plan| grouped(&plan.placement, &plan.model))
             .filter(|groups| !groups.is_empty()),
         policies: Some(decision.policies.clone()).filter(|policies| !policies.is_empty()),
+        exceptions: Some(decision.exceptions.clone()).filter(|exceptions| !exceptions.is_empty()),
         children: match application {
             Application::Applied(objects) => Some(children(objects)),
             Application::Withdrawn => None,

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::civil::Date;
 
 use super::{PolicyTally, draft};
 use crate::date;
-use crate::policy::{PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, fields_without_effect};
+use crate::policy::{EXCEPTION_FIELD, PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, fields_without_effect};
 use crate::snapshot::{Key, Settings};
 use crate::violation::listing;
 
@@ -41,7 +41,7 @@ pub fn policy(
         bound_namespaces: Some(tally.namespaces),
         bound_model_deployments: Some(tally.models),
         refused: Some(tally.refused),
-        excepted: None,
+        excepted: Some(tally.excepted),
         without_effect: Some(without_effect).filter(|fields| !fields.is_empty()),
     }
 }
@@ -92,10 +92,13 @@ fn readable(
 /// Whether the policy is accepted, as the reason that says so.
 fn acceptance(without_effect: &[FieldWithoutEffect]) -> Reason {
     let root_only = |entry: &FieldWithoutEffect| ROOT_ONLY_FIELDS.contains(&entry.field.as_str());
+    let of_exception = |entry: &FieldWithoutEffect| entry.field.starts_with(EXCEPTION_FIELD);
     if without_effect.is_empty() {
         Reason::InForce
     } else if without_effect.iter().all(root_only) {
         Reason::RootNamespaceOnly
+    } else if without_effect.iter().all(of_exception) {
+        Reason::NotWaivable
     } else {
         Reason::LoosensRegion
     }
@@ -106,7 +109,6 @@ fn not_carried_out(spec: &AIPolicySpec) -> Vec<&'static str> {
     let expiry = spec.information_classes.iter().flatten().any(|rule| rule.on_expiry.is_some());
     let stated = [
         ("spec.climate", spec.climate.is_some()),
-        ("spec.exceptions", spec.exceptions.is_some()),
         ("spec.informationClasses[].onExpiry", expiry),
         ("spec.quota", spec.quota.is_some()),
         ("spec.unmanagedAccelerators", spec.unmanaged_accelerators.is_some()),
@@ -143,6 +145,7 @@ fn in_force_without(reason: Reason, without_effect: &[FieldWithoutEffect], setti
     fields.dedup();
     let why = match reason {
         Reason::RootNamespaceOnly => format!("can have effect in {} only", settings.root_namespace),
+        Reason::NotWaivable => "has no effect".to_owned(),
         _ => format!("would loosen what {} allows, without effect", settings.root_namespace),
     };
     let first = without_effect
@@ -229,6 +232,23 @@ mod tests {
     }
 
     #[test]
+    fn an_exception_from_what_cannot_be_waived_is_told() {
+        let exceptions = json!([{"namespace": "halsa", "modelDeployment": "pilot", "waives": ["Residency"],
+                                 "reason": "Pilot.", "approvedBy": "CISO", "expiresOn": "2026-12-31"}]);
+        let book = book(&[("hemvist-system", "region", with(region(), "/exceptions", exceptions))]);
+        let key = Key::new("hemvist-system", "region");
+        let status = policy(&book, &Settings::default(), &key, PolicyTally::default(), &moment(NOW));
+        assert_eq!(told(&status)[1], "Accepted=False NotWaivable");
+        assert_eq!(
+            status.conditions.unwrap()[1].message,
+            "spec.exceptions[halsa/pilot].waives has no effect. Every other limit of the policy is in force. \
+             spec.exceptions[halsa/pilot].waives: Residency cannot be waived; what can be is AssessmentAge, \
+             HumanOversight, TransparencyNotice, RecordReference and Assessment/ with one of DPIA, FRIA, \
+             InformationSecurity, Procurement, Accessibility, Climate."
+        );
+    }
+
+    #[test]
     fn a_refused_field_is_named_and_the_rest_stays_in_force() {
         let status = local(json!({"models": {"licences": ["GPL-3.0"]}}));
         let conditions = status.conditions.unwrap();
@@ -263,7 +283,7 @@ mod tests {
         let mut book = book(&[("hemvist-system", "region", region())]);
         let key = Key::new("hemvist-system", "region");
         let settings = Settings::default();
-        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1 };
+        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1, excepted: 1 };
         let first = policy(&book, &settings, &key, tally, &moment(NOW));
         if let Some(PolicyEntry::Readable(readable)) = book.entries.get_mut(&key) {
             readable.status = Some(first.clone());

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_api::{AIPolicy, ModelDeploymentSpec};
+use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -19,6 +20,9 @@ pub const ROOT: &str = "hemvist-system";
 
 /// The namespace of the model.
 pub const HOME: &str = "halsa";
+
+/// The name of the model.
+pub const NAME: &str = "journal";
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const CLASSES: &[&str] = &["Open", "Internal", "Sensitive", "Secret"];
@@ -116,7 +120,7 @@ pub fn unreadable() -> PolicyEntry {
 }
 
 /// A model that asks for what many policies allow.
-pub fn model() -> impl Strategy<Value = ModelDeploymentSpec> {
+pub fn model() -> impl Strategy<Value = ModelDeployment> {
     let purpose = (select(CLASSES), select(RISKS), vec(assessment(), 0..3), any::<[bool; 3]>());
     let rest = (
         select(EXPRESSIONS),
@@ -146,19 +150,24 @@ pub fn model() -> impl Strategy<Value = ModelDeploymentSpec> {
                 "engine": {"type": engine, "image": at(image)},
                 "placement": {"dataCentres": asked},
             });
-            serde_json::from_value(whole).unwrap()
+            let mut model = ModelDeployment::new(NAME, serde_json::from_value(whole).unwrap());
+            model.metadata.namespace = Some(HOME.to_owned());
+            model.metadata.uid = Some("u-1".to_owned());
+            model.metadata.generation = Some(1);
+            model.metadata.creation_timestamp = Some(Time("2020-01-01T00:00:00Z".parse().unwrap()));
+            model
         },
     )
 }
 
 /// A model whose texts are arbitrary, as they can be in a file that no API server has seen.
-pub fn wild_model() -> impl Strategy<Value = ModelDeploymentSpec> {
+pub fn wild_model() -> impl Strategy<Value = ModelDeployment> {
     (model(), "\\PC{0,40}", "[a-z.:/@ ()]{0,40}", "[0-9-]{0,12}", "[A-Z ()+.]{0,30}").prop_map(
         |(mut model, any, image, day, licence)| {
-            model.engine.image = image.as_str().into();
-            model.model.licence = licence.as_str().into();
-            model.purpose.transparency_notice = Some(any);
-            for assessment in model.purpose.assessments.iter_mut().flatten() {
+            model.spec.engine.image = image.as_str().into();
+            model.spec.model.licence = licence.as_str().into();
+            model.spec.purpose.transparency_notice = Some(any);
+            for assessment in model.spec.purpose.assessments.iter_mut().flatten() {
                 assessment.decided_on = day.as_str().into();
             }
             model
