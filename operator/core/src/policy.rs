@@ -7,10 +7,12 @@
 //! A list that no policy of the root namespace states allows nothing. A policy elsewhere can only take away.
 
 mod bind;
+mod calendar;
 mod check;
 mod clearance;
 mod duties;
 mod exception;
+mod expiry;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
@@ -33,7 +35,9 @@ use hemvist_api::{AIPolicy, ModelDeployment};
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
+pub use calendar::next_change;
 pub use exception::{ActiveException, Waiver, active_exceptions, excepted_models};
+pub use expiry::{DutyStanding, Expiry, Lapse, WARNING_DAYS};
 pub use loosening::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS};
 
 use crate::snapshot::{Key, Settings};
@@ -84,6 +88,7 @@ pub struct EffectivePolicy {
     duties: BTreeSet<Statement<Duty>>,
     /// Exceptions for models of the namespace, ended ones too.
     exceptions: BTreeSet<ActiveException>,
+    on_expiry: BTreeSet<Statement<(InformationClass, Expiry)>>,
     licences: Limits<String>,
     formats: Limits<ModelFormat>,
     weights_digest: BTreeSet<Statement<()>>,
@@ -143,6 +148,7 @@ impl EffectivePolicy {
             isolation: &self.isolation | &other.isolation,
             duties: &self.duties | &other.duties,
             exceptions: &self.exceptions | &other.exceptions,
+            on_expiry: &self.on_expiry | &other.on_expiry,
             licences: self.licences.meet(&other.licences),
             formats: self.formats.meet(&other.formats),
             weights_digest: &self.weights_digest | &other.weights_digest,
@@ -158,6 +164,17 @@ impl EffectivePolicy {
     /// exception waives for it today are not among them.
     pub fn check(&self, model: &ModelDeployment, today: Date) -> Vec<Violation> {
         check::check(self, model, today)
+    }
+
+    /// How the duties of `model` stand today; `running` says that its replicas have been made.
+    pub fn duties(&self, model: &ModelDeployment, running: bool, today: Date) -> DutyStanding {
+        expiry::standing(self, model, running, today)
+    }
+
+    /// What a lapsed duty does to a running model of `class`: the strictest that a policy states, and at once to stop where
+    /// none of the root namespace states it.
+    pub fn on_expiry(&self, class: InformationClass) -> Expiry {
+        expiry::decisive(self, class).map_or(Expiry::AT_ONCE, |statement| statement.value.1)
     }
 
     /// The exceptions that hold for the model `name` today, at most 8, by policy.
@@ -224,6 +241,8 @@ impl EffectivePolicy {
         sources.extend(self.enforcement.iter().map(|statement| &statement.source));
         let isolation = self.isolation.iter().filter(|statement| statement.value.0 == class);
         sources.extend(isolation.map(|statement| &statement.source));
+        let on_expiry = self.on_expiry.iter().filter(|statement| statement.value.0 == class);
+        sources.extend(on_expiry.map(|statement| &statement.source));
         let duties = self.duties.iter().filter(|duty| duty.value.concerns(class, risk));
         sources.extend(duties.map(|duty| &duty.source));
         sources

@@ -1,6 +1,7 @@
 //! Status from what was decided and what was observed; never from what was wished.
 
 mod available;
+mod duties;
 mod model;
 mod placed;
 mod policy;

@@ -7,6 +7,7 @@ use hemvist_api::ai_policy::{InformationClassRule, RiskClassRule};
 
 use super::duties::{Duty, Scope, StatedDuties};
 use super::exception::stated_exceptions;
+use super::expiry::Expiry;
 use super::limit::{Limits, Statement};
 use super::{EffectivePolicy, PolicyEntry};
 use crate::date;
@@ -79,6 +80,7 @@ impl EffectivePolicy {
             isolation: BTreeSet::new(),
             duties: BTreeSet::new(),
             exceptions: BTreeSet::new(),
+            on_expiry: BTreeSet::new(),
             licences: Limits::none(),
             formats: Limits::none(),
             weights_digest: BTreeSet::new(),
@@ -175,6 +177,10 @@ impl EffectivePolicy {
         }
         if let Some(isolation) = rule.isolation {
             self.isolation.insert(author.states(format!("{path}.isolation"), (rule.class, isolation)));
+        }
+        if let Some(on_expiry) = &rule.on_expiry {
+            let stated = (rule.class, Expiry::from(on_expiry));
+            self.on_expiry.insert(author.states(format!("{path}.onExpiry"), stated));
         }
         let duties = rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default();
         self.read_duties(author, scope, &duties);

@@ -106,10 +106,8 @@ fn acceptance(without_effect: &[FieldWithoutEffect]) -> Reason {
 
 /// Fields that this version reads and does not carry out. Whoever relies on one has to know.
 fn not_carried_out(spec: &AIPolicySpec) -> Vec<&'static str> {
-    let expiry = spec.information_classes.iter().flatten().any(|rule| rule.on_expiry.is_some());
     let stated = [
         ("spec.climate", spec.climate.is_some()),
-        ("spec.informationClasses[].onExpiry", expiry),
         ("spec.quota", spec.quota.is_some()),
         ("spec.unmanagedAccelerators", spec.unmanaged_accelerators.is_some()),
     ];
