@@ -150,6 +150,8 @@ closed_enum! {
         ControllerOnly,
         /// The date of review has passed.
         ReviewDatePassed,
+        /// The date of review comes within 30 days.
+        ReviewSoon,
         /// The date of review has not come.
         ReviewNotDue,
         /// No date of review is stated.

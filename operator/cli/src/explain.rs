@@ -240,6 +240,9 @@ explanations! {
     ReviewDatePassed:
         "The day on which the policy was to be reviewed has passed. It stays in force.",
         "Review the decision, and state the next day in spec.decision.reviewBy.";
+    ReviewSoon:
+        "The day on which the policy is to be reviewed comes within 30 days. Nothing stops on that day.",
+        "Review the decision, and state the next day in spec.decision.reviewBy.";
     ReviewNotDue:
         "The day on which the policy is to be reviewed has not come.",
         "Nothing.";

@@ -1,5 +1,7 @@
 //! What holds for every set of policies: the meet is a meet, policies only take away, and silence never opens.
 
+#[path = "properties/dates.rs"]
+mod dates;
 #[path = "properties/world.rs"]
 mod world;
 

@@ -9,7 +9,9 @@ use k8s_openapi::jiff::civil::Date;
 
 use super::{PolicyTally, draft};
 use crate::date;
-use crate::policy::{EXCEPTION_FIELD, PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, fields_without_effect};
+use crate::policy::{
+    EXCEPTION_FIELD, PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, WARNING_DAYS, fields_without_effect,
+};
 use crate::snapshot::{Key, Settings};
 use crate::violation::listing;
 
@@ -165,9 +167,14 @@ fn review_due(spec: &AIPolicySpec, today: Date) -> ConditionDraft {
     let written = spec.decision.as_ref().and_then(|decision| decision.review_by.as_ref());
     let (due, reason, message) = match written.map(|written| (written, date::parse(written.as_str()))) {
         None => (false, Reason::NoReviewDate, "spec.decision.reviewBy is not stated.".to_owned()),
-        Some((written, Some(day))) if day >= today => {
+        Some((written, Some(day))) if date::days_between(today, day) > WARNING_DAYS => {
             (false, Reason::ReviewNotDue, format!("The policy is to be reviewed by {written}."))
         }
+        Some((written, Some(day))) if day >= today => (
+            false,
+            Reason::ReviewSoon,
+            format!("The policy is to be reviewed by {written}, and that day is near. Nothing stops."),
+        ),
         Some((written, Some(_))) => (
             true,
             Reason::ReviewDatePassed,
@@ -261,7 +268,9 @@ mod tests {
     #[test]
     fn review_is_due_after_its_day() {
         for (day, expected) in [
-            (json!("2026-11-01"), "ReviewDue=False ReviewNotDue"),
+            (json!("2026-12-02"), "ReviewDue=False ReviewNotDue"),
+            (json!("2026-12-01"), "ReviewDue=False ReviewSoon"),
+            (json!("2026-11-01"), "ReviewDue=False ReviewSoon"),
             (json!("2026-10-31"), "ReviewDue=True ReviewDatePassed"),
             (json!("2026-10-32"), "ReviewDue=True ReviewDatePassed"),
             (Value::Null, "ReviewDue=False NoReviewDate"),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use hemvist_api::ai_policy::Exception;
 use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
@@ -43,7 +44,24 @@ const FORMATS: &[&str] = &["Safetensors", "GGUF"];
 const REGISTRIES: &[&str] = &["r.example", "r.example/models", "r.example/vllm", "mirror.example:5000"];
 const ENGINES: &[&str] = &["VLLM", "LlamaCpp"];
 const ARGUMENTS: &[&str] = &["seed", "max-num-seqs"];
-const DAYS: &[&str] = &["2024-02-29", "2026-05-02", "2026-10-31", "2026-11-01", "2027-05-02", "2026-02-30"];
+const DAYS: &[&str] = &[
+    "2024-02-29",
+    "2026-05-02",
+    "2026-10-31",
+    "2026-11-01",
+    "2026-11-04",
+    "2026-12-06",
+    "2027-05-02",
+    "2026-02-30",
+];
+const WAIVERS: &[&str] = &[
+    "Assessment/DPIA",
+    "Assessment/FRIA",
+    "AssessmentAge",
+    "HumanOversight",
+    "RecordReference",
+    "Residency",
+];
 
 /// How often a field is left out.
 #[derive(Clone, Copy)]
@@ -103,6 +121,37 @@ pub fn newcomer() -> impl Strategy<Value = (Key, PolicyEntry)> {
     entry.prop_map(|(namespace, (_, _, spec), broken)| {
         let (key, entry) = named((namespace, "newcomer", spec));
         (key, if broken { unreadable() } else { entry })
+    })
+}
+
+/// The same policies, those of the region with exceptions for the model and for others.
+pub fn with_exceptions(policies: impl Strategy<Value = Policies>) -> impl Strategy<Value = Policies> {
+    (policies, vec(exceptions(), 4)).prop_map(|(mut policies, mut excepted)| {
+        for (key, entry) in &mut policies {
+            if let PolicyEntry::Readable(policy) = entry
+                && key.namespace == ROOT
+            {
+                policy.spec.exceptions = excepted.pop();
+            }
+        }
+        policies
+    })
+}
+
+fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
+    let one = (
+        select(vec![HOME, "skola"]),
+        select(vec![NAME, NAME, "other"]),
+        subsequence(WAIVERS, 1..=4),
+        select(DAYS),
+    );
+    vec(one, 0..3).prop_map(|all| {
+        let stated = all.into_iter().map(|(namespace, model, waives, day)| {
+            let stated = json!({"namespace": namespace, "modelDeployment": model, "waives": waives, "reason": "r",
+                                "approvedBy": "a", "expiresOn": day});
+            serde_json::from_value(stated).unwrap()
+        });
+        stated.collect()
     })
 }
 
@@ -200,13 +249,24 @@ fn policy(
         weighted(0.2, subsequence(vec![HOME, "skola"], 0..=2)),
         any::<[Option<bool>; 2]>(),
         select(vec!["a", "b", "c", "d"]),
+        speech.maybe(select(vec![0, 4, 16])),
+        speech.maybe(select(vec!["RequireResidency", "Deny"])),
+        weighted(0.5, select(DAYS)),
     );
     (lists, classes, rest).prop_map(
-        move |(lists, (classes, risks), (enforcement, namespaces, digest, name))| {
+        move |(
+            lists,
+            (classes, risks),
+            (enforcement, namespaces, digest, name, quota, unmanaged, review),
+        )| {
             let (regions, data_centres, licences, formats, registries, engines, args) = lists;
             let spec = json!({
                 "enforcement": enforcement, "namespaces": namespaces,
                 "informationClasses": classes, "riskClasses": risks,
+                "quota": {"accelerators": quota}, "unmanagedAccelerators": unmanaged,
+                "climate": {"monthlyKWh": quota.map(|quota| quota * 100)},
+                "decision": review.map(|day| json!({"title": "t", "reference": "r", "decidedBy": "d",
+                                                    "decidedOn": "2026-01-01", "reviewBy": day})),
                 "residency": {"regions": regions, "dataCentres": data_centres},
                 "models": {"licences": licences, "formats": formats, "requireDigest": digest[0]},
                 "images": {"registries": registries, "requireDigest": digest[1]},
@@ -255,14 +315,20 @@ fn rule(class: &'static str, information: bool) -> BoxedStrategy<Value> {
         }
         requires
     });
-    let limits =
-        (list(DATA_CENTRES, Speech::Little), weighted(0.3, select(vec!["Shared", "Partition", "WholeNode"])));
+    let on_expiry = (select(vec!["Warn", "Stop"]), weighted(0.7, select(vec![0, 3, 30])));
+    let limits = (
+        list(DATA_CENTRES, Speech::Little),
+        weighted(0.3, select(vec!["Shared", "Partition", "WholeNode"])),
+        weighted(0.5, on_expiry),
+    );
     (weighted(0.3, requires), limits)
-        .prop_map(move |(requires, (data_centres, isolation))| {
+        .prop_map(move |(requires, (data_centres, isolation, on_expiry))| {
             let mut rule = json!({"class": class, "requires": requires});
             if information {
                 rule["dataCentres"] = json!(data_centres);
                 rule["isolation"] = json!(isolation);
+                rule["onExpiry"] =
+                    json!(on_expiry.map(|(action, days)| json!({"action": action, "graceDays": days})));
             }
             rule
         })
