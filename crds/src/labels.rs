@@ -30,6 +30,10 @@ pub const RISK_CLASS: &str = "hemvist.dev/risk-class";
 /// Annotation of a child: hash of the object as it was rendered, so that an unchanged one is not written again.
 pub const RENDERED_HASH: &str = "hemvist.dev/rendered-hash";
 
+/// Annotation of an object that was made for a namespace: the rule that asked for it, as namespace and name of the
+/// AIPolicy and the field.
+pub const POLICY_RULE: &str = "hemvist.dev/policy-rule";
+
 /// Recommended label: the program that an object belongs to.
 pub const APP_NAME: &str = "app.kubernetes.io/name";
 

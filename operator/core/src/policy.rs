@@ -10,6 +10,7 @@ mod bind;
 mod calendar;
 mod check;
 mod clearance;
+mod consumption;
 mod duties;
 mod exception;
 mod expiry;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hemvist_api::ai_policy::FieldWithoutEffect;
 use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::{
-    DataCentre, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
+    DataCentre, Decimal, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
     UnmanagedAccelerators,
 };
 use hemvist_api::{AIPolicy, ModelDeployment};
@@ -97,6 +98,13 @@ pub struct EffectivePolicy {
     engines: Limits<EngineType>,
     args: Limits<String>,
     unmanaged_accelerators: BTreeSet<Statement<UnmanagedAccelerators>>,
+    /// Accelerators at the same time.
+    quota: BTreeSet<Statement<i32>>,
+    /// Energy of a month, in kWh.
+    monthly_energy: BTreeSet<Statement<i64>>,
+    /// Greenhouse gases of the electricity, in grams of CO2 equivalent per kWh.
+    emission_factor: BTreeSet<Statement<i32>>,
+    power_usage_effectiveness: BTreeSet<Statement<Decimal>>,
 }
 
 impl EffectivePolicy {
@@ -157,6 +165,10 @@ impl EffectivePolicy {
             engines: self.engines.meet(&other.engines),
             args: self.args.meet(&other.args),
             unmanaged_accelerators: &self.unmanaged_accelerators | &other.unmanaged_accelerators,
+            quota: &self.quota | &other.quota,
+            monthly_energy: &self.monthly_energy | &other.monthly_energy,
+            emission_factor: &self.emission_factor | &other.emission_factor,
+            power_usage_effectiveness: &self.power_usage_effectiveness | &other.power_usage_effectiveness,
         }
     }
 

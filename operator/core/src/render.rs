@@ -10,6 +10,7 @@ pub mod engine;
 mod meta;
 mod network_policy;
 mod pod_disruption_budget;
+mod resource_quota;
 mod service;
 mod service_account;
 
@@ -22,6 +23,7 @@ use crate::snapshot::{ChildFacts, Settings};
 use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
+pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
 pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
 /// How far objects have come.

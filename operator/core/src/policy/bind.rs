@@ -57,6 +57,11 @@ impl Author<'_> {
         values.map(|values| self.states(field, values)).into_iter().collect()
     }
 
+    /// The value of `field`, where it is stated.
+    fn value<T: Ord>(&self, field: &str, stated: Option<T>) -> BTreeSet<Statement<T>> {
+        stated.map(|value| self.states(field, value)).into_iter().collect()
+    }
+
     /// The demand of `field`, where it is made.
     fn demand(&self, field: &str, demanded: Option<bool>) -> BTreeSet<Statement<()>> {
         demanded.filter(|demanded| *demanded).map(|_| self.states(field, ())).into_iter().collect()
@@ -89,6 +94,10 @@ impl EffectivePolicy {
             engines: Limits::none(),
             args: Limits::none(),
             unmanaged_accelerators: BTreeSet::new(),
+            quota: BTreeSet::new(),
+            monthly_energy: BTreeSet::new(),
+            emission_factor: BTreeSet::new(),
+            power_usage_effectiveness: BTreeSet::new(),
         }
     }
 
@@ -107,6 +116,7 @@ impl EffectivePolicy {
                 }
                 stated.read_lists(&author, policy);
                 stated.read_switches(&author, policy);
+                stated.read_consumption(&author, policy);
                 stated.read_classes(&author, policy);
                 stated.exceptions = stated_exceptions(settings, key, &policy.spec, namespace);
             }
@@ -144,11 +154,22 @@ impl EffectivePolicy {
             author.demand("spec.models.requireDigest", models.and_then(|models| models.require_digest));
         self.image_digest =
             author.demand("spec.images.requireDigest", images.and_then(|images| images.require_digest));
-        let enforcement = spec.enforcement.map(|value| author.states("spec.enforcement", value));
-        self.enforcement.extend(enforcement);
-        let unmanaged =
-            spec.unmanaged_accelerators.map(|value| author.states("spec.unmanagedAccelerators", value));
-        self.unmanaged_accelerators.extend(unmanaged);
+        self.enforcement = author.value("spec.enforcement", spec.enforcement);
+    }
+
+    fn read_consumption(&mut self, author: &Author<'_>, policy: &AIPolicy) {
+        let spec = &policy.spec;
+        let unmanaged = spec.unmanaged_accelerators;
+        let climate = spec.climate.as_ref();
+        let effectiveness = climate.and_then(|climate| climate.power_usage_effectiveness.clone());
+        let factor = climate.and_then(|climate| climate.grams_co2e_per_kwh);
+        let energy = climate.and_then(|climate| climate.monthly_kwh);
+        let quota = spec.quota.as_ref().and_then(|quota| quota.accelerators);
+        self.unmanaged_accelerators = author.value("spec.unmanagedAccelerators", unmanaged);
+        self.quota = author.value("spec.quota.accelerators", quota);
+        self.monthly_energy = author.value("spec.climate.monthlyKWh", energy);
+        self.emission_factor = author.value("spec.climate.gramsCO2ePerKWh", factor);
+        self.power_usage_effectiveness = author.value("spec.climate.powerUsageEffectiveness", effectiveness);
     }
 
     fn read_classes(&mut self, author: &Author<'_>, policy: &AIPolicy) {

@@ -9,6 +9,8 @@
 //! of the root namespace states it, a lapsed duty stops the model at once; a policy elsewhere cannot open what the
 //! region is silent about.
 
+use std::fmt;
+
 use hemvist_api::ModelDeployment;
 use hemvist_api::ai_policy::OnExpiry;
 use hemvist_api::values::{Enforcement, ExpiryAction, InformationClass};
@@ -65,6 +67,18 @@ impl From<&OnExpiry> for Expiry {
         match stated.action {
             ExpiryAction::Warn => Self::Warn,
             ExpiryAction::Stop => Self::Stop { grace_days: stated.grace_days.unwrap_or(0).max(0) },
+        }
+    }
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Warn => formatter.write_str("a lapsed duty keeps what runs"),
+            Self::Stop { grace_days: 0 } => formatter.write_str("a lapsed duty stops what runs at once"),
+            Self::Stop { grace_days } => {
+                write!(formatter, "a lapsed duty stops what runs after {grace_days} days of grace")
+            }
         }
     }
 }

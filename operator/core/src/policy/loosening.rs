@@ -11,6 +11,7 @@ use hemvist_api::values::Region;
 use hemvist_api::{AIPolicy, AIPolicySpec};
 
 use super::duties::{Demand, Scope, StatedDuties};
+use super::expiry::Expiry;
 use super::limit::{Limits, Statement};
 use super::{EffectivePolicy, PolicyBook, PolicyEntry, Waiver, binds, image, licence};
 use crate::date;
@@ -54,6 +55,7 @@ pub(super) fn fields_without_effect(
     if root.is_bound() {
         report.read_lists(&policy.spec);
         report.read_switches(&policy.spec);
+        report.read_consumption(&policy.spec);
         for rule in policy.spec.information_classes.iter().flatten() {
             report.read_information_class(rule);
         }
@@ -228,14 +230,52 @@ impl Report<'_> {
                 format!("{stated} is less than {strictest}, which the root namespace keeps in force");
             self.add("spec.enforcement", &message);
         }
-        let stricter = spec
-            .unmanaged_accelerators
-            .and_then(|stated| root.unmanaged_accelerators.iter().find(|statement| statement.value > stated));
-        if let Some(statement) = stricter {
+    }
+
+    /// Limits that are above the region's, factors that the region has stated, and what the region's silence denies.
+    fn read_consumption(&mut self, spec: &AIPolicySpec) {
+        let root = self.root;
+        let quota = spec.quota.as_ref().and_then(|quota| quota.accelerators);
+        self.read_maximum("spec.quota.accelerators", quota, root.accelerator_quota());
+        let climate = spec.climate.as_ref();
+        let energy = climate.and_then(|climate| climate.monthly_kwh);
+        self.read_maximum("spec.climate.monthlyKWh", energy, root.monthly_energy());
+        let factor = climate.and_then(|climate| climate.grams_co2e_per_kwh);
+        self.read_factor("spec.climate.gramsCO2ePerKWh", factor.as_ref(), root.grams_co2e_per_kwh());
+        let effectiveness = climate.and_then(|climate| climate.power_usage_effectiveness.as_ref());
+        let field = "spec.climate.powerUsageEffectiveness";
+        self.read_factor(field, effectiveness, root.power_usage_effectiveness());
+        let strictest = root.unmanaged_accelerators();
+        if let Some(stated) = spec.unmanaged_accelerators.filter(|stated| *stated < strictest) {
             let message =
-                format!("{} states {}, which stays in force", author(&statement.source), statement.value);
+                format!("{stated} is less than {strictest}, which the root namespace keeps in force");
             self.add("spec.unmanagedAccelerators", &message);
         }
+    }
+
+    fn read_maximum<T: Display + Ord>(
+        &mut self,
+        field: &str,
+        stated: Option<T>,
+        limit: Option<(T, RuleSource)>,
+    ) {
+        if let Some((stated, (limit, source))) = stated.zip(limit).filter(|(stated, limit)| *stated > limit.0)
+        {
+            self.add(field, &format!("{stated} is more than the {limit} of {}, which stay", author(&source)));
+        }
+    }
+
+    fn read_factor<T: Display + Eq>(
+        &mut self,
+        field: &str,
+        stated: Option<&T>,
+        root: Option<(T, RuleSource)>,
+    ) {
+        let Some((stated, (value, source))) = stated.zip(root).filter(|(stated, root)| **stated != root.0)
+        else {
+            return;
+        };
+        self.add(field, &format!("{} states {value}, and {stated} has no effect beside it", author(&source)));
     }
 
     fn read_information_class(&mut self, rule: &InformationClassRule) {
@@ -258,6 +298,11 @@ impl Report<'_> {
             let (_, most) = demanded.value;
             let message = format!("{asked} is less than {most}, which {} demands", author(&demanded.source));
             self.add(&format!("{path}.isolation"), &message);
+        }
+        let most = root.on_expiry(rule.class);
+        if rule.on_expiry.as_ref().map(Expiry::from).is_some_and(|stated| stated > most) {
+            let message = format!("{most}, because the root namespace allows no more, and that stays");
+            self.add(&format!("{path}.onExpiry"), &message);
         }
         self.read_duties(scope, &rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default());
     }

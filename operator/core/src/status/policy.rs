@@ -106,23 +106,13 @@ fn acceptance(without_effect: &[FieldWithoutEffect]) -> Reason {
     }
 }
 
-/// Fields that this version reads and does not carry out. Whoever relies on one has to know.
-fn not_carried_out(spec: &AIPolicySpec) -> Vec<&'static str> {
-    let stated = [
-        ("spec.climate", spec.climate.is_some()),
-        ("spec.quota", spec.quota.is_some()),
-        ("spec.unmanagedAccelerators", spec.unmanaged_accelerators.is_some()),
-    ];
-    stated.into_iter().filter(|(_, stated)| *stated).map(|(field, _)| field).collect()
-}
-
 fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
     let text = where_in_force(spec, key, settings);
-    let missing = not_carried_out(spec);
-    if missing.is_empty() {
+    // A field that is read and not carried out: whoever relies on it has to know.
+    if spec.climate.is_none() {
         return text;
     }
-    format!("{text} This version does not carry out {}.", listing(missing.iter(), "no field"))
+    format!("{text} This version does not carry out spec.climate.")
 }
 
 fn where_in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {

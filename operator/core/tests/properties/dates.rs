@@ -29,7 +29,7 @@ fn noon(days: i64) -> Time {
 }
 
 /// Everything that is decided and said at a moment, without the times of transition.
-fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now: &Time) -> String {
+fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now: &Time) -> Vec<String> {
     let snapshot = Snapshot {
         now: now.clone(),
         settings: Arc::new(settings()),
@@ -50,13 +50,13 @@ fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now:
         }
     };
     untimed(&mut told.conditions);
-    let mut all = format!("{} {told:?}", decision.plan().is_some());
+    let mut all = vec![decision.plan().is_some().to_string(), format!("{told:?}")];
     for key in policies.entries.keys() {
         let excepted = excepted_models(policies, &snapshot.settings, key, date::today(now)).len();
         let tally = PolicyTally { excepted: i32::try_from(excepted).unwrap(), ..PolicyTally::default() };
         let mut told = status::policy(policies, &snapshot.settings, key, tally, now);
         untimed(&mut told.conditions);
-        all += &format!("\n{key} {told:?}");
+        all.push(format!("{key} {told:?}"));
     }
     all
 }
@@ -70,7 +70,7 @@ fn nothing_changes_before_the_next_change() {
         let policies = Arc::new(book(&policies));
         let now = noon(0);
         let first = said(&policies, &model, running, &now);
-        accepted.set(accepted.get() + usize::from(first.starts_with("true")));
+        accepted.set(accepted.get() + usize::from(first[0] == "true"));
         let next = next_change(&policies, &settings(), [&model].into_iter(), &now);
         prop_assert!(next.as_ref().is_none_or(|next| next.0 > now.0));
         let before_next = |later: &Time| next.as_ref().is_none_or(|next| later.0 < next.0);
