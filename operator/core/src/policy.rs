@@ -32,7 +32,7 @@ use hemvist_api::values::{
     DataCentre, Decimal, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
     UnmanagedAccelerators,
 };
-use hemvist_api::{AIPolicy, ModelDeployment};
+use hemvist_api::{AIPolicy, AIPolicySpec, ModelDeployment};
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
@@ -280,4 +280,11 @@ impl EffectivePolicy {
 /// exceptions that waive nothing.
 pub fn fields_without_effect(book: &PolicyBook, settings: &Settings, key: &Key) -> Vec<FieldWithoutEffect> {
     loosening::fields_without_effect(book, settings, key)
+}
+
+/// What the author of a policy should know of its list of licences; for each entry that SPDX does not know, a sentence
+/// without its full stop. Nothing of it has an effect on what is allowed.
+pub fn licence_advice(spec: &AIPolicySpec) -> Vec<String> {
+    let licences = spec.models.iter().flat_map(|models| models.licences.iter().flatten());
+    licences.filter_map(|entry| licence::advice(entry.as_str())).collect()
 }

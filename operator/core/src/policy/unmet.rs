@@ -7,6 +7,7 @@
 use hemvist_api::model_deployment::{Assessment, Purpose};
 use hemvist_api::values::{AssessmentType, Date as WrittenDate};
 use k8s_openapi::jiff::civil::Date;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::EffectivePolicy;
 use super::duties::{Demand, Duty};
@@ -204,7 +205,42 @@ fn field(assessment: &Assessment, name: &str) -> String {
     format!("spec.purpose.assessments[type={}].{name}", assessment.type_)
 }
 
-/// Whether a text has a letter or a digit. Spaces, also invisible ones, and dashes stand for nothing.
+/// Whether a text has a letter or a number. Spaces, also invisible ones, marks and dashes stand for nothing.
+///
+/// It is the class `[\p{L}\p{N}]` of the API server's regular expressions, so that rules in the API server can ask the
+/// same, but for letters that a version of Unicode has added which only one of the two knows. The standard library's
+/// `is_alphanumeric` takes some marks and symbols for letters too.
 fn says_something(text: &str) -> bool {
-    text.chars().any(char::is_alphanumeric)
+    text.chars().any(|character| {
+        let group = character.general_category_group();
+        matches!(group, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_numbers_say_something_and_nothing_else_does() {
+        for text in ["a", "Å", "ß", "字", "ʰ", "7", "٣", "²", "½", "Ⅷ", " - x"] {
+            assert!(says_something(text), "{text:?}");
+        }
+        // The circled letters and the Greek iota below are alphabetic to the standard library, and no letters.
+        for text in [
+            "",
+            " ",
+            "\u{a0}\u{200b}\u{2060}\u{feff}",
+            "-–—",
+            "…",
+            "€",
+            "\u{301}",
+            "\u{345}",
+            "Ⓐ",
+            "😀",
+            "\u{e000}",
+        ] {
+            assert!(!says_something(text), "{text:?}");
+        }
+    }
 }

@@ -11,9 +11,13 @@ use super::{PolicyTally, draft};
 use crate::date;
 use crate::policy::{
     EXCEPTION_FIELD, PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, WARNING_DAYS, fields_without_effect,
+    licence_advice,
 };
 use crate::snapshot::{Key, Settings};
 use crate::violation::listing;
+
+/// The most sentences of advice in one message.
+const MAX_ADVICE: usize = 3;
 
 /// The status of an AIPolicy. The limits of a policy are in force also where it is not accepted: only what loosens them
 /// has no effect.
@@ -79,6 +83,7 @@ fn readable(
     } else {
         in_force_without(reason, without_effect, settings)
     };
+    let message = message + &advice(&policy.spec);
     let mut drafts = vec![
         draft(ConditionType::Ready, accepted.into(), reason, message.clone()),
         draft(ConditionType::Accepted, accepted.into(), reason, message.clone()),
@@ -113,6 +118,17 @@ fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
         return text;
     }
     format!("{text} This version does not carry out spec.climate.")
+}
+
+/// What the author should know though everything has effect, with a space before it; empty where there is nothing.
+fn advice(spec: &AIPolicySpec) -> String {
+    let advice = licence_advice(spec);
+    let sentence = |text: &String| format!(" spec.models.licences: {text}.");
+    let told = advice.iter().take(MAX_ADVICE).map(sentence).collect::<Vec<_>>().concat();
+    match advice.len().saturating_sub(MAX_ADVICE) {
+        0 => told,
+        more => format!("{told} And {more} more."),
+    }
 }
 
 fn where_in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
@@ -240,6 +256,24 @@ mod tests {
              spec.exceptions[halsa/pilot].waives: Residency cannot be waived; what can be is AssessmentAge, \
              HumanOversight, TransparencyNotice, RecordReference and Assessment/ with one of DPIA, FRIA, \
              InformationSecurity, Procurement, Accessibility, Climate."
+        );
+    }
+
+    #[test]
+    fn a_licence_that_spdx_does_not_know_is_told_and_changes_nothing() {
+        let own = json!(["mit", "Apache-2.0", "GPLv3", "bsd", "isc", "LicenseRef-Own"]);
+        let book = book(&[("hemvist-system", "region", with(region(), "/models/licences", own))]);
+        let key = Key::new("hemvist-system", "region");
+        let status = policy(&book, &Settings::default(), &key, PolicyTally::default(), &moment(NOW));
+        assert_eq!(told(&status)[1], "Accepted=True InForce");
+        let refer = "a licence that SPDX does not list is written as LicenseRef- and a name";
+        assert_eq!(
+            status.conditions.unwrap()[1].message,
+            format!(
+                "The policy is in force in every governed namespace. spec.models.licences: SPDX knows no licence mit; \
+                 SPDX writes MIT. spec.models.licences: SPDX knows no licence GPLv3; {refer}. spec.models.licences: \
+                 SPDX knows no licence bsd; {refer}. And 1 more."
+            )
         );
     }
 

@@ -37,7 +37,7 @@ const EXPRESSIONS: &[&str] = &[
     "MIT",
     "MIT OR Apache-2.0",
     "MIT AND Apache-2.0",
-    "(MIT OR GPL-2.0-only) AND Apache-2.0",
+    "MIT AND Apache-2.0 OR GPL-2.0-only AND Apache-2.0",
     "GPL-2.0-only WITH Classpath-exception-2.0",
 ];
 const FORMATS: &[&str] = &["Safetensors", "GGUF"];
