@@ -2,15 +2,19 @@
 
 #[path = "properties/dates.rs"]
 mod dates;
+#[path = "properties/exhaustive.rs"]
+mod exhaustive;
+#[path = "properties/sweep.rs"]
+mod sweep;
 #[path = "properties/world.rs"]
 mod world;
 
 use std::cell::Cell;
 
 use hemvist_api::ModelDeployment;
-use hemvist_api::values::{InformationClass, RiskClass};
+use hemvist_api::values::{Enforcement, InformationClass, RiskClass};
 use hemvist_core::policy::{EffectivePolicy, fields_without_effect};
-use hemvist_core::violation::{Finding, summary};
+use hemvist_core::violation::{Finding, Violation, summary};
 use k8s_openapi::jiff::civil::{Date, date};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -45,17 +49,27 @@ fn allows(policy: &EffectivePolicy, model: &ModelDeployment) -> bool {
     policy.check(model, TODAY).is_empty()
 }
 
-/// That whatever `tighter` allows or leaves free, `wider` does too.
+/// That whatever `tighter` allows or leaves free, `wider` does too, for models of `classes`.
 fn assert_within(
     tighter: &EffectivePolicy,
     wider: &EffectivePolicy,
     model: &ModelDeployment,
+    classes: &[InformationClass],
 ) -> TestCaseResult {
-    prop_assert!(allows(wider, model) || !allows(tighter, model), "{}", summary(&wider.check(model, TODAY)));
+    let found = wider.check(model, TODAY);
+    prop_assert!(found.is_empty() || !allows(tighter, model), "{}", summary(&found));
     prop_assert!(tighter.enforcement() >= wider.enforcement());
     prop_assert!(tighter.allowed_args().is_subset(&wider.allowed_args()));
+    prop_assert!(tighter.unmanaged_accelerators() >= wider.unmanaged_accelerators());
+    let within_limit = |inner: Option<i64>, outer: Option<i64>| {
+        outer.is_none_or(|outer| inner.is_some_and(|inner| inner <= outer))
+    };
+    let quota = |policy: &EffectivePolicy| policy.accelerator_quota().map(|(limit, _)| i64::from(limit));
+    prop_assert!(within_limit(quota(tighter), quota(wider)));
+    let energy = |policy: &EffectivePolicy| policy.monthly_energy().map(|(limit, _)| limit);
+    prop_assert!(within_limit(energy(tighter), energy(wider)));
     let asked = model.spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
-    for class in InformationClass::ALL.iter().copied() {
+    for class in classes.iter().copied() {
         prop_assert!(tighter.isolation(class) >= wider.isolation(class));
         let (inner, outer) = (tighter.clearance(class, asked), wider.clearance(class, asked));
         prop_assert!(inner.data_centres.is_subset(&outer.data_centres));
@@ -66,6 +80,17 @@ fn assert_within(
             (Some(inner), Some(outer)) => inner.is_subset(outer),
         };
         prop_assert!(regions_within);
+        // What a class needs can be stated with the class only, so that of one that is not allowed is silence.
+        let spoken_of = !outer.levels.is_empty();
+        prop_assert!(!spoken_of || tighter.on_expiry(class) <= wider.on_expiry(class));
+        let unmet = found.iter().any(Violation::is_duty);
+        if spoken_of && unmet && class == model.spec.purpose.information_class {
+            // Where no policy denies, no duty refuses anything.
+            let refuses = |policy: &EffectivePolicy| {
+                policy.enforcement() == Enforcement::Deny && policy.duties(model, true, TODAY).refuses
+            };
+            prop_assert!(refuses(tighter) || !refuses(wider));
+        }
     }
     Ok(())
 }
@@ -115,7 +140,7 @@ fn adding_a_policy_never_allows_more() {
         allowed.set(allowed.get() + usize::from(allows(&before, &model)));
         refused_by_it
             .set(refused_by_it.get() + usize::from(allows(&before, &model) && !allows(&after, &model)));
-        assert_within(&after, &before, &model)
+        assert_within(&after, &before, &model, InformationClass::ALL)
     });
     // A property of what is allowed says nothing where nothing ever is.
     assert!(allowed.get() > 50, "only {} cases were allowed", allowed.get());
@@ -146,7 +171,7 @@ fn local_policies_allow_no_more_than_the_region_alone() {
         let region: Policies = all.iter().filter(|(key, _)| key.namespace == ROOT).cloned().collect();
         let (all, region) = (effective(&all), effective(&region));
         allowed.set(allowed.get() + usize::from(allows(&all, &model)));
-        assert_within(&all, &region, &model)
+        assert_within(&all, &region, &model, InformationClass::ALL)
     });
     assert!(allowed.get() > 50, "only {} cases were allowed", allowed.get());
 }

@@ -140,8 +140,8 @@ pub fn with_exceptions(policies: impl Strategy<Value = Policies>) -> impl Strate
 
 fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
     let one = (
-        select(vec![HOME, "skola"]),
-        select(vec![NAME, NAME, "other"]),
+        select(vec![HOME, HOME, HOME, "skola"]),
+        select(vec![NAME, NAME, NAME, "other"]),
         subsequence(WAIVERS, 1..=4),
         select(DAYS),
     );
@@ -207,6 +207,31 @@ pub fn model() -> impl Strategy<Value = ModelDeployment> {
             model
         },
     )
+}
+
+/// A policy with this specification.
+pub fn policy_of(namespace: &str, name: &str, spec: Value) -> (Key, PolicyEntry) {
+    named((namespace, name, spec))
+}
+
+/// A model that asks for nothing but its class, perhaps a data centre, and perhaps brings an assessment.
+pub fn plain_model(class: &str, data_centre: Option<&str>, assessed: bool) -> ModelDeployment {
+    let assessments =
+        assessed.then(|| json!([{"type": "DPIA", "reference": "R", "decidedOn": "2026-05-02"}]));
+    let spec = json!({
+        "purpose": {
+            "title": "t", "owner": {"organisation": "o", "contact": "c"}, "informationClass": class,
+            "personalData": false, "riskClass": "Minimal", "decisionSupport": "None", "audience": "Staff",
+            "assessments": assessments,
+        },
+        "model": {"source": {"image": {"reference": "r.example/models/llama:v1"}}, "format": "Safetensors",
+                  "licence": "MIT"},
+        "engine": {"type": "VLLM", "image": "r.example/vllm:v1"},
+        "placement": {"dataCentres": data_centre.map(|data_centre| vec![data_centre])},
+    });
+    let mut model = ModelDeployment::new(NAME, serde_json::from_value(spec).unwrap());
+    model.metadata.namespace = Some(HOME.to_owned());
+    model
 }
 
 /// A model whose texts are arbitrary, as they can be in a file that no API server has seen.
@@ -290,13 +315,13 @@ fn classes(
 ) -> impl Strategy<Value = Option<Vec<Value>>> {
     let listed = prop_oneof![9 => Just(pool.to_vec()), 1 => subsequence(pool, 0..=pool.len())];
     let rules = listed.prop_flat_map(move |listed| {
-        let rules: Vec<_> = listed.into_iter().map(|class| rule(class, information)).collect();
+        let rules: Vec<_> = listed.into_iter().map(|class| rule(class, information, speech)).collect();
         rules
     });
     speech.maybe(rules)
 }
 
-fn rule(class: &'static str, information: bool) -> BoxedStrategy<Value> {
+fn rule(class: &'static str, information: bool, speech: Speech) -> BoxedStrategy<Value> {
     let requires = (
         weighted(0.2, subsequence(ASSESSMENTS, 0..=2)),
         weighted(0.2, select(vec![100, 200, 4000])),
@@ -319,7 +344,7 @@ fn rule(class: &'static str, information: bool) -> BoxedStrategy<Value> {
     let limits = (
         list(DATA_CENTRES, Speech::Little),
         weighted(0.3, select(vec!["Shared", "Partition", "WholeNode"])),
-        weighted(0.5, on_expiry),
+        speech.maybe(on_expiry),
     );
     (weighted(0.3, requires), limits)
         .prop_map(move |(requires, (data_centres, isolation, on_expiry))| {
