@@ -19,6 +19,8 @@ closed_enum! {
         Available,
         /// The network isolation of the model: what was rendered, and whether the cluster enforces it.
         Isolated,
+        /// Of a ModelDeployment: every duty is met. Not abnormal when true, so waiters for readiness pass it by.
+        DutiesCurrent,
         /// Abnormal when true: work is under way. Absent otherwise.
         Reconciling,
         /// Abnormal when true: nothing more will happen until somebody changes something. Absent otherwise.
@@ -35,7 +37,8 @@ closed_enum! {
     Reason {
         /// The object may be carried out.
         Accepted,
-        /// Policy finds faults, but the strictest enforcement that binds is `Warn` or `Audit`.
+        /// Policy finds faults, but the strictest enforcement that binds is `Warn` or `Audit`, or all of them are duties
+        /// that have lapsed and let a running model run on.
         AcceptedWithFindings,
         /// No AIPolicy of the root namespace binds the namespace.
         NoPolicy,
@@ -137,10 +140,24 @@ closed_enum! {
         NotYetEnforced,
         /// The API server does not take the compiled policy, or lets through what it should refuse.
         EnforcementFailed,
+        /// An exception of the policy, or a part of it, waives nothing.
+        NotWaivable,
+        /// Every duty is met, and none ends within 30 days.
+        DutiesCurrent,
+        /// Every duty is met, and one ends within 30 days.
+        ExpiresSoon,
+        /// A duty has lapsed, and the model runs on for the days of grace.
+        GraceRunning,
+        /// A duty has lapsed, and the model runs on because the policies only warn of it.
+        ExpiredAndKept,
+        /// A duty is not met, and the model is accepted because the policies only warn of any breach.
+        DutiesNotMet,
         /// The controller enforces the policy; it is not compiled into the API server.
         ControllerOnly,
         /// The date of review has passed.
         ReviewDatePassed,
+        /// The date of review comes within 30 days.
+        ReviewSoon,
         /// The date of review has not come.
         ReviewNotDue,
         /// No date of review is stated.

@@ -39,6 +39,10 @@ pub const COMPILED_GENERATION: &str = "hemvist.dev/compiled-generation";
 /// Annotation of an object that is only sent to be refused, in a dry run: the compiled policy that has to refuse it.
 pub const PROBE: &str = "hemvist.dev/probe";
 
+/// Annotation of an object that was made for a namespace: the rule that asked for it, as namespace and name of the
+/// AIPolicy and the field.
+pub const POLICY_RULE: &str = "hemvist.dev/policy-rule";
+
 /// Recommended label: the program that an object belongs to.
 pub const APP_NAME: &str = "app.kubernetes.io/name";
 

@@ -19,8 +19,8 @@ pub use model::{
 pub use purpose::{Assessment, HumanOversight, Incident, Owner, Purpose};
 pub use service::{Access, Consumer, Records, Rollout, Scaling};
 pub use status::{
-    ChildStatus, Exclusion, Fit, ModelDeploymentStatus, PolicyUse, ResolvedAccelerator, ResolvedNumber,
-    ResolvedSettings, ResolvedText, Usage,
+    ChildStatus, ExceptionUse, Exclusion, Fit, ModelDeploymentStatus, PolicyUse, ResolvedAccelerator,
+    ResolvedNumber, ResolvedSettings, ResolvedText, Usage,
 };
 
 /// One open-weights model to serve: what it is for, which model, on which engine, and for whom.

@@ -215,8 +215,12 @@ bounded_string! {
 }
 
 bounded_string! {
-    /// An SPDX licence expression, such as `Apache-2.0` or `LicenseRef-Llama-3.3`.
-    Licence, length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9.+()-]+( (AND|OR|WITH) [A-Za-z0-9.+()-]+)*$")
+    /// An SPDX licence expression without parentheses, such as `Apache-2.0`, `MIT OR Apache-2.0` or `LicenseRef-Llama-3.3`.
+    ///
+    /// Alternatives are joined by ` OR `, and in each of them the licences that apply together by ` AND `. A licence can have
+    /// an exception behind ` WITH `. A nested expression is written out: `(MIT OR ISC) AND Zlib` is
+    /// `MIT AND Zlib OR ISC AND Zlib`.
+    Licence, length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*$")
 }
 
 bounded_string! {

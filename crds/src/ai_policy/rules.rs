@@ -169,6 +169,12 @@ pub struct Residency {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub data_centres: Option<Vec<DataCentre>>,
+
+    /// The principles that the rule serves; for the report. Example: `["Privacy"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub principles: Option<Vec<Principle>>,
 }
 
 /// Which models may be served.
@@ -190,6 +196,12 @@ pub struct Models {
     /// The weights are named by digest. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_digest: Option<bool>,
+
+    /// The principles that the rule serves; for the report. Example: `["Transparency"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub principles: Option<Vec<Principle>>,
 }
 
 /// Where images may come from.
@@ -205,6 +217,12 @@ pub struct Images {
     /// Images are named by digest. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_digest: Option<bool>,
+
+    /// The principles that the rule serves; for the report. Example: `["Security"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub principles: Option<Vec<Principle>>,
 }
 
 /// Which engines may serve.
@@ -225,6 +243,12 @@ pub struct Engines {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_args: Option<Vec<String>>,
+
+    /// The principles that the rule serves; for the report. Example: `["Security"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub principles: Option<Vec<Principle>>,
 }
 
 /// How much each namespace may use.
@@ -235,6 +259,12 @@ pub struct AccelerationQuota {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000))]
     pub accelerators: Option<i32>,
+
+    /// The principles that the rule serves; for the report. Example: `["Sustainability"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub principles: Option<Vec<Principle>>,
 }
 
 /// Limits and factors for energy and climate.
@@ -254,6 +284,12 @@ pub struct Climate {
     #[serde(default, rename = "monthlyKWh", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub monthly_kwh: Option<i64>,
+
+    /// The principles that the rule serves; for the report. Example: `["Sustainability"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub principles: Option<Vec<Principle>>,
 }
 
 /// An exception for one model, for a time.

@@ -14,8 +14,8 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` tells of the network. `Reconciling` and
-    /// `Stalled` are present only while they hold.
+    /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` tells of the network,
+    /// `DutiesCurrent` of assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -75,6 +75,11 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub policies: Option<Vec<PolicyUse>>,
+
+    /// The exceptions from duties that hold for this model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    pub exceptions: Option<Vec<ExceptionUse>>,
 
     /// The objects that were made, as they were when they were last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,6 +215,35 @@ pub struct PolicyUse {
     /// The fields of it that set a limit of this model. Example: `["spec.residency.dataCentres"]`.
     #[schemars(length(max = 32), inner(length(max = 256)))]
     pub fields: Vec<String>,
+}
+
+/// An exception from duties that holds for a model.
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExceptionUse {
+    /// Namespace of the AIPolicy that states it.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+
+    /// Name of the AIPolicy.
+    #[schemars(length(max = 253))]
+    pub name: String,
+
+    /// The duties that are waived. Example: `["Assessment/DPIA"]`.
+    #[schemars(length(max = 16), inner(length(max = 63)))]
+    pub waives: Vec<String>,
+
+    /// Why, in the first words of the policy.
+    #[schemars(length(max = 256))]
+    pub reason: String,
+
+    /// Who approved it.
+    #[schemars(length(max = 200))]
+    pub approved_by: String,
+
+    /// The last day it holds. Example: `2026-12-31`.
+    #[schemars(length(max = 10))]
+    pub expires_on: String,
 }
 
 /// An object that was made for a model, as it was when it was last written.

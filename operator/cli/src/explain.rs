@@ -66,7 +66,8 @@ explanations! {
         "The policies that bind the namespace allow the model, and it can be carried out.",
         "Nothing.";
     AcceptedWithFindings:
-        "The policies find faults, but the strictest enforcement that binds is Warn or Audit, so the model runs all the same.",
+        "The policies find faults, but the strictest enforcement that binds is Warn or Audit, or the faults are duties that \
+         have lapsed while the model ran, so the model runs all the same.",
         "Mend the faults that the message names, before a policy with enforcement Deny refuses the model.";
     NoPolicy:
         "No AIPolicy of the root namespace binds the namespace, or the namespace is not governed. Silence never opens, so \
@@ -222,6 +223,27 @@ explanations! {
         "The API server does not take what the policy is compiled to, or lets through what that should refuse. The message \
          says which.",
         "Read the message: often a right of the operator is missing, or somebody changes the ValidatingAdmissionPolicies.";
+    NotWaivable:
+        "An exception of the policy waives nothing: it names what cannot be waived, a namespace that the policy does not \
+         bind, or a day that no calendar has. Only duties can be waived.",
+        "Correct the exception that the message names. What can be waived is AssessmentAge, HumanOversight, \
+         TransparencyNotice, RecordReference and Assessment/ with a type, such as Assessment/DPIA.";
+    DutiesCurrent:
+        "Every assessment and every other duty of the model is in order, and none ends within 30 days.",
+        "Nothing.";
+    ExpiresSoon:
+        "Every duty of the model is met, and within 30 days one will not be: an assessment expires or grows too old, an \
+         exception ends, or the first day of a duty comes.",
+        "Do what the message says before the day that it names.";
+    GraceRunning:
+        "A duty has lapsed while the model ran. It runs on for the days of grace that the policy gives, and is stopped then.",
+        "Renew what the message names before its last day. onExpiry of the information class in the AIPolicy sets the days.";
+    ExpiredAndKept:
+        "A duty has lapsed while the model ran. It is kept, because onExpiry of its information class says Warn.",
+        "Renew what the message names. If the model is deleted it cannot be introduced again before that.";
+    DutiesNotMet:
+        "A duty is not met, and the strictest enforcement that binds is Warn or Audit, so the model runs all the same.",
+        "Do what the message names, before a policy with enforcement Deny refuses the model.";
     ControllerOnly:
         "The operator runs with admission switched off: it enforces the policy on ModelDeployments itself, and the API server \
          does not enforce it in its stead.",
@@ -229,6 +251,9 @@ explanations! {
          need it.";
     ReviewDatePassed:
         "The day on which the policy was to be reviewed has passed. It stays in force.",
+        "Review the decision, and state the next day in spec.decision.reviewBy.";
+    ReviewSoon:
+        "The day on which the policy is to be reviewed comes within 30 days. Nothing stops on that day.",
         "Review the decision, and state the next day in spec.decision.reviewBy.";
     ReviewNotDue:
         "The day on which the policy is to be reviewed has not come.",

@@ -15,7 +15,11 @@ const FILE: &str = "../../charts/hemvist/files/admission/closed.yaml";
 /// the usual ones.
 const LISTS: [(&str, &str, &[&str]); 8] = [
     ("ungovernedNamespaces", "--ungoverned-namespaces", &["argocd", "kube-system"]),
-    ("schedulers", "--schedulers", &["system:kube-scheduler", "system:serviceaccount:volcano-system:volcano"]),
+    (
+        "schedulers",
+        "--schedulers",
+        &["system:kube-scheduler", "system:serviceaccount:volcano-system:volcano"],
+    ),
     ("schedulerNames", "--scheduler-names", &["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "b1"]),
     ("podMakers", "--pod-makers", &["system:serviceaccount:kube-system:replicaset-controller"]),
     ("replicaSetMakers", "--replica-set-makers", &["one", "system:kube-controller-manager"]),
@@ -52,7 +56,11 @@ fn without_editions(text: &str) -> String {
 
 fn with_places() -> String {
     let lists = LISTS.map(|(name, flag, _)| format!("{flag}=~{name}~"));
-    let others = ["--other-resources=@otherResources@", "--operator-user=~operatorUser~", "--root-namespace=~rootNamespace~"];
+    let others = [
+        "--other-resources=@otherResources@",
+        "--operator-user=~operatorUser~",
+        "--root-namespace=~rootNamespace~",
+    ];
     compiled(&[lists.as_slice(), &others.map(str::to_owned)].concat())
 }
 
@@ -77,7 +85,8 @@ fn the_chart_brings_what_the_compiler_makes_of_nothing() {
 fn every_place_can_be_filled_in_by_putting_text_in_the_place_of_text() {
     let mut filled = with_places();
     // Escaped in the expression, in the text of CEL and in the text of YAML.
-    let alternatives = PREFIXES.map(|prefix| format!("|^{}", prefix.replace('.', r"\\\\.").replace('-', r"\\\\-")));
+    let alternatives =
+        PREFIXES.map(|prefix| format!("|^{}", prefix.replace('.', r"\\\\.").replace('-', r"\\\\-")));
     filled = filled.replace("|^@otherResources@", &alternatives.concat());
     for (name, _, values) in LISTS {
         let words = match values.len().checked_sub(8) {

@@ -15,6 +15,7 @@ pub mod args;
 pub mod cache;
 pub mod call;
 pub mod client;
+pub mod clock;
 pub mod context;
 pub mod events;
 pub mod evict;

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use hemvist_core::policy::binds;
+use hemvist_core::date;
+use hemvist_core::policy::{binds, excepted_models};
 use hemvist_core::snapshot::{Key, Snapshot};
 use hemvist_core::status::{self as core_status, PolicyTally};
 
@@ -44,10 +45,13 @@ fn tally(context: &Context, snapshot: &Snapshot, key: &Key, policy: &SeenPolicy)
         .filter(|namespace| binds(&snapshot.settings, key, &policy.content, namespace))
         .collect();
     let refused = context.view.refused_by(key);
+    let today = date::today(&snapshot.now);
+    let named = excepted_models(&snapshot.policies, &snapshot.settings, key, today);
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     PolicyTally {
         namespaces: count(bound.len()),
         models: count(models.iter().filter(|model| bound.contains(model.namespace.as_str())).count()),
         refused: count(refused.len()),
+        excepted: count(models.iter().filter(|model| named.contains(*model)).count()),
     }
 }

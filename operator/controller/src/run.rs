@@ -22,7 +22,7 @@ use crate::triggers::Triggers;
 use crate::view::View;
 use crate::watch::Watches;
 use crate::workers::{Pulse, Workers};
-use crate::{admission, policy, reconcile};
+use crate::{admission, clock, policy, reconcile};
 
 /// Name of the queue of ModelDeployments.
 const MODELS: &str = "modeldeployment";
@@ -96,6 +96,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         metrics: metrics.clone(),
         relist: options.resync,
     };
+    let days = clock::run(triggers.clone());
     let context = Context {
         view,
         triggers,
@@ -112,7 +113,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let mut watches = watches.start(&client);
     let elect = elect(&options, client.clone(), deadline, leads);
     let work = work(Arc::new(context), options.concurrency, pulses, leading, stopped);
-    tokio::pin!(elect, work, http, write_events);
+    tokio::pin!(elect, work, http, write_events, days);
 
     let ended = tokio::select! {
         _ = terminate.recv() => Ok(()),
@@ -121,6 +122,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         lost = &mut elect => Err(RunError::Lease(lost)),
         () = &mut work => Err(RunError::Ended("the work")),
         _ = watches.join_next() => Err(RunError::Ended("a watch")),
+        () = &mut days => Err(RunError::Ended("the clock")),
         () = &mut http => Err(RunError::Ended("the HTTP server")),
         () = &mut write_events => Err(RunError::Ended("the writer of events")),
     };

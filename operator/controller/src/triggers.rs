@@ -123,6 +123,15 @@ impl Triggers {
         }
     }
 
+    /// Time alone has changed something.
+    pub fn everything(&self) {
+        self.admission();
+        self.all_models(SETTLE);
+        for key in self.view.policy_keys() {
+            self.policies.add_after(key, SETTLE);
+        }
+    }
+
     /// What policies are compiled to has to be looked at.
     pub fn admission(&self) {
         if self.view.compiled.enabled() {

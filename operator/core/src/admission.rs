@@ -33,7 +33,7 @@ pub use object::{COMPONENT, Compiled, Door, Message, Rule};
 pub use probe::Probe;
 pub use scope::Scope;
 
-use crate::policy::{PolicyBook, PolicyEntry, stated_enforcement};
+use crate::policy::{ActiveException, PolicyBook, PolicyEntry, active_exceptions, stated_enforcement};
 use crate::snapshot::{Key, Settings};
 use author::{Author, bound_scope};
 use cel::Expr;
@@ -69,8 +69,9 @@ impl Admission {
 /// Compiles every policy of `book` as of `today`. Total: a policy that cannot be read becomes one that refuses wherever it
 /// may bind.
 pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission {
+    let exceptions = active_exceptions(book, settings, today);
     let authors: Vec<(Author, &PolicyEntry)> =
-        book.entries.iter().map(|(key, entry)| (author(settings, key, entry), entry)).collect();
+        book.entries.iter().map(|(key, entry)| (author(settings, key, entry, &exceptions), entry)).collect();
     let mut spoken = Spoken::silence();
     let mut denied = Scope::nowhere();
     for (author, entry) in &authors {
@@ -116,7 +117,7 @@ fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled
     silent
 }
 
-fn author(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Author {
+fn author(settings: &Settings, key: &Key, entry: &PolicyEntry, exceptions: &[ActiveException]) -> Author {
     let (generation, named) = match entry {
         PolicyEntry::Readable(policy) => (
             policy.metadata.generation.unwrap_or(0),
@@ -128,7 +129,9 @@ fn author(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Author {
         ),
         PolicyEntry::Unreadable { .. } => (0, None),
     };
-    Author { key: key.clone(), generation, scope: bound_scope(settings, key, named.as_deref()) }
+    // What a department demands of itself, the region does not waive.
+    let exceptions = if key.namespace == settings.root_namespace { exceptions.to_vec() } else { Vec::new() };
+    Author { key: key.clone(), generation, scope: bound_scope(settings, key, named.as_deref()), exceptions }
 }
 
 fn of_policy(

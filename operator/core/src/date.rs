@@ -4,6 +4,7 @@
 //! have; the difference is that a change of day is seen one or two hours late.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Span;
 use k8s_openapi::jiff::civil::Date;
 use k8s_openapi::jiff::tz::Offset;
 
@@ -24,6 +25,21 @@ pub fn today(moment: &Time) -> Date {
 /// Days from `from` to `to`; negative where `to` comes first.
 pub fn days_between(from: Date, to: Date) -> i64 {
     to.duration_since(from).as_hours() / 24
+}
+
+/// The day that is `days` days after `day`, or before it where `days` is negative. The calendar's last day and its first
+/// stand in for those beyond.
+pub fn days_after(day: Date, days: i64) -> Date {
+    let beyond = if days < 0 { Date::MIN } else { Date::MAX };
+    let span = Span::new().try_days(days);
+    span.and_then(|span| day.checked_add(span)).unwrap_or(beyond)
+}
+
+/// Midnight in UTC with which `day` begins.
+///
+/// `None` for the days beyond the end of time as Kubernetes writes it.
+pub fn midnight(day: Date) -> Option<Time> {
+    Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok().map(Time)
 }
 
 /// The number in `digits`, if they are exactly `count` ASCII digits; a sign or a space is no digit.
@@ -64,6 +80,17 @@ mod tests {
         assert_eq!(days_between(day("2024-01-01"), day("2025-01-01")), 366);
         assert_eq!(days_between(day("2026-05-02"), day("2026-05-01")), -1);
         assert_eq!(days_between(day("0000-01-01"), day("9999-12-31")), 3_652_424);
+    }
+
+    #[test]
+    fn days_are_added_up_to_the_ends_of_the_calendar() {
+        let day = |text: &str| parse(text).unwrap();
+        assert_eq!(days_after(day("2026-12-31"), 1), day("2027-01-01"));
+        assert_eq!(days_after(day("2027-01-01"), -31), day("2026-12-01"));
+        assert_eq!(days_after(day("9999-12-31"), 1), Date::MAX);
+        assert_eq!(days_after(day("9999-12-31"), i64::MAX), Date::MAX);
+        assert_eq!(days_after(day("0000-01-01"), i64::MIN), Date::MIN);
+        assert_eq!(midnight(day("2026-05-02")), Some(Time("2026-05-02T00:00:00Z".parse().unwrap())));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_api::model_deployment::PolicyUse;
+use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::Enforcement;
 
 use crate::date;
 use crate::placement::{Placement, clearance_exclusion};
-use crate::policy::EffectivePolicy;
+use crate::policy::{DutyStanding, EffectivePolicy};
 use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, Snapshot, Subject};
 use crate::validate::{ValidatedModel, validate};
 use crate::violation::Violation;
@@ -20,8 +20,12 @@ pub struct Decision {
     /// Everything that was found wrong, in stable order. Of an accepted model: what would be refused if the policies
     /// denied and did not only warn.
     pub violations: Vec<Violation>,
+    /// How its duties stand.
+    pub duties: DutyStanding,
     /// The policies that set its limits.
     pub policies: Vec<PolicyUse>,
+    /// The exceptions that hold for it.
+    pub exceptions: Vec<ExceptionUse>,
     /// Pods that have to leave their node.
     pub evictions: Vec<Eviction>,
 }
@@ -74,7 +78,9 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
     let policy = EffectivePolicy::for_namespace(&snapshot.policies, &snapshot.settings, namespace);
     let policies = policy.uses(spec.purpose.information_class, spec.purpose.risk_class);
 
-    let mut violations = policy.check(spec, date::today(&snapshot.now));
+    let today = date::today(&snapshot.now);
+    let exceptions = policy.exceptions(subject.model.metadata.name.as_deref().unwrap_or_default(), today);
+    let mut violations = policy.check(subject.model, today);
     let validated = match validate(subject.model, &policy) {
         Ok(model) => Some(model),
         Err(faults) => {
@@ -85,21 +91,37 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
     violations.sort();
     violations.dedup();
 
-    let refuses =
-        |violation: &Violation| policy.enforcement() == Enforcement::Deny || violation.is_absolute();
+    let denies = policy.enforcement() == Enforcement::Deny;
+    let duties = policy.duties(subject.model, runs(subject), today);
+    // Duties are judged together above: one that has lapsed may let a running model run on.
+    let refuses = |violation: &Violation| {
+        violation.is_absolute() || (denies && if violation.is_duty() { duties.refuses } else { true })
+    };
     match validated.filter(|_| !violations.iter().any(refuses)) {
-        None => Decision { outcome: Outcome::Refused, violations, policies, evictions: Vec::new() },
+        None => {
+            let evictions = Vec::new();
+            Decision { outcome: Outcome::Refused, violations, duties, policies, exceptions, evictions }
+        }
         Some(model) => {
             let evictions = evictions(snapshot, subject, &model);
             let placement = Placement::plan(snapshot, &model);
             Decision {
                 outcome: Outcome::Accepted(Box::new(Plan { model, placement })),
                 violations,
+                duties,
                 policies,
+                exceptions,
                 evictions,
             }
         }
     }
+}
+
+/// Whether the replicas of the model have been made: its Deployment is there, is its own, and is not on its way out.
+fn runs(subject: &Subject<'_>) -> bool {
+    let uid = subject.model.metadata.uid.as_deref();
+    let deployment = subject.children.get(&ChildKind::Deployment);
+    deployment.is_some_and(|child| !child.terminating && uid.is_some() && child.owner_uid.as_deref() == uid)
 }
 
 /// Pods on nodes that are not cleared for them: the required affinity keeps new pods away, but it does not move those that

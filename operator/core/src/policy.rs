@@ -7,9 +7,13 @@
 //! A list that no policy of the root namespace states allows nothing. A policy elsewhere can only take away.
 
 mod bind;
+mod calendar;
 mod check;
 mod clearance;
+mod consumption;
 pub(crate) mod duties;
+mod exception;
+mod expiry;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
@@ -18,24 +22,27 @@ mod limit;
 mod loosening;
 #[cfg(test)]
 mod tests;
+mod unmet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hemvist_api::AIPolicy;
-use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::ai_policy::FieldWithoutEffect;
-use hemvist_api::model_deployment::PolicyUse;
+use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::{
-    DataCentre, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
+    DataCentre, Decimal, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
     UnmanagedAccelerators,
 };
+use hemvist_api::{AIPolicy, AIPolicySpec, ModelDeployment};
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
 pub(crate) use bind::{stated_duties, stated_enforcement};
+pub use calendar::next_change;
 pub(crate) use check::policy_field;
+pub use exception::{ActiveException, Waiver, active_exceptions, excepted_models};
+pub use expiry::{DutyStanding, Expiry, Lapse, WARNING_DAYS};
 pub(crate) use image::{has_digest as names_image_by_digest, reference_listed as image_is_listed};
-pub use loosening::ROOT_ONLY_FIELDS;
+pub use loosening::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS};
 
 use crate::snapshot::{Key, Settings};
 use crate::validate::Clearance;
@@ -83,6 +90,9 @@ pub struct EffectivePolicy {
     class_data_centres: BTreeMap<InformationClass, Limits<String>>,
     isolation: BTreeSet<Statement<(InformationClass, Isolation)>>,
     duties: BTreeSet<Statement<Duty>>,
+    /// Exceptions for models of the namespace, ended ones too.
+    exceptions: BTreeSet<ActiveException>,
+    on_expiry: BTreeSet<Statement<(InformationClass, Expiry)>>,
     licences: Limits<String>,
     formats: Limits<ModelFormat>,
     weights_digest: BTreeSet<Statement<()>>,
@@ -91,6 +101,13 @@ pub struct EffectivePolicy {
     engines: Limits<EngineType>,
     args: Limits<String>,
     unmanaged_accelerators: BTreeSet<Statement<UnmanagedAccelerators>>,
+    /// Accelerators at the same time.
+    quota: BTreeSet<Statement<i32>>,
+    /// Energy of a month, in kWh.
+    monthly_energy: BTreeSet<Statement<i64>>,
+    /// Greenhouse gases of the electricity, in grams of CO2 equivalent per kWh.
+    emission_factor: BTreeSet<Statement<i32>>,
+    power_usage_effectiveness: BTreeSet<Statement<Decimal>>,
 }
 
 impl EffectivePolicy {
@@ -114,7 +131,9 @@ impl EffectivePolicy {
         nothing_stated.ungoverned = settings.ungoverned_namespaces.contains(namespace);
         entries
             .filter(|(key, entry)| binds(settings, key, entry, namespace))
-            .fold(nothing_stated, |meet, (key, entry)| meet.meet(&Self::of_entry(settings, key, entry)))
+            .fold(nothing_stated, |meet, (key, entry)| {
+                meet.meet(&Self::of_entry(settings, key, entry, namespace))
+            })
     }
 
     /// What two policies allow together: the union of their statements.
@@ -139,6 +158,8 @@ impl EffectivePolicy {
             class_data_centres,
             isolation: &self.isolation | &other.isolation,
             duties: &self.duties | &other.duties,
+            exceptions: &self.exceptions | &other.exceptions,
+            on_expiry: &self.on_expiry | &other.on_expiry,
             licences: self.licences.meet(&other.licences),
             formats: self.formats.meet(&other.formats),
             weights_digest: &self.weights_digest | &other.weights_digest,
@@ -147,12 +168,38 @@ impl EffectivePolicy {
             engines: self.engines.meet(&other.engines),
             args: self.args.meet(&other.args),
             unmanaged_accelerators: &self.unmanaged_accelerators | &other.unmanaged_accelerators,
+            quota: &self.quota | &other.quota,
+            monthly_energy: &self.monthly_energy | &other.monthly_energy,
+            emission_factor: &self.emission_factor | &other.emission_factor,
+            power_usage_effectiveness: &self.power_usage_effectiveness | &other.power_usage_effectiveness,
         }
     }
 
-    /// Everything in `model` that the policies do not allow, in stable order and without doubles.
-    pub fn check(&self, model: &ModelDeploymentSpec, today: Date) -> Vec<Violation> {
+    /// Everything in `model` that the policies do not allow, in stable order and without doubles. Duties that an
+    /// exception waives for it today are not among them.
+    pub fn check(&self, model: &ModelDeployment, today: Date) -> Vec<Violation> {
         check::check(self, model, today)
+    }
+
+    /// How the duties of `model` stand today; `running` says that its replicas have been made.
+    pub fn duties(&self, model: &ModelDeployment, running: bool, today: Date) -> DutyStanding {
+        expiry::standing(self, model, running, today)
+    }
+
+    /// What a lapsed duty does to a running model of `class`: the strictest that a policy states, and at once to stop where
+    /// none of the root namespace states it.
+    pub fn on_expiry(&self, class: InformationClass) -> Expiry {
+        expiry::decisive(self, class).map_or(Expiry::AT_ONCE, |statement| statement.value.1)
+    }
+
+    /// The same policy with the exceptions of another: they waive duties of every policy of the root namespace.
+    pub(crate) fn excepted_as(self, other: &Self) -> Self {
+        Self { exceptions: other.exceptions.clone(), ..self }
+    }
+
+    /// The exceptions that hold for the model `name` today, at most 8, by policy.
+    pub fn exceptions(&self, name: &str, today: Date) -> Vec<ExceptionUse> {
+        exception::uses(&self.exceptions, name, today)
     }
 
     /// What a violation leads to: the strictest that a policy states, `Deny` where none of the root namespace states
@@ -231,6 +278,8 @@ impl EffectivePolicy {
         sources.extend(self.enforcement.iter().map(|statement| &statement.source));
         let isolation = self.isolation.iter().filter(|statement| statement.value.0 == class);
         sources.extend(isolation.map(|statement| &statement.source));
+        let on_expiry = self.on_expiry.iter().filter(|statement| statement.value.0 == class);
+        sources.extend(on_expiry.map(|statement| &statement.source));
         let duties = self.duties.iter().filter(|duty| duty.value.concerns(class, risk));
         sources.extend(duties.map(|duty| &duty.source));
         sources
@@ -252,7 +301,15 @@ impl EffectivePolicy {
     }
 }
 
-/// Fields of a policy that have no effect: what a local one would loosen, and what only the root namespace may say.
+/// Fields of a policy that have no effect: what a local one would loosen, what only the root namespace may say, and
+/// exceptions that waive nothing.
 pub fn fields_without_effect(book: &PolicyBook, settings: &Settings, key: &Key) -> Vec<FieldWithoutEffect> {
     loosening::fields_without_effect(book, settings, key)
+}
+
+/// What the author of a policy should know of its list of licences; for each entry that SPDX does not know, a sentence
+/// without its full stop. Nothing of it has an effect on what is allowed.
+pub fn licence_advice(spec: &AIPolicySpec) -> Vec<String> {
+    let licences = spec.models.iter().flat_map(|models| models.licences.iter().flatten());
+    licences.filter_map(|entry| licence::advice(entry.as_str())).collect()
 }

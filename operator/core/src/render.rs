@@ -10,6 +10,7 @@ pub mod engine;
 mod meta;
 mod network_policy;
 mod pod_disruption_budget;
+mod resource_quota;
 mod service;
 mod service_account;
 
@@ -23,6 +24,7 @@ use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
 pub(crate) use meta::{COMPONENT, NAME};
+pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
 pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
 /// How far objects have come.

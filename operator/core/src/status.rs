@@ -1,6 +1,7 @@
 //! Status from what was decided and what was observed; never from what was wished.
 
 mod available;
+mod duties;
 mod enforced;
 mod model;
 mod placed;
@@ -44,6 +45,8 @@ pub struct PolicyTally {
     pub models: i32,
     /// ModelDeployments that it refuses.
     pub refused: i32,
+    /// ModelDeployments for which an exception of it holds; see [`excepted_models`](crate::policy::excepted_models).
+    pub excepted: i32,
 }
 
 pub(crate) const fn draft(

@@ -202,6 +202,20 @@ impl Violation {
         }
     }
 
+    /// Whether it is a duty that is not met. Of violations only these can be waived, and can lapse.
+    pub const fn is_duty(&self) -> bool {
+        matches!(
+            self.finding,
+            Finding::AssessmentMissing { .. }
+                | Finding::AssessmentExpired { .. }
+                | Finding::AssessmentTooOld { .. }
+                | Finding::AssessmentDateInvalid { .. }
+                | Finding::HumanOversightMissing
+                | Finding::TransparencyNoticeMissing
+                | Finding::RecordReferenceMissing
+        )
+    }
+
     /// Whether the violation refuses even where every policy only warns. What nobody may allow, what no policy speaks of,
     /// and what cannot be carried out is refused always.
     pub const fn is_absolute(&self) -> bool {

@@ -14,7 +14,7 @@ use k8s_openapi::jiff::civil::{Date, date};
 use policies::{HOSTILE, Plan, largest, plan};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use reading::{Reading, read, texts, with_texts};
+use reading::{Reading, read, read_by_grammar, texts, with_texts};
 
 const TODAY: Date = date(2026, 11, 1);
 
@@ -107,6 +107,16 @@ fn check_plan(plan: &Plan) -> Result<(), TestCaseError> {
 #[test]
 fn no_text_of_a_policy_becomes_part_of_an_expression() {
     for_all(2000, &plan(), |plan| check_plan(&plan));
+}
+
+#[test]
+fn both_parsers_read_the_same() {
+    for one in compiled(&everything()) {
+        for tree in trees(&one) {
+            let expression = tree.to_string();
+            assert_eq!(read_by_grammar(&expression), read(&expression), "{expression}");
+        }
+    }
 }
 
 #[test]

@@ -1,14 +1,20 @@
 //! What holds for every set of policies: the meet is a meet, policies only take away, and silence never opens.
 
+#[path = "properties/dates.rs"]
+mod dates;
+#[path = "properties/exhaustive.rs"]
+mod exhaustive;
+#[path = "properties/sweep.rs"]
+mod sweep;
 #[path = "properties/world.rs"]
 mod world;
 
 use std::cell::Cell;
 
-use hemvist_api::ModelDeploymentSpec;
-use hemvist_api::values::{InformationClass, RiskClass};
+use hemvist_api::ModelDeployment;
+use hemvist_api::values::{Enforcement, InformationClass, RiskClass};
 use hemvist_core::policy::{EffectivePolicy, fields_without_effect};
-use hemvist_core::violation::{Finding, summary};
+use hemvist_core::violation::{Finding, Violation, summary};
 use k8s_openapi::jiff::civil::{Date, date};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -39,21 +45,40 @@ fn parts(policies: &Policies) -> Vec<EffectivePolicy> {
     policies.iter().map(|policy| effective(&vec![policy.clone()])).collect()
 }
 
-fn allows(policy: &EffectivePolicy, model: &ModelDeploymentSpec) -> bool {
+fn allows(policy: &EffectivePolicy, model: &ModelDeployment) -> bool {
     policy.check(model, TODAY).is_empty()
 }
 
-/// That whatever `tighter` allows or leaves free, `wider` does too.
+/// That whatever `tighter` allows or leaves free, `wider` does too, for models of `classes`.
 fn assert_within(
     tighter: &EffectivePolicy,
     wider: &EffectivePolicy,
-    model: &ModelDeploymentSpec,
+    model: &ModelDeployment,
+    classes: &[InformationClass],
 ) -> TestCaseResult {
-    prop_assert!(allows(wider, model) || !allows(tighter, model), "{}", summary(&wider.check(model, TODAY)));
+    assert_within_found(tighter, (wider, &wider.check(model, TODAY)), model, classes)
+}
+
+/// The same, where it is known what `wider` finds in the model.
+fn assert_within_found(
+    tighter: &EffectivePolicy,
+    (wider, found): (&EffectivePolicy, &[Violation]),
+    model: &ModelDeployment,
+    classes: &[InformationClass],
+) -> TestCaseResult {
+    prop_assert!(found.is_empty() || !allows(tighter, model), "{}", summary(found));
     prop_assert!(tighter.enforcement() >= wider.enforcement());
     prop_assert!(tighter.allowed_args().is_subset(&wider.allowed_args()));
-    let asked = model.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
-    for class in InformationClass::ALL.iter().copied() {
+    prop_assert!(tighter.unmanaged_accelerators() >= wider.unmanaged_accelerators());
+    let within_limit = |inner: Option<i64>, outer: Option<i64>| {
+        outer.is_none_or(|outer| inner.is_some_and(|inner| inner <= outer))
+    };
+    let quota = |policy: &EffectivePolicy| policy.accelerator_quota().map(|(limit, _)| i64::from(limit));
+    prop_assert!(within_limit(quota(tighter), quota(wider)));
+    let energy = |policy: &EffectivePolicy| policy.monthly_energy().map(|(limit, _)| limit);
+    prop_assert!(within_limit(energy(tighter), energy(wider)));
+    let asked = model.spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
+    for class in classes.iter().copied() {
         prop_assert!(tighter.isolation(class) >= wider.isolation(class));
         let (inner, outer) = (tighter.clearance(class, asked), wider.clearance(class, asked));
         prop_assert!(inner.data_centres.is_subset(&outer.data_centres));
@@ -64,6 +89,17 @@ fn assert_within(
             (Some(inner), Some(outer)) => inner.is_subset(outer),
         };
         prop_assert!(regions_within);
+        // What a class needs can be stated with the class only, so that of one that is not allowed is silence.
+        let spoken_of = !outer.levels.is_empty();
+        prop_assert!(!spoken_of || tighter.on_expiry(class) <= wider.on_expiry(class));
+        let unmet = found.iter().any(Violation::is_duty);
+        if spoken_of && unmet && class == model.spec.purpose.information_class {
+            // Where no policy denies, no duty refuses anything.
+            let refuses = |policy: &EffectivePolicy| {
+                policy.enforcement() == Enforcement::Deny && policy.duties(model, true, TODAY).refuses
+            };
+            prop_assert!(refuses(tighter) || !refuses(wider));
+        }
     }
     Ok(())
 }
@@ -113,7 +149,7 @@ fn adding_a_policy_never_allows_more() {
         allowed.set(allowed.get() + usize::from(allows(&before, &model)));
         refused_by_it
             .set(refused_by_it.get() + usize::from(allows(&before, &model) && !allows(&after, &model)));
-        assert_within(&after, &before, &model)
+        assert_within(&after, &before, &model, InformationClass::ALL)
     });
     // A property of what is allowed says nothing where nothing ever is.
     assert!(allowed.get() > 50, "only {} cases were allowed", allowed.get());
@@ -144,7 +180,7 @@ fn local_policies_allow_no_more_than_the_region_alone() {
         let region: Policies = all.iter().filter(|(key, _)| key.namespace == ROOT).cloned().collect();
         let (all, region) = (effective(&all), effective(&region));
         allowed.set(allowed.get() + usize::from(allows(&all, &model)));
-        assert_within(&all, &region, &model)
+        assert_within(&all, &region, &model, InformationClass::ALL)
     });
     assert!(allowed.get() > 50, "only {} cases were allowed", allowed.get());
 }
@@ -155,7 +191,7 @@ fn without_the_region_nothing_is_allowed() {
         let local: Policies = all.into_iter().filter(|(key, _)| key.namespace != ROOT).collect();
         let policy = effective(&local);
         prop_assert!(!allows(&policy, &model));
-        let clearance = policy.clearance(model.purpose.information_class, None);
+        let clearance = policy.clearance(model.spec.purpose.information_class, None);
         prop_assert!(clearance.data_centres.is_empty() && clearance.levels.is_empty());
         prop_assert!(policy.allowed_args().is_empty());
         Ok(())
@@ -173,7 +209,7 @@ fn a_policy_that_cannot_be_read_refuses_where_it_may_bind() {
         let (policy, before) = (effective(&broken), effective(&readable));
         if key.namespace == ROOT || key.namespace == HOME {
             prop_assert!(!allows(&policy, &model));
-            prop_assert!(policy.clearance(model.purpose.information_class, None).levels.is_empty());
+            prop_assert!(policy.clearance(model.spec.purpose.information_class, None).levels.is_empty());
         } else {
             prop_assert_eq!(&policy, &before);
             allowed.set(allowed.get() + usize::from(allows(&policy, &model)));
@@ -187,7 +223,7 @@ fn a_policy_that_cannot_be_read_refuses_where_it_may_bind() {
 fn unacceptable_risk_is_never_allowed() {
     for_all(&(complete_region(), policies(), model()), |(region, mut policies, mut model)| {
         policies.push(region);
-        model.purpose.risk_class = RiskClass::Unacceptable;
+        model.spec.purpose.risk_class = RiskClass::Unacceptable;
         let violations = effective(&policies).check(&model, TODAY);
         let said = violations.iter().filter(|violation| violation.finding == Finding::RiskClassUnacceptable);
         prop_assert_eq!(said.count(), 1);
@@ -201,7 +237,7 @@ fn every_text_gets_an_answer_and_every_answer_is_bounded() {
         let violations = effective(&policies).check(&model, TODAY);
         prop_assert!(violations.is_sorted());
         prop_assert!(summary(&violations).chars().count() <= 1000);
-        let purpose = &model.purpose;
+        let purpose = &model.spec.purpose;
         let uses = effective(&policies).uses(purpose.information_class, purpose.risk_class);
         prop_assert!(uses.len() <= 32 && uses.iter().all(|used| used.fields.len() <= 32));
         for (key, _) in &policies {

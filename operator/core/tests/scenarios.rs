@@ -53,6 +53,9 @@ struct ExpectedModel {
     /// Pieces that the message of `Ready` has to contain.
     #[serde(default)]
     ready_says: Vec<String>,
+    /// Pieces that the message of `DutiesCurrent` has to contain.
+    #[serde(default)]
+    duties_say: Vec<String>,
     /// Nodes that are candidates.
     #[serde(default)]
     candidates: Vec<String>,
@@ -65,6 +68,9 @@ struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     waiting_for: Vec<String>,
+    /// Exceptions that hold for it, as `namespace/name waives … until day`.
+    #[serde(default)]
+    exceptions: Vec<String>,
     /// What is deleted of a refused model, in order.
     #[serde(default)]
     withdrawn: Vec<String>,
@@ -120,19 +126,27 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
         .map(|condition| (condition.type_.clone(), format!("{}/{}", condition.status, condition.reason)))
         .collect();
     assert_eq!(found, expected.conditions, "{what}: conditions\n{conditions:#?}");
-    let ready = conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
-    for piece in &expected.ready_says {
-        assert!(
-            ready.message.contains(piece),
-            "{what}: Ready does not say {piece:?} but {:?}",
-            ready.message
-        );
+    for (type_, pieces) in [("Ready", &expected.ready_says), ("DutiesCurrent", &expected.duties_say)] {
+        let condition = conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+        for piece in pieces {
+            let message = &condition.message;
+            assert!(message.contains(piece), "{what}: {type_} does not say {piece:?} but {message:?}");
+        }
     }
     let waiting = status.waiting_for.clone().unwrap_or_default();
     assert_eq!(waiting.is_empty(), expected.waiting_for.is_empty(), "{what}: waitingFor {waiting:?}");
     for piece in &expected.waiting_for {
         assert!(waiting.contains(piece), "{what}: waitingFor does not say {piece:?} but {waiting:?}");
     }
+    let exceptions: Vec<_> = status
+        .exceptions
+        .iter()
+        .flatten()
+        .map(|one| {
+            format!("{}/{} waives {} until {}", one.namespace, one.name, one.waives.join(" "), one.expires_on)
+        })
+        .collect();
+    assert_eq!(exceptions, expected.exceptions, "{what}: exceptions");
     let size = serde_json::to_string(status).unwrap().len();
     assert!(size < 32 * 1024, "{what}: the status has {size} bytes");
 }

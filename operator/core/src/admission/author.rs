@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::cel::Expr;
+use super::cel::{Expr, all, any, name, text};
 use super::scope::Scope;
 use crate::policy::duties::Demand;
+use crate::policy::{ActiveException, Waiver};
 use crate::snapshot::{Key, Settings};
 
 /// The AIPolicy whose rules are compiled.
@@ -16,6 +17,8 @@ pub struct Author {
     pub generation: i64,
     /// The namespaces that it binds.
     pub scope: Scope,
+    /// The exceptions that waive duties of it today: those of every policy of the root namespace, if it is one itself.
+    pub exceptions: Vec<ActiveException>,
 }
 
 impl Author {
@@ -31,8 +34,14 @@ impl Author {
     }
 
     /// Whether the duty is waived for the object of the request.
-    pub fn waived(&self, _demand: Demand) -> Expr {
-        Expr::Bool(false)
+    pub fn waived(&self, demand: Demand) -> Expr {
+        let waiver = Waiver::of(demand);
+        any(self.exceptions.iter().filter(|exception| exception.waivers.contains(&waiver)).map(|exception| {
+            all([
+                name("request").field("namespace").equals(text(&exception.namespace)),
+                name("object").path(["metadata", "name"]).equals(text(&exception.model)),
+            ])
+        }))
     }
 }
 

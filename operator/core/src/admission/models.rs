@@ -386,8 +386,16 @@ impl Rules<'_> {
         let one_exception = split(name("l"), " WITH ").call("size", []).equals(Expr::Int(2));
         let one_allowed =
             any([name("l").is_in(texts(licences)), all([one_exception, base.is_in(texts(licences))])]);
-        let alternatives = split(licence(), " OR ");
-        let holds = alternatives.some("c", split(name("c"), " AND ").every("l", one_allowed));
+        let alternatives = || split(licence(), " OR ");
+        let one_of_them = alternatives().some("c", split(name("c"), " AND ").every("l", one_allowed));
+        // What is no expression as a whole is not judged by a part of it. The characters are those that the schema lets in.
+        let parts = || split(name("l"), " WITH ");
+        let is_licence = all([
+            !parts().call("size", []).exceeds(Expr::Int(2)),
+            parts().every("i", !name("i").is_in(texts(["AND", "OR", "WITH"]))),
+        ]);
+        let well_formed = alternatives().every("c", split(name("c"), " AND ").every("l", is_licence));
+        let holds = all([one_of_them, well_formed]);
         let message =
             Message::new(format!("spec.model.licence: {} ", noun(AllowList::Licences))).value(licence());
         Rule::new(holds, self.not_in_list(message, AllowList::Licences, "spec.models.licences", licences))

@@ -7,6 +7,8 @@ use hemvist_api::values::Enforcement;
 use hemvist_api::{AIPolicy, AIPolicySpec};
 
 use super::duties::{Duty, Scope, StatedDuties};
+use super::exception::stated_exceptions;
+use super::expiry::Expiry;
 use super::limit::{Limits, Statement};
 use super::{EffectivePolicy, PolicyEntry};
 use crate::date;
@@ -56,6 +58,11 @@ impl Author<'_> {
         values.map(|values| self.states(field, values)).into_iter().collect()
     }
 
+    /// The value of `field`, where it is stated.
+    fn value<T: Ord>(&self, field: &str, stated: Option<T>) -> BTreeSet<Statement<T>> {
+        stated.map(|value| self.states(field, value)).into_iter().collect()
+    }
+
     /// The demand of `field`, where it is made.
     fn demand(&self, field: &str, demanded: Option<bool>) -> BTreeSet<Statement<()>> {
         demanded.filter(|demanded| *demanded).map(|_| self.states(field, ())).into_iter().collect()
@@ -78,6 +85,8 @@ impl EffectivePolicy {
             class_data_centres: BTreeMap::new(),
             isolation: BTreeSet::new(),
             duties: BTreeSet::new(),
+            exceptions: BTreeSet::new(),
+            on_expiry: BTreeSet::new(),
             licences: Limits::none(),
             formats: Limits::none(),
             weights_digest: BTreeSet::new(),
@@ -86,11 +95,15 @@ impl EffectivePolicy {
             engines: Limits::none(),
             args: Limits::none(),
             unmanaged_accelerators: BTreeSet::new(),
+            quota: BTreeSet::new(),
+            monthly_energy: BTreeSet::new(),
+            emission_factor: BTreeSet::new(),
+            power_usage_effectiveness: BTreeSet::new(),
         }
     }
 
-    /// What one policy states.
-    pub(crate) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry) -> Self {
+    /// What one policy states for `namespace`.
+    pub(crate) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry, namespace: &str) -> Self {
         let mut stated = Self::silent(settings);
         match entry {
             PolicyEntry::Unreadable { error } => {
@@ -104,7 +117,9 @@ impl EffectivePolicy {
                 }
                 stated.read_lists(&author, policy);
                 stated.read_switches(&author, policy);
+                stated.read_consumption(&author, policy);
                 stated.read_classes(&author, policy);
+                stated.exceptions = stated_exceptions(settings, key, &policy.spec, namespace);
             }
         }
         stated
@@ -140,12 +155,22 @@ impl EffectivePolicy {
             author.demand("spec.models.requireDigest", models.and_then(|models| models.require_digest));
         self.image_digest =
             author.demand("spec.images.requireDigest", images.and_then(|images| images.require_digest));
-        let enforcement = stated_enforcement(spec, author.from_root);
-        let enforcement = enforcement.map(|value| author.states("spec.enforcement", value));
-        self.enforcement.extend(enforcement);
-        let unmanaged =
-            spec.unmanaged_accelerators.map(|value| author.states("spec.unmanagedAccelerators", value));
-        self.unmanaged_accelerators.extend(unmanaged);
+        self.enforcement = author.value("spec.enforcement", stated_enforcement(spec, author.from_root));
+    }
+
+    fn read_consumption(&mut self, author: &Author<'_>, policy: &AIPolicy) {
+        let spec = &policy.spec;
+        let unmanaged = spec.unmanaged_accelerators;
+        let climate = spec.climate.as_ref();
+        let effectiveness = climate.and_then(|climate| climate.power_usage_effectiveness.clone());
+        let factor = climate.and_then(|climate| climate.grams_co2e_per_kwh);
+        let energy = climate.and_then(|climate| climate.monthly_kwh);
+        let quota = spec.quota.as_ref().and_then(|quota| quota.accelerators);
+        self.unmanaged_accelerators = author.value("spec.unmanagedAccelerators", unmanaged);
+        self.quota = author.value("spec.quota.accelerators", quota);
+        self.monthly_energy = author.value("spec.climate.monthlyKWh", energy);
+        self.emission_factor = author.value("spec.climate.gramsCO2ePerKWh", factor);
+        self.power_usage_effectiveness = author.value("spec.climate.powerUsageEffectiveness", effectiveness);
     }
 
     fn read_classes(&mut self, author: &Author<'_>, policy: &AIPolicy) {
@@ -173,6 +198,10 @@ impl EffectivePolicy {
         }
         if let Some(isolation) = rule.isolation {
             self.isolation.insert(author.states(format!("{path}.isolation"), (rule.class, isolation)));
+        }
+        if let Some(on_expiry) = &rule.on_expiry {
+            let stated = (rule.class, Expiry::from(on_expiry));
+            self.on_expiry.insert(author.states(format!("{path}.onExpiry"), stated));
         }
     }
 }

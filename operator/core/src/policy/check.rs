@@ -2,28 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::model_deployment::{Model, ModelSource, Purpose};
 use hemvist_api::values::{Digest, RiskClass};
+use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use k8s_openapi::jiff::civil::Date;
 
 use super::image::{NoRepository, Repository};
 use super::licence::Expression;
 use super::limit::{Limits, Statement};
-use super::{EffectivePolicy, duties, image, licence};
+use super::unmet::unmet;
+use super::{EffectivePolicy, image, licence};
 use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 const INFORMATION_CLASS: &str = "spec.purpose.informationClass";
 
 /// Everything in `model` that `policy` does not allow, in stable order and without doubles.
-pub(super) fn check(policy: &EffectivePolicy, model: &ModelDeploymentSpec, today: Date) -> Vec<Violation> {
+pub(super) fn check(policy: &EffectivePolicy, whole: &ModelDeployment, today: Date) -> Vec<Violation> {
+    let model = &whole.spec;
+    let name = whole.metadata.name.as_deref().unwrap_or_default();
     let mut refusals = Refusals { policy, violations: Vec::new() };
     refusals.check_binding();
     refusals.check_classes(&model.purpose);
     // Nothing that stands in the model could help in a namespace that is not governed.
     if !policy.ungoverned {
         refusals.check_residency(model);
-        refusals.violations.extend(duties::check(policy, &model.purpose, today));
+        let unmet = unmet(policy, name, &model.purpose, today);
+        refusals.violations.extend(unmet.into_iter().map(|unmet| unmet.violation));
         refusals.check_weights(&model.model);
         for (field, reference) in images(model) {
             refusals.check_image(&field, reference);

@@ -1,6 +1,7 @@
 //! A region, a department and a model for the unit tests of the policy.
 
-use hemvist_api::{AIPolicy, AIPolicySpec, ModelDeploymentSpec};
+use hemvist_api::{AIPolicy, AIPolicySpec, ModelDeployment};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
@@ -10,6 +11,9 @@ use crate::violation::Violation;
 
 /// The day on which the tests play.
 pub(crate) const TODAY: Date = date(2026, 11, 1);
+
+/// The name of the model.
+pub(crate) const NAME: &str = "journal";
 
 /// A digest.
 pub(crate) const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -92,10 +96,18 @@ pub(crate) fn effective(region: Value, local: &[Value]) -> EffectivePolicy {
     EffectivePolicy::for_namespace(&book(&policies), &Settings::default(), "halsa")
 }
 
+/// A ModelDeployment in namespace `halsa`, made a year before the tests play.
+pub(crate) fn named(name: &str, spec: Value) -> ModelDeployment {
+    let mut model = ModelDeployment::new(name, serde_json::from_value(spec).unwrap());
+    model.metadata.namespace = Some("halsa".to_owned());
+    model.metadata.uid = Some("u-1".to_owned());
+    model.metadata.creation_timestamp = Some(Time("2025-11-01T12:00:00Z".parse().unwrap()));
+    model
+}
+
 /// What `policy` finds in `model`.
 pub(crate) fn check(policy: &EffectivePolicy, model: Value) -> Vec<Violation> {
-    let model: ModelDeploymentSpec = serde_json::from_value(model).unwrap();
-    policy.check(&model, TODAY)
+    policy.check(&named(NAME, model), TODAY)
 }
 
 /// The violations as `field: Reason by author`.

@@ -1,17 +1,20 @@
-//! What a local policy says in vain, because the root namespace allows less or demands more.
+//! What a policy says in vain: a local one because the root namespace allows less or demands more, one of the root
+//! namespace because an exception names what cannot be waived.
 //!
 //! Nothing here decides what is allowed: the meet does. It only tells the author of a policy why a field has no effect.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use hemvist_api::AIPolicySpec;
-use hemvist_api::ai_policy::{FieldWithoutEffect, InformationClassRule, RiskClassRule};
+use hemvist_api::ai_policy::{Exception, FieldWithoutEffect, InformationClassRule, RiskClassRule};
 use hemvist_api::values::Region;
+use hemvist_api::{AIPolicy, AIPolicySpec};
 
 use super::duties::{Demand, Scope, StatedDuties};
+use super::expiry::Expiry;
 use super::limit::{Limits, Statement};
-use super::{EffectivePolicy, PolicyBook, PolicyEntry, image, licence};
+use super::{EffectivePolicy, PolicyBook, PolicyEntry, Waiver, binds, image, licence};
+use crate::date;
 use crate::snapshot::{Key, Settings};
 use crate::violation::{RuleSource, shortened};
 
@@ -24,26 +27,35 @@ const MAX_MESSAGE: usize = 500;
 /// The fields that only a policy of the root namespace may set.
 pub const ROOT_ONLY_FIELDS: [&str; 2] = ["spec.namespaces", "spec.exceptions"];
 
+/// How the field of an exception begins, in the list of fields without effect.
+pub const EXCEPTION_FIELD: &str = "spec.exceptions[";
+
+/// The longest name of a field, in characters.
+const MAX_FIELD: usize = 256;
+
 /// Fields of a policy that have no effect.
 pub(super) fn fields_without_effect(
     book: &PolicyBook,
     settings: &Settings,
     key: &Key,
 ) -> Vec<FieldWithoutEffect> {
-    let Some(PolicyEntry::Readable(policy)) = book.entries.get(key) else {
+    let Some(entry @ PolicyEntry::Readable(policy)) = book.entries.get(key) else {
         return Vec::new();
     };
-    if key.namespace == settings.root_namespace {
-        return Vec::new();
-    }
     let root = EffectivePolicy::of_root(book, settings, &key.namespace);
     let mut report = Report { root: &root, fields: Vec::new() };
+    if key.namespace == settings.root_namespace {
+        report.read_exceptions(policy, |namespace| binds(settings, key, entry, namespace));
+        report.fields.truncate(MAX_FIELDS);
+        return report.fields;
+    }
     report.read_root_only(&policy.spec, settings);
     // Where no policy of the root namespace is known to bind, nothing is allowed at all, and there is nothing to measure
     // the local policy by.
     if root.is_bound() {
         report.read_lists(&policy.spec);
         report.read_switches(&policy.spec);
+        report.read_consumption(&policy.spec);
         for rule in policy.spec.information_classes.iter().flatten() {
             report.read_information_class(rule);
         }
@@ -63,8 +75,29 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn add(&mut self, field: &str, message: &str) {
-        self.fields
-            .push(FieldWithoutEffect { field: field.to_owned(), message: shortened(message, MAX_MESSAGE) });
+        let field = shortened(field, MAX_FIELD);
+        self.fields.push(FieldWithoutEffect { field, message: shortened(message, MAX_MESSAGE) });
+    }
+
+    /// Notes exceptions, or parts of them, that waive nothing.
+    fn read_exceptions(&mut self, policy: &AIPolicy, binds: impl Fn(&str) -> bool) {
+        for exception in policy.spec.exceptions.iter().flatten() {
+            let Exception { namespace, model_deployment, waives, expires_on, .. } = exception;
+            let path = format!("{EXCEPTION_FIELD}{namespace}/{model_deployment}]");
+            for text in waives.iter().filter(|text| Waiver::parse(text).is_none()) {
+                let message = format!("{text} cannot be waived; what can be is {}", Waiver::vocabulary());
+                self.add(&format!("{path}.waives"), &message);
+            }
+            if !binds(namespace.as_str()) {
+                let message = format!("the policy does not bind {namespace}, so it waives nothing there");
+                self.add(&format!("{path}.namespace"), &message);
+            }
+            if date::parse(expires_on.as_str()).is_none() {
+                let message =
+                    format!("{expires_on} is a day that no calendar has, so the exception has ended");
+                self.add(&format!("{path}.expiresOn"), &message);
+            }
+        }
     }
 
     fn read_root_only(&mut self, spec: &AIPolicySpec, settings: &Settings) {
@@ -197,14 +230,52 @@ impl Report<'_> {
                 format!("{stated} is less than {strictest}, which the root namespace keeps in force");
             self.add("spec.enforcement", &message);
         }
-        let stricter = spec
-            .unmanaged_accelerators
-            .and_then(|stated| root.unmanaged_accelerators.iter().find(|statement| statement.value > stated));
-        if let Some(statement) = stricter {
+    }
+
+    /// Limits that are above the region's, factors that the region has stated, and what the region's silence denies.
+    fn read_consumption(&mut self, spec: &AIPolicySpec) {
+        let root = self.root;
+        let quota = spec.quota.as_ref().and_then(|quota| quota.accelerators);
+        self.read_maximum("spec.quota.accelerators", quota, root.accelerator_quota());
+        let climate = spec.climate.as_ref();
+        let energy = climate.and_then(|climate| climate.monthly_kwh);
+        self.read_maximum("spec.climate.monthlyKWh", energy, root.monthly_energy());
+        let factor = climate.and_then(|climate| climate.grams_co2e_per_kwh);
+        self.read_factor("spec.climate.gramsCO2ePerKWh", factor.as_ref(), root.grams_co2e_per_kwh());
+        let effectiveness = climate.and_then(|climate| climate.power_usage_effectiveness.as_ref());
+        let field = "spec.climate.powerUsageEffectiveness";
+        self.read_factor(field, effectiveness, root.power_usage_effectiveness());
+        let strictest = root.unmanaged_accelerators();
+        if let Some(stated) = spec.unmanaged_accelerators.filter(|stated| *stated < strictest) {
             let message =
-                format!("{} states {}, which stays in force", author(&statement.source), statement.value);
+                format!("{stated} is less than {strictest}, which the root namespace keeps in force");
             self.add("spec.unmanagedAccelerators", &message);
         }
+    }
+
+    fn read_maximum<T: Display + Ord>(
+        &mut self,
+        field: &str,
+        stated: Option<T>,
+        limit: Option<(T, RuleSource)>,
+    ) {
+        if let Some((stated, (limit, source))) = stated.zip(limit).filter(|(stated, limit)| *stated > limit.0)
+        {
+            self.add(field, &format!("{stated} is more than the {limit} of {}, which stay", author(&source)));
+        }
+    }
+
+    fn read_factor<T: Display + Eq>(
+        &mut self,
+        field: &str,
+        stated: Option<&T>,
+        root: Option<(T, RuleSource)>,
+    ) {
+        let Some((stated, (value, source))) = stated.zip(root).filter(|(stated, root)| **stated != root.0)
+        else {
+            return;
+        };
+        self.add(field, &format!("{} states {value}, and {stated} has no effect beside it", author(&source)));
     }
 
     fn read_information_class(&mut self, rule: &InformationClassRule) {
@@ -227,6 +298,11 @@ impl Report<'_> {
             let (_, most) = demanded.value;
             let message = format!("{asked} is less than {most}, which {} demands", author(&demanded.source));
             self.add(&format!("{path}.isolation"), &message);
+        }
+        let most = root.on_expiry(rule.class);
+        if rule.on_expiry.as_ref().map(Expiry::from).is_some_and(|stated| stated > most) {
+            let message = format!("{most}, because the root namespace allows no more, and that stays");
+            self.add(&format!("{path}.onExpiry"), &message);
         }
         self.read_duties(scope, &rule.requires.as_ref().map(StatedDuties::from).unwrap_or_default());
     }

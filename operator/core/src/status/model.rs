@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Accepted ──┐
-//! Placed ────┼──▶ Ready          Isolated stands beside: it informs and does not hold Ready back
+//! Placed ────┼──▶ Ready          Isolated and DutiesCurrent stand beside: they inform and do not hold Ready back
 //! Available ─┘
 //! ```
 
@@ -15,6 +15,7 @@ use hemvist_api::model_deployment::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::available::available;
+use super::duties::duties_current;
 use super::placed::placed;
 use super::{Application, draft};
 use crate::decide::{Decision, Plan};
@@ -64,6 +65,7 @@ pub fn model(
             .map(|plan| grouped(&plan.placement, &plan.model))
             .filter(|groups| !groups.is_empty()),
         policies: Some(decision.policies.clone()).filter(|policies| !policies.is_empty()),
+        exceptions: Some(decision.exceptions.clone()).filter(|exceptions| !exceptions.is_empty()),
         children: match application {
             Application::Applied(objects) => Some(children(objects)),
             Application::Withdrawn => None,
@@ -125,7 +127,8 @@ fn conditions(
     let suspended = matches!(ready.reason, Reason::Suspended | Reason::IncidentOpen);
     let reconciling = !stalled && !suspended && (ready.status != ConditionStatus::True || rolling_out);
 
-    let mut drafts = vec![ready.clone(), accepted, placed, available, isolated];
+    let duties = duties_current(decision);
+    let mut drafts = vec![ready.clone(), accepted, placed, available, isolated, duties];
     if reconciling {
         let (reason, message) = if rolling_out && ready.status == ConditionStatus::True {
             (Reason::RollingOut, "A new version takes over from the old one.".to_owned())

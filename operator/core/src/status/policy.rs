@@ -10,9 +10,15 @@ use k8s_openapi::jiff::civil::Date;
 use super::enforced::enforced;
 use super::{Compilation, PolicyTally, draft};
 use crate::date;
-use crate::policy::{PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, fields_without_effect};
+use crate::policy::{
+    EXCEPTION_FIELD, PolicyBook, PolicyEntry, ROOT_ONLY_FIELDS, WARNING_DAYS, fields_without_effect,
+    licence_advice,
+};
 use crate::snapshot::{Key, Settings};
 use crate::violation::listing;
+
+/// The most sentences of advice in one message.
+const MAX_ADVICE: usize = 3;
 
 /// The status of an AIPolicy. The limits of a policy are in force also where it is not accepted: only what loosens them
 /// has no effect.
@@ -45,7 +51,7 @@ pub fn policy(
         bound_namespaces: Some(tally.namespaces),
         bound_model_deployments: Some(tally.models),
         refused: Some(tally.refused),
-        excepted: None,
+        excepted: Some(tally.excepted),
         without_effect: Some(without_effect).filter(|fields| !fields.is_empty()),
     }
 }
@@ -82,6 +88,7 @@ fn readable(
     } else {
         in_force_without(reason, without_effect, settings)
     };
+    let message = message + &advice(&policy.spec);
     let enforced = enforced(compilation);
     // A policy of which the API server lets something through is not as it should be, however well it is written.
     let ready = if accepted && enforced.reason == Reason::EnforcementFailed {
@@ -104,35 +111,36 @@ fn readable(
 /// Whether the policy is accepted, as the reason that says so.
 fn acceptance(without_effect: &[FieldWithoutEffect]) -> Reason {
     let root_only = |entry: &FieldWithoutEffect| ROOT_ONLY_FIELDS.contains(&entry.field.as_str());
+    let of_exception = |entry: &FieldWithoutEffect| entry.field.starts_with(EXCEPTION_FIELD);
     if without_effect.is_empty() {
         Reason::InForce
     } else if without_effect.iter().all(root_only) {
         Reason::RootNamespaceOnly
+    } else if without_effect.iter().all(of_exception) {
+        Reason::NotWaivable
     } else {
         Reason::LoosensRegion
     }
 }
 
-/// Fields that this version reads and does not carry out. Whoever relies on one has to know.
-fn not_carried_out(spec: &AIPolicySpec) -> Vec<&'static str> {
-    let expiry = spec.information_classes.iter().flatten().any(|rule| rule.on_expiry.is_some());
-    let stated = [
-        ("spec.climate", spec.climate.is_some()),
-        ("spec.exceptions", spec.exceptions.is_some()),
-        ("spec.informationClasses[].onExpiry", expiry),
-        ("spec.quota", spec.quota.is_some()),
-        ("spec.unmanagedAccelerators", spec.unmanaged_accelerators.is_some()),
-    ];
-    stated.into_iter().filter(|(_, stated)| *stated).map(|(field, _)| field).collect()
-}
-
 fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
     let text = where_in_force(spec, key, settings);
-    let missing = not_carried_out(spec);
-    if missing.is_empty() {
+    // A field that is read and not carried out: whoever relies on it has to know.
+    if spec.climate.is_none() {
         return text;
     }
-    format!("{text} This version does not carry out {}.", listing(missing.iter(), "no field"))
+    format!("{text} This version does not carry out spec.climate.")
+}
+
+/// What the author should know though everything has effect, with a space before it; empty where there is nothing.
+fn advice(spec: &AIPolicySpec) -> String {
+    let advice = licence_advice(spec);
+    let sentence = |text: &String| format!(" spec.models.licences: {text}.");
+    let told = advice.iter().take(MAX_ADVICE).map(sentence).collect::<Vec<_>>().concat();
+    match advice.len().saturating_sub(MAX_ADVICE) {
+        0 => told,
+        more => format!("{told} And {more} more."),
+    }
 }
 
 fn where_in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
@@ -155,6 +163,7 @@ fn in_force_without(reason: Reason, without_effect: &[FieldWithoutEffect], setti
     fields.dedup();
     let why = match reason {
         Reason::RootNamespaceOnly => format!("can have effect in {} only", settings.root_namespace),
+        Reason::NotWaivable => "has no effect".to_owned(),
         _ => format!("would loosen what {} allows, without effect", settings.root_namespace),
     };
     let first = without_effect
@@ -170,9 +179,14 @@ fn review_due(spec: &AIPolicySpec, today: Date) -> ConditionDraft {
     let written = spec.decision.as_ref().and_then(|decision| decision.review_by.as_ref());
     let (due, reason, message) = match written.map(|written| (written, date::parse(written.as_str()))) {
         None => (false, Reason::NoReviewDate, "spec.decision.reviewBy is not stated.".to_owned()),
-        Some((written, Some(day))) if day >= today => {
+        Some((written, Some(day))) if date::days_between(today, day) > WARNING_DAYS => {
             (false, Reason::ReviewNotDue, format!("The policy is to be reviewed by {written}."))
         }
+        Some((written, Some(day))) if day >= today => (
+            false,
+            Reason::ReviewSoon,
+            format!("The policy is to be reviewed by {written}, and that day is near. Nothing stops."),
+        ),
         Some((written, Some(_))) => (
             true,
             Reason::ReviewDatePassed,
@@ -242,6 +256,55 @@ mod tests {
     }
 
     #[test]
+    fn an_exception_from_what_cannot_be_waived_is_told() {
+        let exceptions = json!([{"namespace": "halsa", "modelDeployment": "pilot", "waives": ["Residency"],
+                                 "reason": "Pilot.", "approvedBy": "CISO", "expiresOn": "2026-12-31"}]);
+        let book = book(&[("hemvist-system", "region", with(region(), "/exceptions", exceptions))]);
+        let key = Key::new("hemvist-system", "region");
+        let status = policy(
+            &book,
+            &Settings::default(),
+            &key,
+            PolicyTally::default(),
+            &Compilation::Off,
+            &moment(NOW),
+        );
+        assert_eq!(told(&status)[1], "Accepted=False NotWaivable");
+        assert_eq!(
+            status.conditions.unwrap()[1].message,
+            "spec.exceptions[halsa/pilot].waives has no effect. Every other limit of the policy is in force. \
+             spec.exceptions[halsa/pilot].waives: Residency cannot be waived; what can be is AssessmentAge, \
+             HumanOversight, TransparencyNotice, RecordReference and Assessment/ with one of DPIA, FRIA, \
+             InformationSecurity, Procurement, Accessibility, Climate."
+        );
+    }
+
+    #[test]
+    fn a_licence_that_spdx_does_not_know_is_told_and_changes_nothing() {
+        let own = json!(["mit", "Apache-2.0", "GPLv3", "bsd", "isc", "LicenseRef-Own"]);
+        let book = book(&[("hemvist-system", "region", with(region(), "/models/licences", own))]);
+        let key = Key::new("hemvist-system", "region");
+        let status = policy(
+            &book,
+            &Settings::default(),
+            &key,
+            PolicyTally::default(),
+            &Compilation::Off,
+            &moment(NOW),
+        );
+        assert_eq!(told(&status)[1], "Accepted=True InForce");
+        let refer = "a licence that SPDX does not list is written as LicenseRef- and a name";
+        assert_eq!(
+            status.conditions.unwrap()[1].message,
+            format!(
+                "The policy is in force in every governed namespace. spec.models.licences: SPDX knows no licence mit; \
+                 SPDX writes MIT. spec.models.licences: SPDX knows no licence GPLv3; {refer}. spec.models.licences: \
+                 SPDX knows no licence bsd; {refer}. And 1 more."
+            )
+        );
+    }
+
+    #[test]
     fn a_refused_field_is_named_and_the_rest_stays_in_force() {
         let status = local(json!({"models": {"licences": ["GPL-3.0"]}}));
         let conditions = status.conditions.unwrap();
@@ -256,7 +319,9 @@ mod tests {
     #[test]
     fn review_is_due_after_its_day() {
         for (day, expected) in [
-            (json!("2026-11-01"), "ReviewDue=False ReviewNotDue"),
+            (json!("2026-12-02"), "ReviewDue=False ReviewNotDue"),
+            (json!("2026-12-01"), "ReviewDue=False ReviewSoon"),
+            (json!("2026-11-01"), "ReviewDue=False ReviewSoon"),
             (json!("2026-10-31"), "ReviewDue=True ReviewDatePassed"),
             (json!("2026-10-32"), "ReviewDue=True ReviewDatePassed"),
             (Value::Null, "ReviewDue=False NoReviewDate"),
@@ -283,7 +348,7 @@ mod tests {
         let mut book = book(&[("hemvist-system", "region", region())]);
         let key = Key::new("hemvist-system", "region");
         let settings = Settings::default();
-        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1 };
+        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1, excepted: 1 };
         let first = policy(&book, &settings, &key, tally, &Compilation::Off, &moment(NOW));
         if let Some(PolicyEntry::Readable(readable)) = book.entries.get_mut(&key) {
             readable.status = Some(first.clone());

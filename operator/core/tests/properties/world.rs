@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_api::{AIPolicy, ModelDeploymentSpec};
+use hemvist_api::ai_policy::Exception;
+use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -19,6 +21,9 @@ pub const ROOT: &str = "hemvist-system";
 
 /// The namespace of the model.
 pub const HOME: &str = "halsa";
+
+/// The name of the model.
+pub const NAME: &str = "journal";
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const CLASSES: &[&str] = &["Open", "Internal", "Sensitive", "Secret"];
@@ -32,14 +37,31 @@ const EXPRESSIONS: &[&str] = &[
     "MIT",
     "MIT OR Apache-2.0",
     "MIT AND Apache-2.0",
-    "(MIT OR GPL-2.0-only) AND Apache-2.0",
+    "MIT AND Apache-2.0 OR GPL-2.0-only AND Apache-2.0",
     "GPL-2.0-only WITH Classpath-exception-2.0",
 ];
 const FORMATS: &[&str] = &["Safetensors", "GGUF"];
 const REGISTRIES: &[&str] = &["r.example", "r.example/models", "r.example/vllm", "mirror.example:5000"];
 const ENGINES: &[&str] = &["VLLM", "LlamaCpp"];
 const ARGUMENTS: &[&str] = &["seed", "max-num-seqs"];
-const DAYS: &[&str] = &["2024-02-29", "2026-05-02", "2026-10-31", "2026-11-01", "2027-05-02", "2026-02-30"];
+const DAYS: &[&str] = &[
+    "2024-02-29",
+    "2026-05-02",
+    "2026-10-31",
+    "2026-11-01",
+    "2026-11-04",
+    "2026-12-06",
+    "2027-05-02",
+    "2026-02-30",
+];
+const WAIVERS: &[&str] = &[
+    "Assessment/DPIA",
+    "Assessment/FRIA",
+    "AssessmentAge",
+    "HumanOversight",
+    "RecordReference",
+    "Residency",
+];
 
 /// How often a field is left out.
 #[derive(Clone, Copy)]
@@ -102,6 +124,37 @@ pub fn newcomer() -> impl Strategy<Value = (Key, PolicyEntry)> {
     })
 }
 
+/// The same policies, those of the region with exceptions for the model and for others.
+pub fn with_exceptions(policies: impl Strategy<Value = Policies>) -> impl Strategy<Value = Policies> {
+    (policies, vec(exceptions(), 4)).prop_map(|(mut policies, mut excepted)| {
+        for (key, entry) in &mut policies {
+            if let PolicyEntry::Readable(policy) = entry
+                && key.namespace == ROOT
+            {
+                policy.spec.exceptions = excepted.pop();
+            }
+        }
+        policies
+    })
+}
+
+fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
+    let one = (
+        select(vec![HOME, HOME, HOME, "skola"]),
+        select(vec![NAME, NAME, NAME, "other"]),
+        subsequence(WAIVERS, 1..=4),
+        select(DAYS),
+    );
+    vec(one, 0..3).prop_map(|all| {
+        let stated = all.into_iter().map(|(namespace, model, waives, day)| {
+            let stated = json!({"namespace": namespace, "modelDeployment": model, "waives": waives, "reason": "r",
+                                "approvedBy": "a", "expiresOn": day});
+            serde_json::from_value(stated).unwrap()
+        });
+        stated.collect()
+    })
+}
+
 /// A policy of the region that states every list and binds every namespace.
 pub fn complete_region() -> impl Strategy<Value = (Key, PolicyEntry)> {
     policy(ROOT, Speech::Complete).prop_map(|(namespace, _, mut spec)| {
@@ -116,7 +169,7 @@ pub fn unreadable() -> PolicyEntry {
 }
 
 /// A model that asks for what many policies allow.
-pub fn model() -> impl Strategy<Value = ModelDeploymentSpec> {
+pub fn model() -> impl Strategy<Value = ModelDeployment> {
     let purpose = (select(CLASSES), select(RISKS), vec(assessment(), 0..3), any::<[bool; 3]>());
     let rest = (
         select(EXPRESSIONS),
@@ -146,19 +199,49 @@ pub fn model() -> impl Strategy<Value = ModelDeploymentSpec> {
                 "engine": {"type": engine, "image": at(image)},
                 "placement": {"dataCentres": asked},
             });
-            serde_json::from_value(whole).unwrap()
+            let mut model = ModelDeployment::new(NAME, serde_json::from_value(whole).unwrap());
+            model.metadata.namespace = Some(HOME.to_owned());
+            model.metadata.uid = Some("u-1".to_owned());
+            model.metadata.generation = Some(1);
+            model.metadata.creation_timestamp = Some(Time("2020-01-01T00:00:00Z".parse().unwrap()));
+            model
         },
     )
 }
 
+/// A policy with this specification.
+pub fn policy_of(namespace: &str, name: &str, spec: Value) -> (Key, PolicyEntry) {
+    named((namespace, name, spec))
+}
+
+/// A model that asks for nothing but its class, perhaps a data centre, and perhaps brings an assessment.
+pub fn plain_model(class: &str, data_centre: Option<&str>, assessed: bool) -> ModelDeployment {
+    let assessments =
+        assessed.then(|| json!([{"type": "DPIA", "reference": "R", "decidedOn": "2026-05-02"}]));
+    let spec = json!({
+        "purpose": {
+            "title": "t", "owner": {"organisation": "o", "contact": "c"}, "informationClass": class,
+            "personalData": false, "riskClass": "Minimal", "decisionSupport": "None", "audience": "Staff",
+            "assessments": assessments,
+        },
+        "model": {"source": {"image": {"reference": "r.example/models/llama:v1"}}, "format": "Safetensors",
+                  "licence": "MIT"},
+        "engine": {"type": "VLLM", "image": "r.example/vllm:v1"},
+        "placement": {"dataCentres": data_centre.map(|data_centre| vec![data_centre])},
+    });
+    let mut model = ModelDeployment::new(NAME, serde_json::from_value(spec).unwrap());
+    model.metadata.namespace = Some(HOME.to_owned());
+    model
+}
+
 /// A model whose texts are arbitrary, as they can be in a file that no API server has seen.
-pub fn wild_model() -> impl Strategy<Value = ModelDeploymentSpec> {
+pub fn wild_model() -> impl Strategy<Value = ModelDeployment> {
     (model(), "\\PC{0,40}", "[a-z.:/@ ()]{0,40}", "[0-9-]{0,12}", "[A-Z ()+.]{0,30}").prop_map(
         |(mut model, any, image, day, licence)| {
-            model.engine.image = image.as_str().into();
-            model.model.licence = licence.as_str().into();
-            model.purpose.transparency_notice = Some(any);
-            for assessment in model.purpose.assessments.iter_mut().flatten() {
+            model.spec.engine.image = image.as_str().into();
+            model.spec.model.licence = licence.as_str().into();
+            model.spec.purpose.transparency_notice = Some(any);
+            for assessment in model.spec.purpose.assessments.iter_mut().flatten() {
                 assessment.decided_on = day.as_str().into();
             }
             model
@@ -191,13 +274,24 @@ fn policy(
         weighted(0.2, subsequence(vec![HOME, "skola"], 0..=2)),
         any::<[Option<bool>; 2]>(),
         select(vec!["a", "b", "c", "d"]),
+        speech.maybe(select(vec![0, 4, 16])),
+        speech.maybe(select(vec!["RequireResidency", "Deny"])),
+        weighted(0.5, select(DAYS)),
     );
     (lists, classes, rest).prop_map(
-        move |(lists, (classes, risks), (enforcement, namespaces, digest, name))| {
+        move |(
+            lists,
+            (classes, risks),
+            (enforcement, namespaces, digest, name, quota, unmanaged, review),
+        )| {
             let (regions, data_centres, licences, formats, registries, engines, args) = lists;
             let spec = json!({
                 "enforcement": enforcement, "namespaces": namespaces,
                 "informationClasses": classes, "riskClasses": risks,
+                "quota": {"accelerators": quota}, "unmanagedAccelerators": unmanaged,
+                "climate": {"monthlyKWh": quota.map(|quota| quota * 100)},
+                "decision": review.map(|day| json!({"title": "t", "reference": "r", "decidedBy": "d",
+                                                    "decidedOn": "2026-01-01", "reviewBy": day})),
                 "residency": {"regions": regions, "dataCentres": data_centres},
                 "models": {"licences": licences, "formats": formats, "requireDigest": digest[0]},
                 "images": {"registries": registries, "requireDigest": digest[1]},
@@ -221,13 +315,13 @@ fn classes(
 ) -> impl Strategy<Value = Option<Vec<Value>>> {
     let listed = prop_oneof![9 => Just(pool.to_vec()), 1 => subsequence(pool, 0..=pool.len())];
     let rules = listed.prop_flat_map(move |listed| {
-        let rules: Vec<_> = listed.into_iter().map(|class| rule(class, information)).collect();
+        let rules: Vec<_> = listed.into_iter().map(|class| rule(class, information, speech)).collect();
         rules
     });
     speech.maybe(rules)
 }
 
-fn rule(class: &'static str, information: bool) -> BoxedStrategy<Value> {
+fn rule(class: &'static str, information: bool, speech: Speech) -> BoxedStrategy<Value> {
     let requires = (
         weighted(0.2, subsequence(ASSESSMENTS, 0..=2)),
         weighted(0.2, select(vec![100, 200, 4000])),
@@ -246,14 +340,20 @@ fn rule(class: &'static str, information: bool) -> BoxedStrategy<Value> {
         }
         requires
     });
-    let limits =
-        (list(DATA_CENTRES, Speech::Little), weighted(0.3, select(vec!["Shared", "Partition", "WholeNode"])));
+    let on_expiry = (select(vec!["Warn", "Stop"]), weighted(0.7, select(vec![0, 3, 30])));
+    let limits = (
+        list(DATA_CENTRES, Speech::Little),
+        weighted(0.3, select(vec!["Shared", "Partition", "WholeNode"])),
+        speech.maybe(on_expiry),
+    );
     (weighted(0.3, requires), limits)
-        .prop_map(move |(requires, (data_centres, isolation))| {
+        .prop_map(move |(requires, (data_centres, isolation, on_expiry))| {
             let mut rule = json!({"class": class, "requires": requires});
             if information {
                 rule["dataCentres"] = json!(data_centres);
                 rule["isolation"] = json!(isolation);
+                rule["onExpiry"] =
+                    json!(on_expiry.map(|(action, days)| json!({"action": action, "graceDays": days})));
             }
             rule
         })

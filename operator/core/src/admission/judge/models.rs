@@ -1,7 +1,7 @@
 //! ModelDeployments, judged by what each policy says alone: the part of the judgement that needs neither the clock nor
 //! other policies.
 
-use hemvist_api::ModelDeploymentSpec;
+use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use k8s_openapi::jiff::civil::Date;
 
 use crate::policy::{EffectivePolicy, PolicyBook, binds};
@@ -17,22 +17,23 @@ pub fn judge_new_model(
     book: &PolicyBook,
     settings: &Settings,
     namespace: &str,
-    model: &ModelDeploymentSpec,
+    model: &ModelDeployment,
     today: Date,
 ) -> Vec<Violation> {
     let together = EffectivePolicy::for_namespace(book, settings, namespace);
     let mut violations: Vec<Violation> =
         together.check(model, today).into_iter().filter(|violation| violation.rule.is_none()).collect();
-    violations.extend(arguments(&together, model, !together.lists_arguments()));
+    let spec = &model.spec;
+    violations.extend(arguments(&together, spec, !together.lists_arguments()));
     for (key, entry) in &book.entries {
         if !binds(settings, key, entry, namespace) {
             continue;
         }
-        let alone = EffectivePolicy::of_entry(settings, key, entry);
+        let alone = EffectivePolicy::of_entry(settings, key, entry, namespace).excepted_as(&together);
         let stated = alone.check(model, today).into_iter();
         violations.extend(stated.filter(|violation| violation.rule.is_some() && !needs_clock(violation)));
-        violations.extend(partition_isolation(model, &alone));
-        violations.extend(arguments(&alone, model, false));
+        violations.extend(partition_isolation(spec, &alone));
+        violations.extend(arguments(&alone, spec, false));
     }
     violations.sort();
     violations.dedup();
