@@ -20,5 +20,6 @@ pub mod policy;
 pub mod render;
 pub mod snapshot;
 pub mod status;
+pub mod unmanaged;
 pub mod validate;
 pub mod violation;

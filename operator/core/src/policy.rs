@@ -233,6 +233,11 @@ impl EffectivePolicy {
         if self.is_bound() && self.args.stated_by_root() { self.args.intersection() } else { BTreeSet::new() }
     }
 
+    /// Whether a policy of the root namespace binds the namespace, readable or not.
+    pub(crate) fn binds_anything(&self) -> bool {
+        !self.ungoverned && !(self.roots.is_empty() && self.unreadable.is_empty())
+    }
+
     /// Whether a policy of the root namespace lists arguments.
     pub(crate) fn lists_arguments(&self) -> bool {
         self.args.stated_by_root()

@@ -7,6 +7,7 @@ use hemvist_api::model_deployment::Exclusion as ExclusionStatus;
 use super::{Exclusion, Placement};
 use crate::snapshot::Snapshot;
 use crate::validate::ValidatedModel;
+use hemvist_api::values::InformationClass;
 
 /// How many nodes are named for each reason.
 const NAMED_NODES: usize = 3;
@@ -38,9 +39,9 @@ impl Exclusion {
         }
     }
 
-    /// The reason in words, to be read after the name of the node.
-    pub fn message(&self, model: &ValidatedModel) -> String {
-        let class = model.information_class;
+    /// Why a node is not cleared for information of `class`, in words that follow its name; empty where clearance is not
+    /// the reason.
+    pub fn of_clearance(&self, class: InformationClass) -> String {
         match self {
             Self::RegionUnknown => "has no region label".to_owned(),
             Self::RegionNotAllowed { region } => format!("is in region {region}, which is not allowed"),
@@ -55,6 +56,19 @@ impl Exclusion {
             Self::ClearanceTooLow { clearance } => {
                 format!("is cleared for {clearance} only, and the model is {class}")
             }
+            _ => String::new(),
+        }
+    }
+
+    /// The reason in words, to be read after the name of the node.
+    pub fn message(&self, model: &ValidatedModel) -> String {
+        match self {
+            Self::RegionUnknown
+            | Self::RegionNotAllowed { .. }
+            | Self::DataCentreUnknown
+            | Self::DataCentreNotAllowed { .. }
+            | Self::NotCleared { .. }
+            | Self::ClearanceTooLow { .. } => self.of_clearance(model.information_class),
             Self::NoAccelerator { resource } => format!("has no {resource}"),
             Self::ProductNotAsked { product } if product.is_empty() => {
                 "does not say which product it has".to_owned()
@@ -70,7 +84,7 @@ impl Exclusion {
             Self::Cordoned => "takes no new pods".to_owned(),
             Self::NotReady => "is not ready".to_owned(),
             Self::SharedWithOthers { holder } => {
-                format!("is shared with {holder}, and {class} needs a node of its own")
+                format!("is shared with {holder}, and {} needs a node of its own", model.information_class)
             }
             Self::Busy { free, total } => {
                 format!("has {free} of {total} {} free", model.accelerator.resource)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_api::labels::{MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID};
+use hemvist_api::labels::{INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -118,6 +118,8 @@ pub struct PodFacts {
     pub model_name: Option<String>,
     /// The UID of the ModelDeployment that its label names.
     pub model_uid: Option<String>,
+    /// The information class that its label names, as it is written.
+    pub class: Option<String>,
     /// The node it was bound to.
     pub node: Option<String>,
     /// Whether it has succeeded or failed, and so holds nothing.
@@ -176,6 +178,7 @@ impl From<PodObject> for PodFacts {
             uid: pod.metadata.uid.unwrap_or_default(),
             model_name: labels.get(MODEL_DEPLOYMENT).cloned(),
             model_uid: labels.get(MODEL_DEPLOYMENT_UID).cloned(),
+            class: labels.get(INFORMATION_CLASS).cloned(),
             node: pod.spec.node_name.filter(|node| !node.is_empty()),
             ended: matches!(pod.status.phase.as_str(), "Succeeded" | "Failed"),
             terminating: pod.metadata.deletion_timestamp.is_some(),

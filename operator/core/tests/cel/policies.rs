@@ -64,7 +64,7 @@ pub struct Plan {
 
 /// A plan of a policy.
 pub fn plan() -> impl Strategy<Value = Plan> {
-    let list = || weighted(0.4, subsequence((0..HOSTILE.len()).collect::<Vec<_>>(), 0..=3));
+    let list = || weighted(0.25, subsequence((0..HOSTILE.len()).collect::<Vec<_>>(), 0..=2));
     let lists = (list(), list(), list(), list(), list(), list(), list(), list());
     let rest = (0..HOSTILE.len(), 0..HOSTILE.len(), any::<bool>(), prop::bool::weighted(0.1));
     (lists, rest).prop_map(|(lists, (name, error, local, broken))| Plan {
@@ -81,6 +81,11 @@ impl Plan {
     pub fn of_all(positions: &[usize]) -> Self {
         let lists = std::array::from_fn(|_| Some(positions.to_vec()));
         Self { lists, name: 4, error: 6, local: false, broken: false }
+    }
+
+    /// Whether this is one of the few for which everything that is always there is read too.
+    pub fn looks_at_all(&self) -> bool {
+        self.name == 0
     }
 
     /// The policy with the texts that `text` gives for the positions.
