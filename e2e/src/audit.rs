@@ -37,6 +37,8 @@ pub struct Record {
     pub namespace: String,
     /// Empty for lists and watches.
     pub name: String,
+    /// Whether it was only to be tried, and nothing kept of it.
+    pub dry_run: bool,
     /// The HTTP status; 0 where no answer was sent yet.
     pub code: u16,
     /// Stage: `ResponseStarted` (a watch that goes on), `ResponseComplete` or `Panic`.
@@ -50,7 +52,8 @@ pub struct Record {
 impl Record {
     /// Whether it would change something, had it been accepted.
     pub fn is_write(&self) -> bool {
-        matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection")
+        let writes = ["create", "update", "patch", "delete", "deletecollection"];
+        !self.dry_run && writes.contains(&self.verb.as_str())
     }
 
     /// Whether the answer was a success.
@@ -116,6 +119,8 @@ impl AuditLog {
 struct Event {
     stage: String,
     verb: String,
+    #[serde(default, rename = "requestURI")]
+    request_uri: String,
     user: User,
     impersonated_user: Option<User>,
     #[serde(default)]
@@ -161,6 +166,7 @@ fn record(line: &str) -> Result<Record> {
         subresource: event.object_ref.subresource,
         namespace: event.object_ref.namespace,
         name: event.object_ref.name,
+        dry_run: event.request_uri.contains("dryRun=All"),
         code: event.response_status.code,
         stage: event.stage,
         received: event.request_received_timestamp,

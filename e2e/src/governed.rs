@@ -25,13 +25,26 @@ pub struct Governed {
 }
 
 impl Governed {
-    /// Starts a cluster and installs the chart.
+    /// Starts a cluster and installs the chart: from the first moment the API server refuses what no policy allows.
     ///
     /// # Errors
     /// Where the cluster does not come up or the chart cannot be installed.
     pub async fn start(options: Options) -> Result<Self> {
+        Self::start_with(options, &[]).await
+    }
+
+    /// The same with nothing compiled into the API server, so that the controller can be seen at its own work: it judges
+    /// what the API server would not have let in.
+    ///
+    /// # Errors
+    /// Where the cluster does not come up or the chart cannot be installed.
+    pub async fn start_without_admission(options: Options) -> Result<Self> {
+        Self::start_with(options, &["admission.enabled=false"]).await
+    }
+
+    async fn start_with(options: Options, values: &[&str]) -> Result<Self> {
         let cluster = ControlPlane::start(options).await?;
-        let installation = Installation::install(&cluster, &[]).await?;
+        let installation = Installation::install(&cluster, values).await?;
         let oracle = Oracle::start(cluster.client(), ROOT_NAMESPACE);
         let objects = Objects::new(cluster.client());
         Ok(Self { cluster, installation, oracle, objects })
@@ -55,6 +68,17 @@ impl Governed {
     /// Its objects.
     pub const fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// Its objects, as one of the cluster's own controllers reads and writes them: nobody else may touch what Hemvist has
+    /// made.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be reached.
+    pub async fn objects_of_a_controller(&self) -> Result<Objects> {
+        let groups = ["system:serviceaccounts:kube-system", "system:masters"];
+        let user = "system:serviceaccount:kube-system:some-controller";
+        Ok(Objects::new(self.cluster.client_as(user, &groups).await?))
     }
 
     /// Makes namespaces.
@@ -155,6 +179,18 @@ impl Governed {
         wait_until(&format!("the policy {key} to {what}"), PATIENCE, async || {
             let policy = self.objects.get(Kind::AIPolicy, namespace, name).await?;
             Ok(if has(&policy) { Progress::Done(policy) } else { Progress::not_yet(&policy["status"]) })
+        })
+        .await
+    }
+
+    /// Waits until the API server itself enforces a policy as it is now.
+    ///
+    /// # Errors
+    /// Where it does not come to that.
+    pub async fn wait_until_enforced(&self, key: &str) -> Result<Value> {
+        self.wait_for_policy(key, "be enforced", |policy| {
+            let enforced = condition(policy, "Enforced");
+            enforced["status"] == "True" && enforced["observedGeneration"] == policy["metadata"]["generation"]
         })
         .await
     }

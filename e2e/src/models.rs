@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::installation::ROOT_NAMESPACE;
+use crate::objects::Kind;
 
 /// A model for open information, of minimal risk, with one replica on one NVIDIA GPU of any product.
 pub fn model(namespace: &str, name: &str) -> Value {
@@ -71,6 +72,11 @@ pub fn local_policy(namespace: &str, name: &str, spec: &Value) -> Value {
         "metadata": {"namespace": namespace, "name": name},
         "spec": spec,
     })
+}
+
+/// The name of what a model of an information class becomes: what makes its pods has the class in it.
+pub fn child_name(kind: Kind, model: &str, class: &str) -> String {
+    if kind == Kind::Deployment { format!("{model}--{}", class.to_lowercase()) } else { model.to_owned() }
 }
 
 /// An image of the region's registry, by a digest of one digit.

@@ -135,6 +135,7 @@ mod tests {
             subresource: String::new(),
             namespace: String::new(),
             name: String::new(),
+            dry_run: false,
             code: 200,
             stage: stage.to_owned(),
             received: MicroTime(Timestamp::UNIX_EPOCH),

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE, split};
-use hemvist_e2e::models::{model, region_policy};
+use hemvist_e2e::models::{child_name, model, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, condition, text};
 use hemvist_e2e::{Options, Progress, wait_until};
@@ -12,7 +12,7 @@ const KEY: &str = "halsa/journal";
 
 /// A cluster with one large node, the namespace `halsa` and a region policy.
 async fn governed(name: &str) -> Result<Governed> {
-    let governed = Governed::start(Options::new(name)).await?;
+    let governed = Governed::start_without_admission(Options::new(name)).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
     governed.create_namespaces(&["halsa"]).await?;
@@ -30,15 +30,16 @@ async fn what_others_change_or_delete_is_restored() -> Result<()> {
     ensure!(wanted.len() == Kind::CHILDREN.len(), "{wanted:#?}");
 
     for (kind, change) in changes() {
-        governed.objects().merge(kind, "halsa", "journal", &change).await?;
+        governed.objects().merge(kind, "halsa", &child_name(kind, "journal", "Open"), &change).await?;
         wait_for_contents(&governed, &format!("the {} to be repaired after {change}", kind.name()), &wanted)
             .await?;
     }
     for kind in Kind::CHILDREN {
-        let old = governed.objects().get(kind, "halsa", "journal").await?["metadata"]["uid"].clone();
-        governed.objects().delete(kind, "halsa", "journal").await?;
+        let name = child_name(kind, "journal", "Open");
+        let old = governed.objects().get(kind, "halsa", &name).await?["metadata"]["uid"].clone();
+        governed.objects().delete(kind, "halsa", &name).await?;
         wait_until(&format!("another {}", kind.name()), PATIENCE, async || {
-            let found = governed.objects().find(kind, "halsa", "journal").await?;
+            let found = governed.objects().find(kind, "halsa", &name).await?;
             Ok(Progress::when(found.is_some_and(|new| new["metadata"]["uid"] != old), "none"))
         })
         .await?;
@@ -72,7 +73,11 @@ async fn contents(governed: &Governed, key: &str) -> Result<Vec<Value>> {
     let (namespace, name) = split(key)?;
     let mut contents = Vec::new();
     for kind in Kind::CHILDREN {
-        let Some(mut child) = governed.objects().find(kind, namespace, name).await? else { continue };
+        let Some(mut child) =
+            governed.objects().find(kind, namespace, &child_name(kind, name, "Open")).await?
+        else {
+            continue;
+        };
         child["metadata"] = json!({
             "labels": child["metadata"]["labels"],
             "owners": child["metadata"]["ownerReferences"],
@@ -122,7 +127,8 @@ async fn a_foreign_object_of_the_name_is_left_alone() -> Result<()> {
         let name = format!("of-{}", kind.name().to_lowercase());
         object["apiVersion"] = json!(kind.api_version());
         object["kind"] = json!(kind.name());
-        object["metadata"] = json!({"namespace": "halsa", "name": name});
+        let taken = child_name(kind, &name, "Open");
+        object["metadata"] = json!({"namespace": "halsa", "name": taken});
         governed.objects().create(&object).await?;
         governed.objects().create(&model("halsa", &name)).await?;
         versions.push((kind, name));
@@ -131,7 +137,7 @@ async fn a_foreign_object_of_the_name_is_left_alone() -> Result<()> {
         let key = format!("halsa/{name}");
         let message = governed.wait_for_reason(&key, "NameConflict").await?;
         ensure!(message.contains(kind.name()) && message.contains(name.as_str()), "{message}");
-        let object = governed.objects().get(*kind, "halsa", name).await?;
+        let object = governed.objects().get(*kind, "halsa", &child_name(*kind, name, "Open")).await?;
         ensure!(object["metadata"]["ownerReferences"].is_null(), "taken over: {object}");
         ensure!(object["metadata"]["labels"]["hemvist.dev/model-deployment"].is_null(), "labelled: {object}");
         let model = governed.model(&key).await?;
@@ -139,7 +145,7 @@ async fn a_foreign_object_of_the_name_is_left_alone() -> Result<()> {
         ensure!(governed.pods(&key).await?.is_empty(), "{key} has pods though it is not whole");
     }
     for (kind, name) in &versions {
-        governed.objects().delete(*kind, "halsa", name).await?;
+        governed.objects().delete(*kind, "halsa", &child_name(*kind, name, "Open")).await?;
     }
     for (_, name) in &versions {
         governed.wait_for_reason(&format!("halsa/{name}"), "Serving").await?;

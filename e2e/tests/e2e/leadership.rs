@@ -17,7 +17,7 @@ const OUTAGE: Duration = Duration::from_secs(10);
 const LONGEST_END: Duration = Duration::from_secs(10);
 
 async fn governed(name: &str) -> Result<Governed> {
-    let governed = Governed::start(Options::new(name)).await?;
+    let governed = Governed::start_without_admission(Options::new(name)).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
     governed.create_namespaces(&["teknik"]).await?;
@@ -85,9 +85,9 @@ async fn an_api_server_that_is_away_for_a_while_restarts_nobody() -> Result<()> 
     governed.wait_for_reason("teknik/after", "Serving").await?;
     governed.wait_for_reason("teknik/before", "Serving").await?;
     // What it was told before the outage is still watched: a deletion is undone.
-    governed.objects().delete(Kind::Deployment, "teknik", "before").await?;
+    governed.objects().delete(Kind::Deployment, "teknik", "before--open").await?;
     wait_until("the deleted Deployment to be made again", PATIENCE, async || {
-        let found = governed.objects().find(Kind::Deployment, "teknik", "before").await?;
+        let found = governed.objects().find(Kind::Deployment, "teknik", "before--open").await?;
         Ok(Progress::when(found.is_some(), "none"))
     })
     .await?;

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use hemvist_e2e::audit::Position;
 use hemvist_e2e::governed::{Governed, PATIENCE};
 use hemvist_e2e::installation::ROOT_NAMESPACE;
-use hemvist_e2e::models::{model, region_policy};
+use hemvist_e2e::models::{child_name, model, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, condition};
 use hemvist_e2e::{Component, Options, Progress, wait_until};
@@ -32,6 +32,8 @@ async fn what_is_settled_costs_no_write_and_a_new_model_one_for_each_object() ->
     governed.create_namespaces(&["teknik"]).await?;
     governed.objects().create(&region_policy()).await?;
     let operator = governed.operator("first")?;
+    // Until the policy is in force, the API server lets no model in.
+    governed.wait_until_enforced("hemvist-system/region").await?;
     for number in 0..MODELS {
         governed.objects().create(&model("teknik", &format!("model-{number}"))).await?;
     }
@@ -125,7 +127,8 @@ async fn a_new_model_costs_one_write_for_each_object(governed: &Governed) -> Res
     wait_for_tally(governed, MODELS + 1).await?;
     tokio::time::sleep(SHORT_SILENCE).await;
     let written = counted(governed, since)?;
-    let children = Kind::CHILDREN.map(|kind| format!("patch {} teknik/new", kind.plural()));
+    let children = Kind::CHILDREN
+        .map(|kind| format!("patch {} teknik/{}", kind.plural(), child_name(kind, "new", "Open")));
     let statuses =
         ["patch modeldeployments/status teknik/new", "patch aipolicies/status hemvist-system/region"];
     let expected = children.into_iter().chain(statuses.map(str::to_owned)).map(|object| (object, 1));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE, split};
 use hemvist_e2e::installation::workspace;
+use hemvist_e2e::models::child_name;
 use hemvist_e2e::objects::{Kind, condition, text};
 use hemvist_e2e::region::{self, REFUSED, SERVED, WAITING};
 use hemvist_e2e::{Options, Progress, demo, wait_until};
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Result<()> {
-    let region = Governed::start(Options::new("region")).await?;
+    let region = Governed::start_without_admission(Options::new("region")).await?;
     region::create_nodes(&region.cluster().client()).await?;
     let operator = region.operator("hemvist-operator")?;
     region::apply_policies(region.cluster()).await?;
@@ -182,7 +183,9 @@ async fn every_object_says_whose_it_is(region: &Governed) -> Result<()> {
         for child in &children {
             let metadata = &child["metadata"];
             let owner = &metadata["ownerReferences"][0];
-            ensure!(metadata["name"] == name, "{key} has a {} named {}", child["kind"], metadata["name"]);
+            let class = text(&model["spec"]["purpose"]["informationClass"]);
+            let expected = child_name(Kind::named(text(&child["kind"]))?, name, class);
+            ensure!(metadata["name"] == expected, "{key} has a {} named {}", child["kind"], metadata["name"]);
             ensure!(owner["uid"] == model["metadata"]["uid"] && owner["controller"] == true, "{metadata}");
             let purpose = &model["spec"]["purpose"];
             let labels = [

@@ -18,7 +18,7 @@ async fn what_is_rendered_is_accepted_and_a_second_apply_changes_nothing() -> Re
         .without(Component::ControllerManager)
         .without(Component::Scheduler)
         .without(Component::Kwok);
-    let governed = Governed::start(options).await?;
+    let governed = Governed::start_without_admission(options).await?;
     region::apply_policies(governed.cluster()).await?;
     let region = workspace().join("examples/region");
     let rendered = Hemvist::new()?.run(&["render".as_ref(), region.as_os_str()]).await?;

@@ -67,7 +67,7 @@ async fn two_operators_that_both_work_come_to_the_same_end() -> Result<()> {
 }
 
 async fn region_without_models(name: &str) -> Result<Governed> {
-    let region = Governed::start(Options::new(name)).await?;
+    let region = Governed::start_without_admission(Options::new(name)).await?;
     region::create_nodes(&region.cluster().client()).await?;
     region::apply_policies(region.cluster()).await?;
     Ok(region)

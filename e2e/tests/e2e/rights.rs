@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE};
 use hemvist_e2e::installation::{ROOT_NAMESPACE, workspace};
-use hemvist_e2e::models::{model, region_policy};
+use hemvist_e2e::models::{child_name, model, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
 use hemvist_e2e::{Options, Progress, wait_until};
@@ -36,6 +36,7 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     governed.create_namespaces(&["halsa"]).await?;
     governed.objects().create(&region_policy()).await?;
     let operator = governed.operator("hemvist-operator")?;
+    governed.wait_until_enforced("hemvist-system/region").await?;
 
     names_that_are_taken(&governed).await?;
     children_that_others_have_changed(&governed).await?;
@@ -74,16 +75,17 @@ async fn names_that_are_taken(governed: &Governed) -> Result<()> {
             }}),
         ),
     ] {
-        let metadata = json!({"namespace": "halsa", "name": kind.name().to_lowercase()});
+        let name = kind.name().to_lowercase();
+        let taken = child_name(kind, &name, "Open");
+        let metadata = json!({"namespace": "halsa", "name": taken});
         let mut object = json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": metadata});
         if !spec.is_null() {
             object["spec"] = spec;
         }
         governed.objects().create(&object).await?;
-        let name = kind.name().to_lowercase();
         governed.objects().create(&model("halsa", &name)).await?;
         governed.wait_for_reason(&format!("halsa/{name}"), "NameConflict").await?;
-        governed.objects().delete(kind, "halsa", &name).await?;
+        governed.objects().delete(kind, "halsa", &taken).await?;
         governed.objects().delete(Kind::ModelDeployment, "halsa", &name).await?;
     }
     Ok(())
@@ -95,11 +97,13 @@ async fn children_that_others_have_changed(governed: &Governed) -> Result<()> {
     two["spec"]["replicas"] = json!(2);
     governed.objects().create(&two).await?;
     governed.wait_for_reason("halsa/two", "Serving").await?;
+    let objects = governed.objects_of_a_controller().await?;
     for kind in Kind::CHILDREN {
         let change = json!({"metadata": {"labels": {"example.org/mine": "true"}}});
-        governed.objects().merge(kind, "halsa", "two", &change).await?;
+        let name = child_name(kind, "two", "Open");
+        objects.merge(kind, "halsa", &name, &change).await?;
         wait_until(&format!("the label to be taken off the {}", kind.name()), PATIENCE, async || {
-            let child = governed.objects().get(kind, "halsa", "two").await?;
+            let child = governed.objects().get(kind, "halsa", &name).await?;
             let labels = &child["metadata"]["labels"];
             Ok(Progress::when(labels["example.org/mine"].is_null(), labels))
         })

@@ -10,7 +10,7 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_of_the_pods_is_the_reason_of_the_model() -> Result<()> {
-    let governed = Governed::start(Options::new("trouble")).await?;
+    let governed = Governed::start_without_admission(Options::new("trouble")).await?;
     let client = governed.cluster().client();
     let cleared = |node: SimulatedNode| node.cleared("se-f", "jkpg-a", "Sensitive");
     cleared(SimulatedNode::new("roomy")).gpus(Gpu::L40S, 8).create(&client).await?;

@@ -23,7 +23,7 @@ const ENUMS: [(&str, &str); 2] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_denies_and_stops_nobody_else() -> Result<()> {
-    let governed = Governed::start(Options::new("unreadable")).await?;
+    let governed = Governed::start_without_admission(Options::new("unreadable")).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
     governed.create_namespaces(&["halsa", "teknik"]).await?;

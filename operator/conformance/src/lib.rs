@@ -11,6 +11,8 @@
 )]
 
 pub mod allowed;
+pub mod extremes;
+pub mod fault;
 pub mod models;
 pub mod pods;
 pub mod policies;

@@ -244,3 +244,44 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
     }
     rule
 }
+
+/// A set of policies that is written down and not random: everything is stated, and not everything allowed.
+pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under) -> PolicySet {
+    use crate::fault::Under;
+    let root = Key::new(&settings.root_namespace, format!("{namespace}-0"));
+    let own = Key::new(namespace, "own");
+    let mut spec = if under == Under::Silent { json!({}) } else { complete() };
+    spec["namespaces"] = json!([namespace]);
+    if under != Under::Closed {
+        spec["unmanagedAccelerators"] = json!("RequireResidency");
+    }
+    let mut entries = BTreeMap::new();
+    if under != Under::Unbound {
+        entries.insert(root.clone(), readable(&root, spec));
+    }
+    match under {
+        Under::Denied => entries.insert(own.clone(), readable(&own, json!({ "unmanagedAccelerators": "Deny" }))),
+        Under::Unbound => entries.insert(own.clone(), readable(&own, json!({ "models": { "licences": ["MIT"] } }))),
+        Under::Unreadable => entries.insert(own, PolicyEntry::Unreadable { error: "unknown variant".to_owned() }),
+        Under::Open | Under::Closed | Under::Silent => None,
+    };
+    PolicySet { namespace: namespace.to_owned(), entries }
+}
+
+fn complete() -> Value {
+    let requires = json!({
+        "assessments": ["DPIA", "FRIA"], "humanOversight": true, "transparencyNotice": true, "recordReference": true,
+    });
+    json!({
+        "informationClasses": [
+            { "class": "Open", "isolation": "Partition" },
+            { "class": "Sensitive", "isolation": "WholeNode", "dataCentres": ["jkpg-a", "varnamo"], "requires": requires },
+            { "class": "Secret", "isolation": "WholeDevice", "requires": requires },
+        ],
+        "riskClasses": [{ "class": "Minimal" }, { "class": "High", "requires": requires }],
+        "residency": { "regions": ["se-f", "se-g"], "dataCentres": ["jkpg-a", "jkpg-b", "varnamo"] },
+        "models": { "licences": ["Apache-2.0", "MIT"], "formats": ["Safetensors"], "requireDigest": true },
+        "images": { "registries": ["R.Example/models", "mirror.example:5000", "localhost/x"], "requireDigest": true },
+        "engines": { "types": ["VLLM", "LlamaCpp"], "allowedArgs": ["numa", "seed"] },
+    })
+}

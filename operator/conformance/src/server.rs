@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
-use hemvist_core::admission::Compiled;
+use hemvist_core::admission::{Compiled, Scope, compile};
+use hemvist_core::policy::PolicyBook;
 use hemvist_core::snapshot::Settings;
 use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
@@ -15,7 +16,8 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::pods::RUNTIME_CLASSES;
-use crate::verdict::Answer;
+use crate::policies::TODAY;
+use crate::verdict::{Answer, NARROWED};
 
 /// How many requests are under way at the same time.
 pub const AT_ONCE: usize = 16;
@@ -206,6 +208,22 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
+        Ok(())
+    }
+
+    /// Waits until everything that was written so far is in force, because what is written last is. `mark` tells one waiting from another.
+    pub async fn settle(&self, settings: &Settings, mark: &str) -> Result<()> {
+        let nothing = PolicyBook::default();
+        let mut last = compile(&nothing, settings, TODAY).silence;
+        last.retain(|one| one.probe(settings).is_some());
+        for one in &mut last {
+            one.name = format!("{}{NARROWED}settled-{mark}", one.name);
+            one.namespaces = Scope::Only([settings.root_namespace.clone()].into());
+        }
+        self.write(&last).await?;
+        self.wait_until_in_force(settings, &last).await?;
+        // Bindings are read apart from policies.
+        tokio::time::sleep(Duration::from_secs(3)).await;
         Ok(())
     }
 

@@ -9,12 +9,15 @@ use hemvist_core::snapshot::Settings;
 use serde_json::Value;
 
 use crate::allowed::Allowed;
-use crate::policies::{PolicySet, book};
+use crate::policies::{PolicySet, book, without_nulls};
 use crate::random::Random;
 use crate::server::{AT_ONCE, Server, User, models_path, pods_path};
 use crate::table::Table;
 use crate::verdict::{Answer, Expected, Outcome, compare, expected_of_model, expected_of_pod};
 use crate::{models, pods};
+
+/// The fields of a ModelDeployment that policies judge.
+const JUDGED: [&str; 5] = ["purpose", "model", "engine", "accelerator", "placement"];
 
 /// Policies by namespace, and the objects that are tried under them.
 #[derive(Debug)]
@@ -37,6 +40,21 @@ pub struct Case {
     pub user: User,
     /// The object.
     pub object: Value,
+}
+
+/// A stored ModelDeployment, and what it is changed to.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    old: Value,
+    new: Case,
+}
+
+impl Stored {
+    /// Whether anything is changed that policies judge.
+    fn is_judged(&self) -> bool {
+        let part = |object: &Value, field: &str| without_nulls(object["spec"][field].clone());
+        JUDGED.iter().any(|field| part(&self.old, field) != part(&self.new.object, field))
+    }
 }
 
 /// What came of many comparisons.
@@ -153,6 +171,74 @@ impl Trial {
                 if report.differences.len() >= most {
                     break;
                 }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Stores ModelDeployments, which has to be done while there are no policies.
+    pub async fn store(&self, server: &Server, count: usize) -> Result<Vec<Stored>> {
+        let made = (0..count).map(|number| async move {
+            let mut random = self.random.part(2_000_000 + number);
+            let mut case = self.case(2 * (2_000_000 + number) + 1);
+            case.object["metadata"]["name"] = format!("stored-{number}").into();
+            // What is not valid cannot be stored; another takes its place.
+            let path = models_path(&self.sets[case.set].namespace);
+            let mut stored = None;
+            if let Ok(object) = server.make(&path, case.object.clone()).await {
+                let mut changed = case.clone();
+                changed.object = if random.chance(500) {
+                    models::with_unjudged_changes(&mut random, &case.object)
+                } else {
+                    self.other(&mut random, &case)
+                };
+                changed.object["metadata"]["resourceVersion"] = object["metadata"]["resourceVersion"].clone();
+                stored = Some(Stored { old: case.object, new: changed });
+            }
+            stored
+        });
+        Ok(stream::iter(made).buffer_unordered(AT_ONCE).filter_map(|one| async { one }).collect().await)
+    }
+
+    /// Another random model of the same name.
+    fn other(&self, random: &mut Random, case: &Case) -> Value {
+        let allowed = &self.allowed[case.set];
+        let mut other = models::model(random, &self.sets[case.set].namespace, allowed, 60);
+        other["metadata"]["name"] = case.object["metadata"]["name"].clone();
+        // Sometimes a single field is another.
+        if random.chance(500) {
+            let part = *random.pick(&JUDGED);
+            let mut mixed = case.object.clone();
+            mixed["spec"][part] = other["spec"][part].clone();
+            return mixed;
+        }
+        other
+    }
+
+    /// Compares changes of what is stored: what is judged and unchanged passes, whatever has become of the policies.
+    pub async fn run_changes(&self, server: &Server, stored: &[Stored]) -> Result<Report> {
+        let mut report = Report::default();
+        let cases = stored.iter().enumerate().map(|(number, stored)| async move {
+            let case = &stored.new;
+            let expected = if stored.is_judged() {
+                self.expected(case).unwrap_or_else(Expected::unreadable)
+            } else {
+                Expected::default()
+            };
+            let name = case.object["metadata"]["name"].as_str().unwrap_or_default();
+            let path = format!("{}/{name}", models_path(&self.sets[case.set].namespace));
+            let answer = server.try_out(case.user, "PUT", &path, &case.object).await?;
+            anyhow::Ok((number, stored, expected, answer))
+        });
+        let mut answers = stream::iter(cases).buffer_unordered(AT_ONCE);
+        while let Some(one) = answers.next().await {
+            let (number, stored, expected, answer) = one?;
+            let outcome = compare(&expected, &answer);
+            report.count(false, &outcome);
+            report.table.count(if stored.is_judged() { "change that is judged" } else { "change that is not judged" });
+            if let Outcome::Differ(how) = outcome {
+                let shown = self.shown(number, &how, &stored.new, &expected, &answer);
+                report.differences.push(format!("{shown}before: {}\n", stored.old));
             }
         }
         Ok(report)

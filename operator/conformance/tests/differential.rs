@@ -3,51 +3,137 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use hemvist_conformance::policies::{TODAY, book, set, settings};
+use hemvist_conformance::policies::{PolicySet, TODAY, book, set, settings};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
-use hemvist_conformance::trial::Trial;
+use hemvist_conformance::trial::{Report, Trial};
 use hemvist_core::admission::{Compiled, compile};
 
 /// How many pairs are compared where the environment does not say.
 const PAIRS: usize = 21_500;
 
-const SETS: usize = 200;
+/// How many changes of stored ModelDeployments are compared beside them.
+const CHANGES: usize = 600;
+
+/// How many sets of policies are in force at the same time.
+const SETS: usize = 120;
+
+/// The most pairs that differ before it is enough, and the most that are printed.
+const MOST: usize = 1000;
+const PRINTED: usize = 20;
+
+/// Rules that can be named as the reason of a refusal, and have to be, this often.
+const LEAST: usize = 20;
+const RULES: [&str; 52] = [
+    "model: no policy",
+    "model: not governed",
+    "model: unacceptable",
+    "model: unreadable",
+    "model: not stated: arguments",
+    "model: not stated: spec.engines.types",
+    "model: not stated: spec.images.registries",
+    "model: not stated: spec.informationClasses",
+    "model: not stated: spec.models.formats",
+    "model: not stated: spec.models.licences",
+    "model: not stated: spec.residency.dataCentres",
+    "model: not stated: spec.riskClasses",
+    "model: spec.engines.allowedArgs",
+    "model: spec.engines.types",
+    "model: spec.images.registries",
+    "model: spec.images.requireDigest",
+    "model: spec.informationClasses",
+    "model: spec.informationClasses[].dataCentres",
+    "model: spec.informationClasses[].isolation",
+    "model: spec.informationClasses[].requires.assessments",
+    "model: spec.informationClasses[].requires.humanOversight",
+    "model: spec.informationClasses[].requires.recordReference",
+    "model: spec.informationClasses[].requires.transparencyNotice",
+    "model: spec.models.formats",
+    "model: spec.models.licences",
+    "model: spec.models.requireDigest",
+    "model: spec.residency.dataCentres",
+    "model: spec.residency.regions",
+    "model: spec.riskClasses",
+    "model: spec.riskClasses[].requires.assessments",
+    "model: spec.riskClasses[].requires.humanOversight",
+    "model: spec.riskClasses[].requires.recordReference",
+    "model: spec.riskClasses[].requires.transparencyNotice",
+    "pod: metadata.labels",
+    "pod: metadata.labels[hemvist.dev/information-class]",
+    "pod: metadata.name",
+    "pod: metadata.namespace",
+    "pod: spec",
+    "pod: spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+    "pod: spec.containers",
+    "pod: spec.images.registries",
+    "pod: spec.images.requireDigest",
+    "pod: spec.informationClasses",
+    "pod: spec.informationClasses[].isolation",
+    "pod: spec.nodeName",
+    "pod: spec.residency.dataCentres",
+    "pod: spec.residency.regions",
+    "pod: spec.schedulerName",
+    "pod: spec.tolerations",
+    "pod: spec.unmanagedAccelerators",
+    "pod: spec.volumes",
+    "pod: unreadable",
+];
+
+fn pairs() -> usize {
+    std::env::var("HEMVIST_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(PAIRS)
+}
+
+fn sets(random: &Random) -> Vec<PolicySet> {
+    let settings = settings(Some("ns-0"));
+    let one = |number| set(&mut random.part(1_000_000 + number), &settings, &format!("ns-{number}"));
+    (0..SETS).map(one).collect()
+}
+
+/// That enough was compared, of every kind and with both verdicts.
+fn check_table(report: &Report) {
+    for kind in 0..2 {
+        let (pairs, admitted, invalid) = (report.pairs[kind], report.admitted[kind], report.invalid[kind]);
+        assert!(admitted * 100 >= pairs * 15, "only {admitted} of {pairs} were admitted");
+        assert!(invalid * 5 <= pairs + invalid, "{invalid} were invalid beside {pairs}: {:#?}", report.reasons);
+    }
+    if pairs() >= PAIRS {
+        assert!(report.total() >= 20_000, "{} pairs", report.total());
+        let rare = report.table.rarer_than(LEAST, RULES);
+        assert!(rare.is_empty(), "seldom or never named: {rare:#?}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_api_server_and_the_core_judge_alike() -> Result<()> {
     let seed = Random::seed(20_261_101);
     let random = Random::new(seed);
-    let pairs = std::env::var("HEMVIST_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(PAIRS);
     println!("seed {seed}");
-    let settings = settings(Some("ns-0"));
-    let sets: Vec<_> = (0..SETS)
-        .map(|number| set(&mut random.part(1_000_000 + number), &settings, &format!("ns-{number}")))
-        .collect();
     let begun = Instant::now();
-    let admission = compile(&book(&sets), &settings, TODAY);
-    let compiled: Vec<Compiled> = admission.all().cloned().collect();
-    println!("{} policies compiled, {:?}", compiled.len(), begun.elapsed());
-
+    let settings = settings(Some("ns-0"));
+    let sets = sets(&random);
+    let compiled: Vec<Compiled> = compile(&book(&sets), &settings, TODAY).all().cloned().collect();
     let server = Server::start("conformance-differential").await?;
-    println!("server, {:?}", begun.elapsed());
     let namespaces = sets.iter().map(|set| set.namespace.as_str()).chain([settings.root_namespace.as_str()]);
     server.make_namespaces(namespaces).await?;
+    let trial = Trial::new(settings.clone(), sets, random);
+    // What is stored was made before there were policies.
+    let stored = trial.store(&server, CHANGES.min(pairs())).await?;
     server.write(&compiled).await?;
-    println!("written, {:?}", begun.elapsed());
+    println!("{} policies written, {:?}", compiled.len(), begun.elapsed());
     server.wait_until_in_force(&settings, &compiled).await?;
     println!("in force, {:?}", begun.elapsed());
 
-    let trial = Trial::new(settings, sets, random);
-    let report = trial.run(&server, 0..pairs, 300).await?;
-    println!("{pairs} asked, {:?}", begun.elapsed());
-    println!("{}", report.table);
+    let changes = trial.run_changes(&server, &stored).await?;
+    println!("{} changes, {:?}\n{}", changes.total(), begun.elapsed(), changes.table);
+    let report = trial.run(&server, 0..pairs(), MOST).await?;
+    println!("{} pairs, {:?}\n{}", report.total(), begun.elapsed(), report.table);
     println!("pairs {:?} admitted {:?} invalid {:?}", report.pairs, report.admitted, report.invalid);
-    for reason in report.reasons.iter().take(60) {
-        println!("invalid: {}", reason.chars().take(250).collect::<String>());
-    }
-    std::fs::write("/tmp/conf-differences.txt", report.differences.join("\n"))?;
+    let mut differences = [changes.differences, report.differences.clone()].concat();
+    if std::env::var_os("CONF_TMP").is_some() { std::fs::write("/tmp/conf-differences.txt", differences.join("\n"))?; } // TMP
     server.stop().await?;
-    assert!(report.differences.is_empty(), "{} differ", report.differences.len());
+    let count = differences.len();
+    differences.truncate(PRINTED);
+    assert!(differences.is_empty(), "{count} differ\n{}", differences.join("\n"));
+    check_table(&report);
     Ok(())
 }

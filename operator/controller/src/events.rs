@@ -100,6 +100,25 @@ pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) 
     })
 }
 
+/// The event of a model whose duties are not met, or soon will not be: once, when that comes to be so.
+pub fn duties_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
+    const TOLD: [Reason; 4] =
+        [Reason::ExpiresSoon, Reason::GraceRunning, Reason::ExpiredAndKept, Reason::DutiesNotMet];
+    let duties = |status: Option<&ModelDeploymentStatus>| {
+        let mut conditions = status?.conditions.iter().flatten();
+        conditions.find(|one| one.type_ == ConditionType::DutiesCurrent.as_str()).cloned()
+    };
+    let new = duties(Some(status))?;
+    let is_news = duties(model.status()).is_none_or(|old| old.reason != new.reason);
+    (is_news && TOLD.iter().any(|reason| reason.as_str() == new.reason)).then(|| Notice {
+        regarding: reference::<ModelDeployment>(key, &model.uid),
+        type_: EventType::Warning,
+        reason: new.reason.clone(),
+        action: "Reconcile",
+        note: bounded(&new.message),
+    })
+}
+
 /// The event of a new status of a policy.
 pub fn policy_transition(
     key: &Key,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What decides is in `hemvist-core`; here is what sees, waits and writes. Only [`admission`], [`apply`], [`withdraw`],
-//! [`evict`], [`status`], [`events`] and [`lease`] write.
+//! [`evict`], [`quota`], [`status`], [`events`] and [`lease`] write.
 
 pub mod admission;
 pub mod apply;
@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod objects;
 pub mod policy;
 pub mod queue;
+pub mod quota;
 pub mod reconcile;
 mod run;
 pub mod status;

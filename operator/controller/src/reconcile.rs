@@ -14,6 +14,7 @@ use crate::apply::{ApplyError, apply};
 use crate::context::Context;
 use crate::evict::{EvictError, evict};
 use crate::objects::SeenModel;
+use crate::quota::QuotaError;
 use crate::status::{StatusError, write_model};
 use crate::view::Verdict;
 use crate::withdraw::{WithdrawError, withdraw};
@@ -44,6 +45,9 @@ pub enum ReconcileError {
     /// What is compiled could not be written.
     #[error("compiling policies: {0}")]
     Admission(#[from] AdmissionError),
+    /// A limit to accelerators could not be written.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
     /// The status could not be written.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -57,6 +61,7 @@ impl ReconcileError {
             Self::Withdraw(error) => error.category(),
             Self::Evict(error) => error.category(),
             Self::Admission(error) => error.category(),
+            Self::Quota(error) => error.category(),
             Self::Status(error) => error.category(),
         }
     }

@@ -82,7 +82,7 @@ impl World {
         let view = Arc::new(View::new(Arc::default(), false));
         let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
         let (events, _) = Events::new(api.client(), "test", deadline, metrics.clone());
-        let triggers = Triggers::new(queue(), queue(), queue(), view.clone());
+        let triggers = Triggers::new(queue(), queue(), queue(), queue(), view.clone());
         let client = ClientHandle::new(api.client());
         let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
         let world = Self {
@@ -388,4 +388,35 @@ async fn a_model_that_is_gone_is_forgotten() {
     forget(&world.context.view.models);
     assert_eq!(world.reconcile().await.unwrap(), Next::Gone);
     assert!(world.context.view.waiting().is_empty());
+}
+
+const QUOTA: &str = "/api/v1/namespaces/ns/resourcequotas/hemvist-accelerators";
+
+#[tokio::test]
+async fn a_limit_to_accelerators_comes_changes_and_goes_with_the_policy() {
+    use crate::quota;
+    let world = World::new();
+    let key = quota::key("ns");
+    let see_limit = |limit: Option<i32>, version: u64| {
+        let mut object = policy();
+        object["spec"]["quota"] = json!({"accelerators": limit});
+        object["metadata"]["generation"] = json!(version);
+        let policy = see::<hemvist_api::AIPolicy>(object, version);
+        world.context.view.policies.lock().observe(policy.0, Some(policy.1.into()));
+    };
+    assert_eq!(quota::reconcile(&world.context, &key).await.unwrap(), Next::Gone);
+    assert_eq!(world.api.requests(), Vec::<String>::new());
+    for (limit, version) in [(4, 2), (2, 3)] {
+        see_limit(Some(limit), version);
+        for _ in 0..2 {
+            assert_eq!(quota::reconcile(&world.context, &key).await.unwrap(), Next::Settled);
+        }
+        assert_eq!(world.api.requests(), ["PATCH resourcequotas/hemvist-accelerators"]);
+        let hard = &world.api.stored(QUOTA).unwrap()["spec"]["hard"];
+        assert_eq!(*hard, json!({"requests.nvidia.com/gpu": limit.to_string()}));
+    }
+    see_limit(None, 4);
+    quota::reconcile(&world.context, &key).await.unwrap();
+    assert_eq!(world.api.requests(), ["DELETE resourcequotas/hemvist-accelerators"]);
+    assert_eq!(quota::reconcile(&world.context, &key).await.unwrap(), Next::Gone);
 }

@@ -22,7 +22,7 @@ use crate::triggers::Triggers;
 use crate::view::View;
 use crate::watch::Watches;
 use crate::workers::{Pulse, Workers};
-use crate::{admission, clock, policy, reconcile};
+use crate::{admission, clock, policy, quota, reconcile};
 
 /// Name of the queue of ModelDeployments.
 const MODELS: &str = "modeldeployment";
@@ -33,11 +33,17 @@ const POLICIES: &str = "aipolicy";
 /// Name of the queue of what policies are compiled to.
 const ADMISSION: &str = "admission";
 
+/// Name of the queue of limits to accelerators.
+const QUOTAS: &str = "resourcequota";
+
 /// Policies are few, and their statuses are written for people.
 const POLICY_CONCURRENCY: usize = 2;
 
 /// How often it is looked whether the work may begin.
 const POLL: Duration = Duration::from_millis(50);
+
+/// All of them.
+const QUEUES: [&str; 4] = [MODELS, POLICIES, ADMISSION, QUOTAS];
 
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +90,9 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let client = connect(options.request_timeout, metrics.clone()).await?;
 
     let view = Arc::new(View::new(options.settings.clone(), options.compiles));
-    let [models, policies, admission] = [MODELS, POLICIES, ADMISSION].map(|name| queue(&metrics, name));
-    let triggers = Triggers::new(models, policies, admission, view.clone());
-    let pulses = [MODELS, POLICIES, ADMISSION].map(|_| Arc::new(Pulse::default()));
+    let [models, policies, admission, quotas] = QUEUES.map(|name| queue(&metrics, name));
+    let triggers = Triggers::new(models, policies, admission, quotas, view.clone());
+    let pulses = QUEUES.map(|_| Arc::new(Pulse::default()));
     let report = Report { view: view.clone(), metrics: metrics.clone(), pulses: pulses.to_vec() };
     let http = serve(report, options.health_address, options.metrics_address).await?;
     let (events, write_events) = Events::new(client.clone(), &options.identity, deadline, metrics.clone());
@@ -163,7 +169,7 @@ async fn elect(
 async fn work(
     context: Arc<Context>,
     concurrency: usize,
-    pulses: [Arc<Pulse>; 3],
+    pulses: [Arc<Pulse>; 4],
     mut leading: channel::Receiver<bool>,
     mut stopped: channel::Receiver<bool>,
 ) {
@@ -182,7 +188,7 @@ async fn work(
     tracing::info!(models = context.view.model_keys().len(), "the work begins");
     // Also where nothing is seen to change: what is in force has to be tried once.
     context.triggers.admission();
-    let [models, policies, compiled] = pulses;
+    let [models, policies, compiled, quotas] = pulses;
     let workers = |controller, concurrency, queue: &Arc<Queue<Key>>, pulse| Workers {
         controller,
         concurrency,
@@ -194,12 +200,15 @@ async fn work(
     let policy_workers = workers(POLICIES, POLICY_CONCURRENCY, &context.triggers.policies, policies);
     // What is compiled is one whole.
     let admission_workers = workers(ADMISSION, 1, &context.triggers.admission, compiled);
+    let quota_workers = workers(QUOTAS, POLICY_CONCURRENCY, &context.triggers.quotas, quotas);
     tokio::join!(
         model_workers.run(stopped.clone(), |context, key, failures| async move {
             reconcile::reconcile(&context, &key, failures).await
         }),
         policy_workers
             .run(stopped.clone(), |context, key, _| async move { policy::reconcile(&context, &key).await }),
+        quota_workers
+            .run(stopped.clone(), |context, key, _| async move { quota::reconcile(&context, &key).await }),
         admission_workers.run(stopped, |context, _, _| async move { admission::reconcile(&context).await }),
     );
 }

@@ -9,6 +9,7 @@ use crate::admission::{self, SeenPart};
 use crate::cache::Change;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::queue::Queue;
+use crate::quota::{self, SeenQuota};
 use crate::view::View;
 
 /// Long enough to take the events of one change together, too short for anybody to notice.
@@ -33,6 +34,8 @@ pub struct Triggers {
     pub policies: Arc<Queue<Key>>,
     /// What policies are compiled to: one key.
     pub admission: Arc<Queue<Key>>,
+    /// Limits to accelerators to look at, one for each namespace.
+    pub quotas: Arc<Queue<Key>>,
     view: Arc<View>,
 }
 
@@ -42,9 +45,10 @@ impl Triggers {
         models: Arc<Queue<Key>>,
         policies: Arc<Queue<Key>>,
         admission: Arc<Queue<Key>>,
+        quotas: Arc<Queue<Key>>,
         view: Arc<View>,
     ) -> Self {
-        Self { models, policies, admission, view }
+        Self { models, policies, admission, quotas, view }
     }
 
     /// A ModelDeployment has changed.
@@ -58,6 +62,7 @@ impl Triggers {
             }
             Change::Set { .. } | Change::Gone { .. } => self.models.add(key.clone()),
         }
+        self.quotas.add_after(quota::key(&key.namespace), SETTLE);
         self.counts();
     }
 
@@ -71,6 +76,8 @@ impl Triggers {
         self.policies.add_after(key.clone(), SETTLE);
         if !asks_the_same {
             self.admission();
+            self.quotas.add_after(quota::key(&key.namespace), SETTLE);
+            self.all_quotas();
             self.all_models(SETTLE);
             self.counts();
         }
@@ -78,9 +85,18 @@ impl Triggers {
 
     /// A node has changed in a way that a decision could notice.
     pub fn node(&self, change: &Change<NodeFacts>) {
-        if *change != Change::Nothing {
-            self.all_models(SETTLE_NODES);
+        let (old, new) = match change {
+            Change::Nothing => return,
+            Change::Set { old, new } => (old.as_deref(), Some(&**new)),
+            Change::Gone { old } => (Some(&**old), None),
+        };
+        let resources = |node: Option<&NodeFacts>| -> Vec<String> {
+            node.iter().flat_map(|node| node.accelerators.keys().cloned()).collect()
+        };
+        if resources(old) != resources(new) {
+            self.all_quotas();
         }
+        self.all_models(SETTLE_NODES);
     }
 
     /// A pod has changed.
@@ -123,9 +139,25 @@ impl Triggers {
         }
     }
 
+    /// A limit to accelerators has changed, and not by this process.
+    pub fn quota(&self, key: &Key, change: &Change<SeenQuota>) {
+        if *change != Change::Nothing {
+            self.quotas.add_after(key.clone(), SETTLE);
+        }
+    }
+
+    fn all_quotas(&self) {
+        let limited = self.view.quotas.lock().iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        let concerned = self.view.concerned_namespaces().into_iter().map(|namespace| quota::key(&namespace));
+        for key in limited.into_iter().chain(concerned) {
+            self.quotas.add_after(key, SETTLE_NODES);
+        }
+    }
+
     /// Time alone has changed something.
     pub fn everything(&self) {
         self.admission();
+        self.all_quotas();
         self.all_models(SETTLE);
         for key in self.view.policy_keys() {
             self.policies.add_after(key, SETTLE);

@@ -15,6 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::admission::Known;
 use crate::cache::{Cache, Shared};
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
+use crate::quota::SeenQuota;
 
 /// What this process sees of the cluster.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct View {
     pub nodes: Shared<Cache<NodeFacts>>,
     /// Pods that hold accelerators or belong to a model.
     pub pods: Shared<Cache<PodFacts>>,
+    /// Limits to the accelerators of namespaces.
+    pub quotas: Shared<Cache<SeenQuota>>,
     /// What policies are compiled to.
     pub compiled: Known,
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
@@ -62,6 +65,7 @@ impl View {
             policies: Shared::new(Cache::new(|_| None)),
             nodes: Shared::new(Cache::new(|_| None)),
             pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref())),
+            quotas: Shared::new(Cache::new(|_| None)),
             compiled: Known::new(compiles),
             children: ChildKind::ALL
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
@@ -88,6 +92,7 @@ impl View {
             && self.policies.lock().synced()
             && self.nodes.lock().synced()
             && self.pods.lock().synced()
+            && self.quotas.lock().synced()
             && self.compiled.synced()
             && self.children.iter().all(|children| children.lock().synced())
     }
@@ -181,6 +186,14 @@ impl View {
     /// Every model, by key.
     pub fn model_keys(&self) -> Vec<Key> {
         self.models.lock().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Namespaces with a model or a policy of their own, or with a limit to accelerators.
+    pub fn concerned_namespaces(&self) -> BTreeSet<String> {
+        let models = self.model_keys().into_iter();
+        let policies = self.policy_keys().into_iter();
+        let own = policies.filter(|policy| policy.namespace != self.settings.root_namespace);
+        models.chain(own).map(|key| key.namespace).collect()
     }
 
     /// Every policy, by key.

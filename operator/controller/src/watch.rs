@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST};
 use hemvist_api::{AIPolicy, ModelDeployment};
+use hemvist_core::render::RESOURCE_QUOTA;
 use hemvist_core::snapshot::{Key, NodeFacts, NodeObject, PodFacts, PodObject};
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
@@ -29,6 +30,7 @@ use crate::client::WATCH_TIMEOUT;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
 use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy};
+use crate::quota::{QuotaObject, SeenQuota};
 use crate::triggers::Triggers;
 use crate::view::View;
 
@@ -177,6 +179,29 @@ impl<K: Child> Watched for Children<K> {
     }
 }
 
+struct Quotas;
+
+impl Watched for Quotas {
+    const KIND: &'static str = "ResourceQuota";
+    const LABELS: Option<(&'static str, &'static str)> = Some((APP_MANAGED_BY, HEMVIST));
+
+    type Object = QuotaObject;
+    type Facts = SeenQuota;
+
+    /// Others may use the label; one of another name is not Hemvist's.
+    fn facts(object: QuotaObject) -> Option<SeenQuota> {
+        (object.meta().name.as_deref() == Some(RESOURCE_QUOTA)).then_some(object.seen)
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<SeenQuota>> {
+        &view.quotas
+    }
+
+    fn changed(triggers: &Triggers, key: &Key, change: &Change<SeenQuota>) {
+        triggers.quota(key, change);
+    }
+}
+
 struct Parts<K>(std::marker::PhantomData<K>);
 
 impl<K: PartKind> Watched for Parts<K> {
@@ -212,6 +237,7 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Children<Service>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<PodDisruptionBudget>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<Deployment>>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Quotas>(Api::all(client.clone())));
         if self.view.compiled.enabled() {
             tasks.spawn(self.clone().watch::<Parts<ValidatingAdmissionPolicy>>(Api::all(client.clone())));
             tasks.spawn(

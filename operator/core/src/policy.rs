@@ -235,7 +235,7 @@ impl EffectivePolicy {
 
     /// Whether a policy of the root namespace binds the namespace, readable or not.
     pub(crate) fn binds_anything(&self) -> bool {
-        !self.ungoverned && !(self.roots.is_empty() && self.unreadable.is_empty())
+        !(self.ungoverned || self.roots.is_empty() && self.unreadable.is_empty())
     }
 
     /// Whether a policy of the root namespace lists arguments.

@@ -151,12 +151,12 @@ fn printed_by(escaper: Escaper, tree: &Expr) -> String {
     })
 }
 
-/// Whether reading what is printed shows anything else than the tree.
-fn is_caught(escaper: Escaper, book: &PolicyBook) -> bool {
-    of_policies(book).iter().flat_map(|one| trees(one).cloned().collect::<Vec<_>>()).any(|tree| {
-        let printed = printed_by(escaper, &tree);
-        // A quote that is not a literal's own would be found in the real text; here the texts tell enough.
-        read(&printed).map_or(true, |reading| reading.texts != texts(&tree))
+/// Whether reading what is printed shows anything else than the tree. The grammar is stricter than the quick parser, which
+/// lets a line end within a text.
+fn is_caught(escaper: Escaper) -> bool {
+    HOSTILE.iter().any(|text| {
+        let tree = hemvist_core::admission::cel::name("x").is_in(hemvist_core::admission::cel::texts([text]));
+        read_by_grammar(&printed_by(escaper, &tree)).map_or(true, |reading| reading.texts != texts(&tree))
     })
 }
 
@@ -175,9 +175,9 @@ fn an_escaper_with_a_fault_is_caught() {
         ("raw", |text| format!("r{}", literal(text))),
         ("nothing", |text| format!("'{text}'")),
     ];
-    assert!(!is_caught(literal, &everything()), "the printer without a fault");
+    assert!(!is_caught(literal), "the printer without a fault");
     for (name, escaper) in faults {
-        assert!(is_caught(escaper, &everything()), "{name}");
+        assert!(is_caught(escaper), "{name}");
     }
 }
 

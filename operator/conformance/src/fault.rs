@@ -1,0 +1,264 @@
+//! Faults of the compiler, made on purpose in what it has compiled.
+
+use hemvist_api::values::Enforcement;
+use hemvist_core::admission::cel::{Expr, Operator, Quantifier};
+use hemvist_core::admission::{Compiled, Scope};
+
+/// Which policies a fault is tried under.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Under {
+    /// Complete ones of the root namespace, which let others make pods.
+    Open,
+    /// Complete ones of the root namespace, which say nothing of who makes pods.
+    Closed,
+    /// As the open ones, with a local one that leaves accelerators to Hemvist.
+    Denied,
+    /// As the open ones, with a local one that cannot be read.
+    Unreadable,
+    /// A local one alone.
+    Unbound,
+    /// One of the root namespace that states no list.
+    Silent,
+}
+
+/// A fault of the compiler.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What it is.
+    pub name: String,
+    /// Under which policies it is tried.
+    pub under: Under,
+    change: Change,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    /// Nothing: the control.
+    Nothing,
+    /// Rules whose message has these words are forgotten.
+    Drop(&'static str),
+    /// Every text that has this part has another one.
+    Text(&'static str, &'static str),
+    /// Another field is looked at.
+    Field(&'static str, &'static str),
+    /// Lists that have this value have another one too.
+    Add(&'static str, &'static str),
+    /// Lists no longer have this value.
+    Remove(&'static str),
+    /// One macro stands for another.
+    Macro(Quantifier, Quantifier),
+    /// One operator stands for another.
+    Operator(Operator, Operator),
+    /// The rules whose message has these words say the contrary.
+    Negate(&'static str),
+    /// The rules whose message has these words fail.
+    Fail(&'static str),
+    /// Nothing is judged of these requests.
+    Exempt(&'static str),
+    /// It judges no namespace.
+    Nowhere,
+    /// A breach is only written down.
+    OnlyAudit,
+    /// Hosts are compared letter by letter.
+    CaseOfHosts,
+}
+
+/// The fault that is none.
+pub fn none() -> Vec<Fault> {
+    let under = [Under::Open, Under::Closed, Under::Denied, Under::Unreadable, Under::Unbound, Under::Silent];
+    under.map(|under| Fault { name: format!("no fault, {under:?}"), under, change: Change::Nothing }).into()
+}
+
+/// Every fault that has to be found.
+pub fn all() -> Vec<Fault> {
+    let open = |change: Change| Fault { name: format!("{change:?}"), under: Under::Open, change };
+    let under = |under: Under, change: Change| Fault { under, ..open(change) };
+    let dropped = [
+        "(spec.informationClasses)",
+        "(spec.riskClasses)",
+        "(spec.residency.dataCentres)",
+        "(spec.residency.regions)",
+        "].dataCentres)",
+        "].isolation)",
+        "requires.assessments)",
+        "requires.humanOversight)",
+        "requires.transparencyNotice)",
+        "requires.recordReference)",
+        "(spec.images.registries)",
+        "(spec.images.requireDigest)",
+        "(spec.models.licences)",
+        "(spec.models.formats)",
+        "(spec.models.requireDigest)",
+        "(spec.engines.types)",
+        "(spec.engines.allowedArgs)",
+        "Article 5",
+        "with clearance",
+        "mounts nothing of its node",
+        "does not share network",
+        "gets it from the scheduler alone",
+        "spec.nodeName",
+        "spec.schedulerName",
+        "spec.tolerations",
+        "metadata.name",
+        "metadata.labels: ",
+        "says which class of information",
+    ];
+    let mut faults: Vec<Fault> = dropped.map(|words| open(Change::Drop(words))).into();
+    faults.extend([
+        under(Under::Denied, Change::Drop("(spec.unmanagedAccelerators)")),
+        under(Under::Closed, Change::Drop("and no ModelDeployment made it")),
+        under(Under::Unreadable, Change::Drop("cannot be read")),
+        under(Under::Unbound, Change::Drop("binds the namespace")),
+        under(Under::Silent, Change::Drop("states spec")),
+        open(Change::Text("In", "NotIn")),
+        open(Change::Text("hemvist.node-restriction.kubernetes.io/region", "hemvist.node-restriction.kubernetes.io/data-centre")),
+        open(Change::Text("[0-9a-f]{64}$", "[0-9a-f]{64}")),
+        open(Change::Text("(@(?s:.)*)?$", "")),
+        open(Change::Text(".shared", ".sharedx")),
+        open(Change::Text("--sensitive-", "sensitive")),
+        open(Change::Text("_VISIBLE_DEVICES", "_VISIBLE_DEVICES_")),
+        under(Under::Closed, Change::Text("cdi.k8s.io/", "cdi.k8s.iox/")),
+        under(Under::Closed, Change::Field("initContainers", "initContainerz")),
+        under(Under::Closed, Change::Field("resourceClaims", "resourceClaimz")),
+        under(Under::Closed, Change::Field("limits", "limitz")),
+        under(Under::Closed, Change::Field("runtimeClassName", "runtimeClassNamez")),
+        open(Change::Field("valueFrom", "valueFromz")),
+        open(Change::Field("adapters", "adapterz")),
+        open(Change::Add("varnamo", "oslo")),
+        open(Change::Add("Secret", "Internal")),
+        open(Change::Remove("jkpg-a")),
+        open(Change::Macro(Quantifier::All, Quantifier::Exists)),
+        open(Change::Macro(Quantifier::Exists, Quantifier::All)),
+        open(Change::Operator(Operator::Equal, Operator::Unequal)),
+        open(Change::Operator(Operator::Greater, Operator::Equal)),
+        open(Change::Negate("(spec.models.formats)")),
+        open(Change::Fail("(spec.models.formats)")),
+        open(Change::Exempt("CREATE")),
+        open(Change::Nowhere),
+        open(Change::OnlyAudit),
+        open(Change::CaseOfHosts),
+    ]);
+    faults
+}
+
+impl Fault {
+    /// Whether it changed anything: a fault that is not there cannot be found.
+    pub fn apply(&self, compiled: &mut [Compiled]) -> bool {
+        let before = compiled.to_vec();
+        compiled.iter_mut().for_each(|one| self.change.apply(one));
+        before != compiled || matches!(self.change, Change::Nothing)
+    }
+}
+
+impl Change {
+    fn apply(&self, compiled: &mut Compiled) {
+        match self {
+            Self::Drop(words) => compiled.for_each_list(|rules| rules.retain(|rule| !says(&rule.message, words))),
+            Self::Negate(words) => compiled.for_each_rule(words, |holds| *holds = !holds.clone()),
+            Self::Fail(words) => compiled.for_each_rule(words, |holds| {
+                let missing = hemvist_core::admission::cel::name("object").path(["spec", "missing"]);
+                *holds = missing.equals(Expr::Bool(true));
+            }),
+            Self::Exempt(operation) => {
+                let of_request = hemvist_core::admission::cel::name("request").field("operation");
+                compiled.exempt.push(of_request.equals(hemvist_core::admission::cel::text(*operation)));
+            }
+            Self::Nowhere => compiled.namespaces = Scope::Only(["elsewhere".to_owned()].into()),
+            Self::OnlyAudit => compiled.actions = vec![(Enforcement::Audit, Scope::everywhere())],
+            _ => compiled.for_each_tree(|tree| *tree = self.rewritten(tree)),
+        }
+    }
+
+    /// The tree with the fault in it.
+    fn rewritten(&self, tree: &Expr) -> Expr {
+        let again = |part: &Expr| self.rewritten(part);
+        let boxed = |part: &Expr| Box::new(self.rewritten(part));
+        match tree {
+            Expr::Text(text) => Expr::Text(self.text(text)),
+            Expr::Bool(_) | Expr::Int(_) | Expr::Name(_) => tree.clone(),
+            Expr::List(parts) => Expr::List(self.list(parts.iter().map(again).collect())),
+            Expr::All(parts) => Expr::All(parts.iter().map(again).collect()),
+            Expr::Any(parts) => Expr::Any(parts.iter().map(again).collect()),
+            Expr::Map(entries) => Expr::Map(entries.iter().map(|(key, value)| (*key, again(value))).collect()),
+            Expr::Field { of, name, optional } => {
+                let name = if let Self::Field(from, to) = self && from == name { to } else { name };
+                Expr::Field { of: boxed(of), name, optional: *optional }
+            }
+            Expr::Item { of, key, optional } => Expr::Item { of: boxed(of), key: boxed(key), optional: *optional },
+            Expr::Call { on, function, arguments } => Expr::Call {
+                on: on.as_deref().map(boxed),
+                function,
+                arguments: arguments.iter().map(again).collect(),
+            },
+            Expr::Each { of, quantifier, variable, body } => {
+                let is = matches!(self, Self::Macro(from, _) if from == quantifier);
+                let quantifier = if let Self::Macro(_, to) = self && is { *to } else { *quantifier };
+                Expr::Each { of: boxed(of), quantifier, variable, body: boxed(body) }
+            }
+            Expr::Not(inner) => Expr::Not(boxed(inner)),
+            Expr::Compare { left, operator, right } => {
+                let is = matches!(self, Self::Operator(from, _) if from == operator);
+                let operator = if let Self::Operator(_, to) = self && is { *to } else { *operator };
+                Expr::Compare { left: boxed(left), operator, right: boxed(right) }
+            }
+            Expr::Choice { condition, then, otherwise } => {
+                Expr::Choice { condition: boxed(condition), then: boxed(then), otherwise: boxed(otherwise) }
+            }
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        match self {
+            // An operator of an affinity is a whole text; anything else is a part of one.
+            Self::Text(from @ "In", to) => if text == *from { (*to).to_owned() } else { text.to_owned() },
+            Self::Text(from, to) => text.replace(from, to),
+            Self::CaseOfHosts => {
+                let letters = 'a'..='z';
+                letters.fold(text.to_owned(), |text, letter| {
+                    text.replace(&format!("[{letter}{}]", letter.to_ascii_uppercase()), &letter.to_string())
+                })
+            }
+            _ => text.to_owned(),
+        }
+    }
+
+    fn list(&self, mut parts: Vec<Expr>) -> Vec<Expr> {
+        let text = |text: &str| Expr::Text(text.to_owned());
+        match self {
+            Self::Add(beside, more) if parts.contains(&text(beside)) => parts.push(text(more)),
+            Self::Remove(gone) => parts.retain(|part| *part != text(gone)),
+            _ => {}
+        }
+        parts
+    }
+}
+
+fn says(message: &impl std::fmt::Debug, words: &str) -> bool {
+    format!("{message:?}").contains(words)
+}
+
+/// The parts of a compiled policy that faults reach into.
+trait Parts {
+    fn for_each_list(&mut self, change: impl Fn(&mut Vec<hemvist_core::admission::Rule>));
+    fn for_each_tree(&mut self, change: impl Fn(&mut Expr));
+    fn for_each_rule(&mut self, words: &str, change: impl Fn(&mut Expr));
+}
+
+impl Parts for Compiled {
+    fn for_each_list(&mut self, change: impl Fn(&mut Vec<hemvist_core::admission::Rule>)) {
+        change(&mut self.firm);
+        change(&mut self.rules);
+    }
+
+    fn for_each_tree(&mut self, change: impl Fn(&mut Expr)) {
+        self.variables.iter_mut().for_each(|(_, value)| change(value));
+        self.exempt.iter_mut().for_each(&change);
+        self.for_each_rule("", change);
+    }
+
+    fn for_each_rule(&mut self, words: &str, change: impl Fn(&mut Expr)) {
+        for rule in self.firm.iter_mut().chain(&mut self.rules).filter(|rule| says(&rule.message, words)) {
+            change(&mut rule.holds);
+        }
+    }
+}
