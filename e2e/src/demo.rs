@@ -11,7 +11,7 @@ use crate::installation::{Installation, ROOT_NAMESPACE};
 use crate::narrator::Narrator;
 use crate::nodes::CLEARANCE_PREFIX;
 use crate::oracle::Oracle;
-use crate::region::{self, REFUSED, SERVED, WAITING};
+use crate::region::{self, REFUSED, Refusal, SERVED, WAITING};
 use crate::{ControlPlane, Options, Progress, wait_until};
 
 /// How long models may take to settle; on a busy machine it is seconds.
@@ -39,17 +39,21 @@ pub async fn run(narrator: &Narrator) -> Result<()> {
 
     narrator.heading("The policies: one of the region, and a stricter one of a department")?;
     region::apply_policies(&cluster).await?;
-    policies_accepted(&cluster).await?;
-    narrator.command(&cluster, &["get", "aip", "--all-namespaces"]).await?;
+    region::wait_until_enforced(&cluster).await?;
+    narrator.text("The API server itself now refuses what they forbid, by ValidatingAdmissionPolicies, also while no operator runs.")?;
+    narrator.command(&cluster, &["get", "aip", "--all-namespaces", "--output=wide"]).await?;
 
-    narrator.heading("Ten models of four departments")?;
-    region::apply_models(&cluster).await?;
+    narrator.heading("Ten models of four departments: four are refused at the door")?;
+    let (let_in, refusals) = region::apply_models_at_the_door(&cluster).await?;
+    narrator.shown(&["apply", "-f", "examples/region/models"], &let_in)?;
+    tell_refusals(narrator, &refusals)?;
+    narrator.heading("The six others are carried out")?;
     settle(narrator, &cluster).await?;
     tell_reasons(narrator, &cluster).await?;
-    narrator.heading("The policies know what they bind and what they refuse")?;
     policies_counted(&cluster).await?;
     narrator.command(&cluster, &["get", "aip", "--all-namespaces"]).await?;
 
+    ways_around(narrator, &cluster).await?;
     lose_clearance(narrator, &cluster).await?;
 
     narrator.heading("What an independent observer saw")?;
@@ -71,36 +75,52 @@ const NEXT_STEPS: &str = "Everything is stopped. To play with such a cluster you
   make up                                     starts one that goes on running, with all this in it
   export KUBECONFIG=target/e2e/kubeconfig
   kubectl get mdep -A -o wide                 the models, with data centre, endpoint and message
-  kubectl describe mdep -n halsa patientpilot why one is refused, and what would help
+  kubectl apply -f examples/region/models     why four are refused, and what would help
   kubectl explain mdep.spec --recursive       every field that a model can have
   make down                                   ends it
 
 docs/src/tutorial/first-model.md goes on from there.";
 
-async fn policies_accepted(cluster: &ControlPlane) -> Result<()> {
-    let kubectl = cluster.kubectl()?;
-    let wait = ["wait", "aip", "--all", "--all-namespaces", "--for=condition=Accepted", "--timeout=60s"];
-    kubectl.run(&wait).await?.success()?;
+/// Waits until the region's policy has counted what it binds: of what was refused at the door there is nothing to count.
+async fn policies_counted(cluster: &ControlPlane) -> Result<()> {
+    let expected = format!("{} bound, 0 refused", SERVED.len() + 1);
+    wait_until("the region's policy to count", PATIENCE, async || {
+        let columns = "--output=jsonpath={.status.boundModelDeployments} bound, {.status.refused} refused";
+        let arguments = ["get", "aip", "region", "--namespace", ROOT_NAMESPACE, columns];
+        let counted = cluster.kubectl()?.run(&arguments).await?.success()?;
+        Ok(Progress::when(counted == expected, counted))
+    })
+    .await
+}
+
+/// Prints why models were refused.
+///
+/// # Errors
+/// Where nothing can be written.
+pub fn tell_refusals(narrator: &Narrator, refusals: &[Refusal]) -> Result<()> {
+    for ((key, _), refusal) in REFUSED.iter().zip(refusals) {
+        narrator.paragraph(&format!("{key} is refused by {}", refusal.by), &refusal.message)?;
+    }
     Ok(())
 }
 
-/// Waits until the region's policy has counted what it refuses.
-async fn policies_counted(cluster: &ControlPlane) -> Result<()> {
-    let refused = region::REFUSED_BY_THE_REGION.to_string();
-    wait_until("the region's policy to count", PATIENCE, async || {
-        let arguments =
-            ["get", "aip", "region", "--namespace", ROOT_NAMESPACE, "--output=jsonpath={.status.refused}"];
-        let counted = cluster.kubectl()?.run(&arguments).await?.success()?;
-        Ok(Progress::when(counted == refused, format!("{counted} refused")))
-    })
-    .await
+/// Tries, as an administrator, two ways around the models.
+async fn ways_around(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
+    narrator.heading("There is no way around it, not even for the administrator who asks here")?;
+    let pod = r#"{"spec": {"containers": [{"name": "gpu", "image": "registry.region.example/vllm/vllm-openai", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]}}"#;
+    let run = ["run", "gpu", "--namespace=teknik", "--image=any", "--overrides", pod];
+    narrator.refused(cluster, &run).await?;
+    let (namespace, name) = MOVED.split_once('/').unwrap_or_default();
+    let target = format!("service/{name}");
+    narrator.refused(cluster, &["exec", "--namespace", namespace, &target, "--", "sh"]).await?;
+    Ok(())
 }
 
 /// Prints the table of models whenever it has changed, until every model has come to what the examples say of it.
 async fn settle(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
     let mut printed = String::new();
     wait_until("the models to settle", PATIENCE, async || {
-        let settled = settled(cluster).await?;
+        let settled = settled(cluster, Refused::AtTheDoor).await?;
         let table = narrator.table(cluster, &["get", "mdep", "--all-namespaces"]).await?;
         if without_age(&table) != printed {
             printed = without_age(&table);
@@ -116,34 +136,57 @@ fn without_age(table: &str) -> String {
     table.lines().map(|line| line.trim_end().rsplit_once(' ').map_or(line, |(rest, _)| rest)).collect()
 }
 
-/// Waits until every model of the examples has come to what is said of it.
+/// Where the models are refused that a policy forbids.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refused {
+    /// By the API server, so that they do not exist.
+    AtTheDoor,
+    /// By the controller, in their status.
+    InTheirStatus,
+}
+
+/// Waits until every model of the examples has come to what is said of it, where the controller alone refuses.
 ///
 /// # Errors
 /// Where one does not in time.
 pub async fn wait_until_settled(cluster: &ControlPlane) -> Result<()> {
-    wait_until("the models to settle", PATIENCE, async || settled(cluster).await).await
+    wait_until_settled_with(cluster, Refused::InTheirStatus).await
+}
+
+/// The same, where the models that a policy forbids are refused by whom it is said.
+///
+/// # Errors
+/// Where one does not in time.
+pub async fn wait_until_settled_with(cluster: &ControlPlane, refused: Refused) -> Result<()> {
+    wait_until("the models to settle", PATIENCE, async || settled(cluster, refused).await).await
 }
 
 /// Whether every model of the examples has come to what is said of it.
-///
-/// # Errors
-/// Where the cluster does not answer.
-pub async fn settled(cluster: &ControlPlane) -> Result<Progress<()>> {
+async fn settled(cluster: &ControlPlane, refused: Refused) -> Result<Progress<()>> {
     let models = models(cluster).await?;
     let mut open = Vec::new();
-    let expected = SERVED
-        .iter()
-        .map(|model| (*model, "Serving"))
-        .chain(REFUSED)
-        .chain([(WAITING, "WaitingForAccelerators")]);
-    for (model, reason) in expected {
+    for (model, reason) in expected(refused) {
         let found = models.iter().find(|(key, _)| key == model).and_then(|(_, model)| ready(model));
         let found = found.map_or_else(String::new, |condition| text(&condition["reason"]));
         if found != reason {
             open.push(format!("{model} is {found:?} and not {reason}"));
         }
     }
+    if refused == Refused::AtTheDoor {
+        let let_in = REFUSED.iter().filter(|(model, _)| models.iter().any(|(key, _)| key == model));
+        open.extend(let_in.map(|(model, _)| format!("{model} was let in")));
+    }
     Ok(Progress::when(open.is_empty(), open.join("; ")))
+}
+
+/// The models that are there, and what is said of each.
+fn expected(refused: Refused) -> Vec<(&'static str, &'static str)> {
+    let mut expected: Vec<_> = SERVED.iter().map(|model| (*model, "Serving")).collect();
+    expected.push((WAITING, "WaitingForAccelerators"));
+    if refused == Refused::InTheirStatus {
+        expected.extend(REFUSED);
+    }
+    expected
 }
 
 /// Every model with its key.
@@ -169,7 +212,7 @@ fn text(value: &Value) -> String {
 }
 
 async fn tell_reasons(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
-    narrator.heading("What is refused or waits says why, who says so, and what would help")?;
+    narrator.heading("What waits says for what, and what would help")?;
     for (key, model) in models(cluster).await? {
         let Some(condition) = ready(&model).filter(|condition| condition["status"] != "True") else {
             continue;

@@ -54,7 +54,9 @@ impl<'a> Suite<'a> {
         all.extend(lines::namespaces::attempts(round));
         all.extend(lines::nodes::attempts(self.situation));
         all.extend(lines::models::attempts(self.situation));
-        all.into_list()
+        let mut all = all.into_list();
+        all.retain(|attempt| !takes_nothing_away(attempt));
+        all
     }
 
     /// What comes near a model or an accelerator by a way that no rule of Hemvist's speaks of yet. Nothing demands that it
@@ -74,5 +76,20 @@ impl<'a> Suite<'a> {
         let mut attempts = self.attempts(round);
         attempts.retain(|attempt| !attempt.by_identity && !attempt.is_of_a_template());
         attempts
+    }
+}
+
+/// Whether the request asks for less in a way that takes nothing away: an apply leaves what others have written, and a
+/// strategic patch merges lists by their keys, so that an empty list changes nothing.
+fn takes_nothing_away(attempt: &Attempt) -> bool {
+    let way = attempt.id.split('/').nth(2).unwrap_or_default();
+    let what = attempt.id.split('/').nth(3).unwrap_or_default();
+    match way {
+        "apply" => {
+            let less = ["no-owner-of-", "changed-no-assessments-", "changed-no-dpia-"];
+            less.iter().any(|begin| what.starts_with(begin))
+        }
+        "strategic-patch" => what.starts_with("no-owner-of-"),
+        _ => false,
     }
 }

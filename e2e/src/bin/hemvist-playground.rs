@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use hemvist_e2e::binaries::clusters_folder;
-use hemvist_e2e::demo;
+use hemvist_e2e::demo::{self, Refused};
 use hemvist_e2e::installation::Installation;
 use hemvist_e2e::narrator::Narrator;
 use hemvist_e2e::{ControlPlane, Options, region};
@@ -25,7 +25,11 @@ enum Command {
     /// Shows Hemvist on a cluster that is gone afterwards
     Demo,
     /// Starts a cluster with Hemvist and the examples that goes on running
-    Up,
+    Up {
+        /// Whether to leave the examples out
+        #[arg(long, env = "EMPTY")]
+        empty: bool,
+    },
     /// Ends the cluster that `up` has started
     Down,
 }
@@ -36,23 +40,23 @@ async fn main() -> Result<()> {
     let narrator = Narrator::new(std::io::stdout());
     match Arguments::parse().command {
         Command::Demo => demo::run(&narrator).await,
-        Command::Up => up(&narrator).await,
+        Command::Up { empty } => up(&narrator, empty).await,
         Command::Down => down(),
     }
 }
 
-async fn up(narrator: &Narrator) -> Result<()> {
+async fn up(narrator: &Narrator, empty: bool) -> Result<()> {
     down()?;
-    narrator.heading("A control plane with twelve simulated GPU nodes, Hemvist and the examples")?;
+    let with = if empty { "and Hemvist" } else { "Hemvist and the examples" };
+    narrator.heading(&format!("A control plane with twelve simulated GPU nodes, {with}"))?;
     let cluster = ControlPlane::start(Options::new(PLAYGROUND).detached()).await?;
     region::create_nodes(&cluster.client()).await?;
     narrator.text(&region::table_of_nodes(&cluster).await?)?;
     let installation = Installation::install(&cluster, &[]).await?;
     let operator = installation.start(&installation.operator("hemvist-operator")?)?;
-    region::apply_policies(&cluster).await?;
-    region::apply_models(&cluster).await?;
-    demo::wait_until_settled(&cluster).await?;
-    narrator.command(&cluster, &["get", "mdep", "--all-namespaces"]).await?;
+    if !empty {
+        apply_examples(narrator, &cluster).await?;
+    }
     let path = kubeconfig();
     std::fs::copy(cluster.kubeconfig(), &path).with_context(|| format!("writing {}", path.display()))?;
     let log = cluster.folder().to_owned();
@@ -64,6 +68,17 @@ async fn up(narrator: &Narrator) -> Result<()> {
         path.display(),
         hemvist_e2e::binaries::target_folder().join("controlplane/bin").display()
     ))
+}
+
+async fn apply_examples(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
+    region::apply_policies(cluster).await?;
+    region::wait_until_enforced(cluster).await?;
+    narrator.command(cluster, &["get", "aip", "--all-namespaces", "--output=wide"]).await?;
+    let (let_in, refusals) = region::apply_models_at_the_door(cluster).await?;
+    narrator.shown(&["apply", "-f", "examples/region/models"], &let_in)?;
+    demo::tell_refusals(narrator, &refusals)?;
+    demo::wait_until_settled_with(cluster, Refused::AtTheDoor).await?;
+    narrator.command(cluster, &["get", "mdep", "--all-namespaces"]).await
 }
 
 fn down() -> Result<()> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "what a test has measured is shown with --show-output")]
 
+mod bypass;
 mod bypass_control;
 mod children;
 mod clearance;

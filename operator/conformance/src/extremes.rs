@@ -32,8 +32,8 @@ pub fn policy(settings: &Settings, namespace: &str, entries: usize) -> PolicySet
     let information = ["Open", "Internal", "Sensitive", "Secret"].map(|class| {
         json!({ "class": class, "dataCentres": many(entries, 63, 'a'), "isolation": "WholeNode", "requires": requires })
     });
-    let risk =
-        ["Minimal", "Limited", "High", "Unacceptable"].map(|class| json!({ "class": class, "requires": requires }));
+    let risk = ["Minimal", "Limited", "High", "Unacceptable"]
+        .map(|class| json!({ "class": class, "requires": requires }));
     let mut namespaces = many(4 * entries - 1, 63, 'a');
     namespaces.push(namespace.to_owned());
     let spec = json!({
@@ -125,7 +125,8 @@ pub fn pod(namespace: &str, entries: usize) -> Value {
 }
 
 fn terms(entries: usize) -> Vec<Value> {
-    let within = |label: &str, values: Vec<String>| json!({ "key": label, "operator": "In", "values": values });
+    let within =
+        |label: &str, values: Vec<String>| json!({ "key": label, "operator": "In", "values": values });
     (0..20)
         .map(|_| {
             json!({ "matchExpressions": [

@@ -63,6 +63,38 @@ enum Change {
     CaseOfHosts,
 }
 
+/// Words of the rules that are forgotten one by one.
+const DROPPED: [&str; 28] = [
+    "(spec.informationClasses)",
+    "(spec.riskClasses)",
+    "(spec.residency.dataCentres)",
+    "(spec.residency.regions)",
+    "].dataCentres)",
+    "].isolation)",
+    "requires.assessments)",
+    "requires.humanOversight)",
+    "requires.transparencyNotice)",
+    "requires.recordReference)",
+    "(spec.images.registries)",
+    "(spec.images.requireDigest)",
+    "(spec.models.licences)",
+    "(spec.models.formats)",
+    "(spec.models.requireDigest)",
+    "(spec.engines.types)",
+    "(spec.engines.allowedArgs)",
+    "Article 5",
+    "with clearance",
+    "mounts nothing of its node",
+    "does not share network",
+    "gets it from the scheduler alone",
+    "spec.nodeName",
+    "spec.schedulerName",
+    "spec.tolerations",
+    "metadata.name",
+    "metadata.labels: ",
+    "says which class of information",
+];
+
 /// The fault that is none.
 pub fn none() -> Vec<Fault> {
     let under = [Under::Open, Under::Closed, Under::Denied, Under::Unreadable, Under::Unbound, Under::Silent];
@@ -73,37 +105,7 @@ pub fn none() -> Vec<Fault> {
 pub fn all() -> Vec<Fault> {
     let open = |change: Change| Fault { name: format!("{change:?}"), under: Under::Open, change };
     let under = |under: Under, change: Change| Fault { under, ..open(change) };
-    let dropped = [
-        "(spec.informationClasses)",
-        "(spec.riskClasses)",
-        "(spec.residency.dataCentres)",
-        "(spec.residency.regions)",
-        "].dataCentres)",
-        "].isolation)",
-        "requires.assessments)",
-        "requires.humanOversight)",
-        "requires.transparencyNotice)",
-        "requires.recordReference)",
-        "(spec.images.registries)",
-        "(spec.images.requireDigest)",
-        "(spec.models.licences)",
-        "(spec.models.formats)",
-        "(spec.models.requireDigest)",
-        "(spec.engines.types)",
-        "(spec.engines.allowedArgs)",
-        "Article 5",
-        "with clearance",
-        "mounts nothing of its node",
-        "does not share network",
-        "gets it from the scheduler alone",
-        "spec.nodeName",
-        "spec.schedulerName",
-        "spec.tolerations",
-        "metadata.name",
-        "metadata.labels: ",
-        "says which class of information",
-    ];
-    let mut faults: Vec<Fault> = dropped.map(|words| open(Change::Drop(words))).into();
+    let mut faults: Vec<Fault> = DROPPED.map(|words| open(Change::Drop(words))).into();
     faults.extend([
         under(Under::Denied, Change::Drop("(spec.unmanagedAccelerators)")),
         under(Under::Closed, Change::Drop("and no ModelDeployment made it")),
@@ -111,7 +113,10 @@ pub fn all() -> Vec<Fault> {
         under(Under::Unbound, Change::Drop("binds the namespace")),
         under(Under::Silent, Change::Drop("states spec")),
         open(Change::Text("In", "NotIn")),
-        open(Change::Text("hemvist.node-restriction.kubernetes.io/region", "hemvist.node-restriction.kubernetes.io/data-centre")),
+        open(Change::Text(
+            "hemvist.node-restriction.kubernetes.io/region",
+            "hemvist.node-restriction.kubernetes.io/data-centre",
+        )),
         open(Change::Text("[0-9a-f]{64}$", "[0-9a-f]{64}")),
         open(Change::Text("(@(?s:.)*)?$", "")),
         open(Change::Text(".shared", ".sharedx")),
@@ -145,7 +150,9 @@ impl Fault {
     /// Whether it changed anything: a fault that is not there cannot be found.
     pub fn apply(&self, compiled: &mut [Compiled]) -> bool {
         let before = compiled.to_vec();
-        compiled.iter_mut().for_each(|one| self.change.apply(one));
+        for one in compiled.iter_mut() {
+            self.change.apply(one);
+        }
         before != compiled || matches!(self.change, Change::Nothing)
     }
 }
@@ -153,7 +160,9 @@ impl Fault {
 impl Change {
     fn apply(&self, compiled: &mut Compiled) {
         match self {
-            Self::Drop(words) => compiled.for_each_list(|rules| rules.retain(|rule| !says(&rule.message, words))),
+            Self::Drop(words) => {
+                compiled.for_each_list(|rules| rules.retain(|rule| !says(&rule.message, words)));
+            }
             Self::Negate(words) => compiled.for_each_rule(words, |holds| *holds = !holds.clone()),
             Self::Fail(words) => compiled.for_each_rule(words, |holds| {
                 let missing = hemvist_core::admission::cel::name("object").path(["spec", "missing"]);
@@ -179,12 +188,22 @@ impl Change {
             Expr::List(parts) => Expr::List(self.list(parts.iter().map(again).collect())),
             Expr::All(parts) => Expr::All(parts.iter().map(again).collect()),
             Expr::Any(parts) => Expr::Any(parts.iter().map(again).collect()),
-            Expr::Map(entries) => Expr::Map(entries.iter().map(|(key, value)| (*key, again(value))).collect()),
+            Expr::Map(entries) => {
+                Expr::Map(entries.iter().map(|(key, value)| (*key, again(value))).collect())
+            }
             Expr::Field { of, name, optional } => {
-                let name = if let Self::Field(from, to) = self && from == name { to } else { name };
+                let name = if let Self::Field(from, to) = self
+                    && from == name
+                {
+                    to
+                } else {
+                    name
+                };
                 Expr::Field { of: boxed(of), name, optional: *optional }
             }
-            Expr::Item { of, key, optional } => Expr::Item { of: boxed(of), key: boxed(key), optional: *optional },
+            Expr::Item { of, key, optional } => {
+                Expr::Item { of: boxed(of), key: boxed(key), optional: *optional }
+            }
             Expr::Call { on, function, arguments } => Expr::Call {
                 on: on.as_deref().map(boxed),
                 function,
@@ -192,13 +211,25 @@ impl Change {
             },
             Expr::Each { of, quantifier, variable, body } => {
                 let is = matches!(self, Self::Macro(from, _) if from == quantifier);
-                let quantifier = if let Self::Macro(_, to) = self && is { *to } else { *quantifier };
+                let quantifier = if let Self::Macro(_, to) = self
+                    && is
+                {
+                    *to
+                } else {
+                    *quantifier
+                };
                 Expr::Each { of: boxed(of), quantifier, variable, body: boxed(body) }
             }
             Expr::Not(inner) => Expr::Not(boxed(inner)),
             Expr::Compare { left, operator, right } => {
                 let is = matches!(self, Self::Operator(from, _) if from == operator);
-                let operator = if let Self::Operator(_, to) = self && is { *to } else { *operator };
+                let operator = if let Self::Operator(_, to) = self
+                    && is
+                {
+                    *to
+                } else {
+                    *operator
+                };
                 Expr::Compare { left: boxed(left), operator, right: boxed(right) }
             }
             Expr::Choice { condition, then, otherwise } => {
@@ -210,7 +241,13 @@ impl Change {
     fn text(&self, text: &str) -> String {
         match self {
             // An operator of an affinity is a whole text; anything else is a part of one.
-            Self::Text(from @ "In", to) => if text == *from { (*to).to_owned() } else { text.to_owned() },
+            Self::Text(from @ "In", to) => {
+                if text == *from {
+                    (*to).to_owned()
+                } else {
+                    text.to_owned()
+                }
+            }
             Self::Text(from, to) => text.replace(from, to),
             Self::CaseOfHosts => {
                 let letters = 'a'..='z';

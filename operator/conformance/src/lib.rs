@@ -2,7 +2,8 @@
 //!
 //! The core judges a ModelDeployment or a pod in plain Rust, and the API server judges it by the compiled policies. Both
 //! have to say the same, and name the same rule. Here are random [`policies`], [`models`] and [`pods`], a [`server`] that
-//! is asked, and the [`verdict`] that compares.
+//! is asked, and the [`verdict`] that compares. A [`fault`] breaks the compiled policies on purpose, to see that it is found,
+//! and [`extremes`] are the largest of all.
 
 #![allow(
     clippy::missing_errors_doc,

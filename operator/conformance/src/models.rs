@@ -113,7 +113,6 @@ pub fn reference(random: &mut Random, allowed: &Allowed, wild: usize, odd: &[&st
     reference
 }
 
-
 fn below(random: &mut Random, registry: &str) -> String {
     let registry = registry.trim_end_matches('/');
     let (host, path) = registry.split_once('/').map_or((registry, None), |(host, path)| (host, Some(path)));
@@ -230,7 +229,7 @@ fn weights(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
     let adapters = match random.below(10) {
         0..=5 => Value::Null,
         6 => json!([]),
-        _ => (0..1 + random.below(3))
+        _ => (0..=random.below(3))
             .map(|number| {
                 json!({
                     "name": format!("adapter-{number}"),
@@ -252,7 +251,9 @@ fn weights(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
 
 fn source(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
     match random.below(8) {
-        0 => json!({ "persistentVolumeClaim": { "claimName": "weights", "path": optional(random, json!("")) } }),
+        0 => {
+            json!({ "persistentVolumeClaim": { "claimName": "weights", "path": optional(random, json!("")) } })
+        }
         1 => json!({ "mirror": { "hub": { "endpoint": "https://hub.region.example", "repository": "a/b",
                                           "revision": &DIGITS[..40] } } }),
         _ => json!({
@@ -286,11 +287,11 @@ fn arguments(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
         return if random.chance(800) { Value::Null } else { json!([]) };
     }
     let mut names: Vec<String> = Vec::new();
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         let name = if random.chance(wild * 2) {
             (*random.pick(&FURTHER_ARGUMENTS)).to_owned()
         } else {
-            choose(random, &allowed.arguments, &["seed", "enforce-eager", "jinja"], 300)
+            choose(random, &allowed.arguments, &["seed", "enforce-eager", "jinja", "unheard-of"], 400)
         };
         if !names.contains(&name) {
             names.push(name);
@@ -318,7 +319,7 @@ fn placement(random: &mut Random, allowed: &Allowed, class: &str, wild: usize) -
         4 => json!({ "dataCentres": null, "priority": "High" }),
         _ => {
             let mut asked: Vec<String> = Vec::new();
-            for _ in 0..1 + random.below(2) {
+            for _ in 0..=random.below(2) {
                 let one = choose(random, &centres, &DATA_CENTRES, wild);
                 if !asked.contains(&one) {
                     asked.push(one);

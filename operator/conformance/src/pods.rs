@@ -134,7 +134,7 @@ impl Maker<'_> {
 
     fn spec(&mut self, accelerated: bool) -> Value {
         let claimed = accelerated && self.random.chance(40);
-        let containers: Vec<Value> = (0..1 + usize::from(self.random.chance(250)))
+        let containers: Vec<Value> = (0..=usize::from(self.random.chance(250)))
             .map(|number| self.container(&format!("c{number}"), accelerated && number == 0 && !claimed))
             .collect();
         let inits = match self.random.below(6) {
@@ -197,7 +197,9 @@ impl Maker<'_> {
             return json!([self.random.pick(&blanket)]);
         }
         match self.random.below(5) {
-            0 => json!([{ "key": "hemvist.dev/dedicated", "operator": "Exists" }, { "key": "y", "value": "z" }]),
+            0 => {
+                json!([{ "key": "hemvist.dev/dedicated", "operator": "Exists" }, { "key": "y", "value": "z" }])
+            }
             1 => json!([]),
             _ => Value::Null,
         }

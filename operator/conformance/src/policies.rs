@@ -25,8 +25,13 @@ pub const RISKS: [&str; 3] = ["Minimal", "Limited", "High"];
 pub const ASSESSMENTS: [&str; 6] =
     ["DPIA", "FRIA", "InformationSecurity", "Procurement", "Accessibility", "Climate"];
 /// Licences that policies speak of.
-pub const LICENCES: [&str; 5] =
-    ["Apache-2.0", "MIT", "GPL-2.0-only", "GPL-2.0-only WITH Classpath-exception-2.0", "LicenseRef-Llama-3.3"];
+pub const LICENCES: [&str; 5] = [
+    "Apache-2.0",
+    "MIT",
+    "GPL-2.0-only",
+    "GPL-2.0-only WITH Classpath-exception-2.0",
+    "LicenseRef-Llama-3.3",
+];
 /// Formats.
 pub const FORMATS: [&str; 2] = ["Safetensors", "GGUF"];
 /// Registries that policies speak of.
@@ -42,7 +47,8 @@ pub const REGISTRIES: [&str; 7] = [
 /// Engines.
 pub const ENGINES: [&str; 4] = ["VLLM", "LlamaCpp", "SGLang", "Custom"];
 /// Arguments that policies speak of: known, further, and ones that nobody may allow.
-pub const ARGUMENTS: [&str; 6] = ["seed", "max-num-seqs", "trust-remote-code", "api-key", "numa", "no-warmup"];
+pub const ARGUMENTS: [&str; 6] =
+    ["seed", "max-num-seqs", "trust-remote-code", "api-key", "numa", "no-warmup"];
 /// Days on which duties begin: before, on and after [`TODAY`], and one that no calendar has.
 pub const DAYS: [&str; 5] = ["2024-02-29", "2026-10-31", "2026-11-01", "2027-05-02", "2026-02-30"];
 /// The day of every judgement.
@@ -70,7 +76,10 @@ impl PolicySet {
     pub fn shown(&self) -> String {
         let one = |(key, entry): (&Key, &PolicyEntry)| match entry {
             PolicyEntry::Readable(policy) => {
-                format!("{key}: {}\n", serde_json::to_string(&without_nulls(json!(policy.spec))).unwrap_or_default())
+                format!(
+                    "{key}: {}\n",
+                    serde_json::to_string(&without_nulls(json!(policy.spec))).unwrap_or_default()
+                )
             }
             PolicyEntry::Unreadable { error } => format!("{key}: unreadable: {error}\n"),
         };
@@ -92,9 +101,11 @@ pub fn book<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
 /// The value without entries that are null.
 pub fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(fields) => {
-            fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, without_nulls(value))).collect()
-        }
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect(),
         Value::Array(items) => items.into_iter().map(without_nulls).collect(),
         other => other,
     }
@@ -168,7 +179,9 @@ fn spec(random: &mut Random, speech: Speech) -> Value {
 
 fn enforcement(random: &mut Random, speech: Speech) -> Value {
     let values: &[Option<&str>] = match speech {
-        Speech::Much => &[None, None, None, Some("Deny"), Some("Deny"), Some("Deny"), Some("Warn"), Some("Audit")],
+        Speech::Much => {
+            &[None, None, None, Some("Deny"), Some("Deny"), Some("Deny"), Some("Warn"), Some("Audit")]
+        }
         Speech::Little => &[None, None, None, Some("Deny"), Some("Warn"), Some("Audit")],
     };
     json!(random.pick(values))
@@ -223,7 +236,7 @@ fn classes(random: &mut Random, speech: Speech, pool: &[&str], information: bool
 
 fn rule(random: &mut Random, class: &str, information: bool) -> Value {
     let mut rule = json!({ "class": class });
-    if random.chance(350) {
+    if random.chance(480) {
         let mut requires = json!({
             "assessments": random.chance(500).then(|| { let most = random.below(3); random.some(&ASSESSMENTS, most) }),
             "humanOversight": switch(random),
@@ -260,9 +273,15 @@ pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under
         entries.insert(root.clone(), readable(&root, spec));
     }
     match under {
-        Under::Denied => entries.insert(own.clone(), readable(&own, json!({ "unmanagedAccelerators": "Deny" }))),
-        Under::Unbound => entries.insert(own.clone(), readable(&own, json!({ "models": { "licences": ["MIT"] } }))),
-        Under::Unreadable => entries.insert(own, PolicyEntry::Unreadable { error: "unknown variant".to_owned() }),
+        Under::Denied => {
+            entries.insert(own.clone(), readable(&own, json!({ "unmanagedAccelerators": "Deny" })))
+        }
+        Under::Unbound => {
+            entries.insert(own.clone(), readable(&own, json!({ "models": { "licences": ["MIT"] } })))
+        }
+        Under::Unreadable => {
+            entries.insert(own, PolicyEntry::Unreadable { error: "unknown variant".to_owned() })
+        }
         Under::Open | Under::Closed | Under::Silent => None,
     };
     PolicySet { namespace: namespace.to_owned(), entries }

@@ -9,7 +9,9 @@ use hemvist_core::admission::{Compiled, Scope, compile};
 use hemvist_core::policy::PolicyBook;
 use hemvist_core::snapshot::Settings;
 use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
-use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use kube::api::{Api, PostParams};
 use kube::client::Body;
 use kube::{Client, ResourceExt};
@@ -203,7 +205,11 @@ impl Server {
             }
             if let Some((position, _, message)) = answers.iter().find(|(_, in_force, _)| !in_force) {
                 if std::time::Instant::now() > deadline {
-                    bail!("{} policies are not in force; {} says {message}", waiting.len(), probes[*position].policy);
+                    bail!(
+                        "{} policies are not in force; {} says {message}",
+                        waiting.len(),
+                        probes[*position].policy
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }

@@ -25,11 +25,11 @@ pub const HOSTILE: [&str; 18] = [
 ];
 
 /// Texts with control characters.
-pub const CONTROL: [&str; 6] = ["a\nb", "a\r\nb", "a\0b", "a\tb\u{7}", "a\u{2028}b\u{85}c", "\n' || true || '\n"];
+pub const CONTROL: [&str; 6] =
+    ["a\nb", "a\r\nb", "a\0b", "a\tb\u{7}", "a\u{2028}b\u{85}c", "\n' || true || '\n"];
 
 /// Texts that say nothing, or hardly anything.
-pub const EMPTY_WORDS: [&str; 9] =
-    [" ", "-", "—", "…", "\u{a0}\u{200b}", "\u{301}", "Ⓐ", "\u{93e}", "!?"];
+pub const EMPTY_WORDS: [&str; 9] = [" ", "-", "—", "…", "\u{a0}\u{200b}", "\u{301}", "Ⓐ", "\u{93e}", "!?"];
 
 /// A text for a field that takes any, of at most so many characters.
 pub fn any(random: &mut Random, longest: usize) -> String {

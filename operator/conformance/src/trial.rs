@@ -235,7 +235,11 @@ impl Trial {
             let (number, stored, expected, answer) = one?;
             let outcome = compare(&expected, &answer);
             report.count(false, &outcome);
-            report.table.count(if stored.is_judged() { "change that is judged" } else { "change that is not judged" });
+            report.table.count(if stored.is_judged() {
+                "change that is judged"
+            } else {
+                "change that is not judged"
+            });
             if let Outcome::Differ(how) = outcome {
                 let shown = self.shown(number, &how, &stored.new, &expected, &answer);
                 report.differences.push(format!("{shown}before: {}\n", stored.old));
@@ -245,7 +249,14 @@ impl Trial {
     }
 
     /// A pair that differs, whole.
-    pub fn shown(&self, number: usize, how: &str, case: &Case, expected: &Expected, answer: &Answer) -> String {
+    pub fn shown(
+        &self,
+        number: usize,
+        how: &str,
+        case: &Case,
+        expected: &Expected,
+        answer: &Answer,
+    ) -> String {
         format!(
             "case {number}: {how}\npolicies:\n{}user: {}\nobject: {}\nexpected: {expected:#?}\nanswer: {answer:#?}\n",
             self.sets[case.set].shown(),

@@ -1,7 +1,7 @@
 //! What is expected of the API server, what it says, and whether both are the same.
 
-use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use hemvist_api::values::Enforcement;
+use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use hemvist_core::admission::{PodFinding, judge_new_model, judge_new_pod};
 use hemvist_core::policy::{EffectivePolicy, PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::Settings;
@@ -112,10 +112,8 @@ pub fn expected_of_model(
     let spec: ModelDeploymentSpec = serde_json::from_value(without_nulls(object["spec"].clone()))?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let model = ModelDeployment::new(name, spec);
-    let denies =
-        EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Deny;
-    let warns =
-        EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Warn;
+    let denies = EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Deny;
+    let warns = EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Warn;
     let mut violations = judge_new_model(book, settings, namespace, &model, TODAY);
     let unreadable = violations.iter().any(|one| matches!(one.finding, Finding::PolicyUnreadable { .. }));
     let refused = violations.iter().any(|one| one.rule.is_none() || denies);
@@ -124,7 +122,8 @@ pub fn expected_of_model(
         violations.extend(judge_new_model(&readable(book), settings, namespace, &model, TODAY));
     }
     let (stated, plain): (Vec<_>, Vec<_>) = violations.iter().partition(|one| one.rule.is_some());
-    let told = |all: Vec<&Violation>| all.into_iter().map(|one| told_of_model(one, &model.spec)).collect::<Vec<_>>();
+    let told =
+        |all: Vec<&Violation>| all.into_iter().map(|one| told_of_model(one, &model.spec)).collect::<Vec<_>>();
     let mut expected = Expected { refused, reasons: told(plain), ..Expected::default() };
     if denies {
         expected.reasons.extend(told(stated));
@@ -158,7 +157,9 @@ fn told_of_model(violation: &Violation, model: &ModelDeploymentSpec) -> Told {
         };
     }
     match &violation.finding {
-        Finding::NoPolicy { .. } => told("no policy", "binds the namespace, so nothing is allowed in it".to_owned()),
+        Finding::NoPolicy { .. } => {
+            told("no policy", "binds the namespace, so nothing is allowed in it".to_owned())
+        }
         Finding::UngovernedNamespace => told("not governed", "the namespace is not governed".to_owned()),
         Finding::RiskClassUnacceptable => told("unacceptable", "is forbidden by AI Act".to_owned()),
         Finding::ListNotStated { policy_field, .. } => {
@@ -278,7 +279,8 @@ fn compare_warnings(expected: &[Told], said: &[(String, String)]) -> Outcome {
         if !expected.iter().all(named) {
             return Outcome::Differ("a policy that the reference finds broken does not warn".to_owned());
         }
-        let known = |(policy, message): &(String, String)| expected.iter().any(|told| told.is(policy, message));
+        let known =
+            |(policy, message): &(String, String)| expected.iter().any(|told| told.is(policy, message));
         if !said.iter().all(known) {
             return Outcome::Differ("a warning is none of the reference's findings".to_owned());
         }

@@ -120,7 +120,8 @@ async fn the_largest_policy_uses_at_most_half_of_the_budget() -> Result<()> {
     }
     for times in [1, 2, 2000] {
         let namespace = format!("times-{times}");
-        let refused = write(&server, &namespace, &compiled_for(&settings, &namespace, entries), times).await?;
+        let refused =
+            write(&server, &namespace, &compiled_for(&settings, &namespace, entries), times).await?;
         assert!(refused.is_empty(), "{refused:#?}");
         server.settle(&settings, &namespace).await?;
         let mut beyond = 0;

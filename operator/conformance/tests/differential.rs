@@ -6,11 +6,14 @@ use anyhow::Result;
 use hemvist_conformance::policies::{PolicySet, TODAY, book, set, settings};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
+use hemvist_conformance::texts;
 use hemvist_conformance::trial::{Report, Trial};
 use hemvist_core::admission::{Compiled, compile};
+use hemvist_core::policy::PolicyEntry;
+use hemvist_core::snapshot::{Key, Settings};
 
 /// How many pairs are compared where the environment does not say.
-const PAIRS: usize = 21_500;
+const PAIRS: usize = 27_000;
 
 /// How many changes of stored ModelDeployments are compared beside them.
 const CHANGES: usize = 600;
@@ -94,13 +97,36 @@ fn check_table(report: &Report) {
     for kind in 0..2 {
         let (pairs, admitted, invalid) = (report.pairs[kind], report.admitted[kind], report.invalid[kind]);
         assert!(admitted * 100 >= pairs * 15, "only {admitted} of {pairs} were admitted");
-        assert!(invalid * 5 <= pairs + invalid, "{invalid} were invalid beside {pairs}: {:#?}", report.reasons);
+        assert!(
+            invalid * 5 <= pairs + invalid,
+            "{invalid} were invalid beside {pairs}: {:#?}",
+            report.reasons
+        );
     }
     if pairs() >= PAIRS {
         assert!(report.total() >= 20_000, "{} pairs", report.total());
         let rare = report.table.rarer_than(LEAST, RULES);
         assert!(rare.is_empty(), "seldom or never named: {rare:#?}");
     }
+}
+
+/// A policy of the root namespace that cannot be read may bind every namespace, so it closes all of them.
+async fn with_one_that_cannot_be_read(
+    server: &Server,
+    settings: &Settings,
+    trial: &Trial,
+    random: Random,
+) -> Result<Report> {
+    let key = Key::new(&settings.root_namespace, "broken");
+    let mut sets = trial.sets().to_vec();
+    for set in &mut sets {
+        let error = texts::any(&mut random.part(3_000_000), 300);
+        set.entries.insert(key.clone(), PolicyEntry::Unreadable { error });
+    }
+    let compiled = compile(&book(&sets), settings, TODAY).policies.remove(&key).unwrap_or_default();
+    server.write(&compiled).await?;
+    server.wait_until_in_force(settings, &compiled).await?;
+    Trial::new(settings.clone(), sets, random).run(server, 4_000_000..4_000_000 + CHANGES, MOST).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +141,7 @@ async fn the_api_server_and_the_core_judge_alike() -> Result<()> {
     let server = Server::start("conformance-differential").await?;
     let namespaces = sets.iter().map(|set| set.namespace.as_str()).chain([settings.root_namespace.as_str()]);
     server.make_namespaces(namespaces).await?;
-    let trial = Trial::new(settings.clone(), sets, random);
+    let trial = Trial::new(settings.clone(), sets, random.clone());
     // What is stored was made before there were policies.
     let stored = trial.store(&server, CHANGES.min(pairs())).await?;
     server.write(&compiled).await?;
@@ -128,8 +154,14 @@ async fn the_api_server_and_the_core_judge_alike() -> Result<()> {
     let report = trial.run(&server, 0..pairs(), MOST).await?;
     println!("{} pairs, {:?}\n{}", report.total(), begun.elapsed(), report.table);
     println!("pairs {:?} admitted {:?} invalid {:?}", report.pairs, report.admitted, report.invalid);
-    let mut differences = [changes.differences, report.differences.clone()].concat();
-    if std::env::var_os("CONF_TMP").is_some() { std::fs::write("/tmp/conf-differences.txt", differences.join("\n"))?; } // TMP
+    let closed = with_one_that_cannot_be_read(&server, &settings, &trial, random).await?;
+    println!(
+        "{} pairs under a policy that cannot be read, {:?}\n{}",
+        closed.total(),
+        begun.elapsed(),
+        closed.table
+    );
+    let mut differences = [changes.differences, report.differences.clone(), closed.differences].concat();
     server.stop().await?;
     let count = differences.len();
     differences.truncate(PRINTED);

@@ -21,12 +21,13 @@ const PAIRS: usize = 3000;
 fn compiled_for(trial: &Trial, settings: &Settings, fault: &Fault) -> (Vec<Compiled>, bool) {
     let admission = compile(&book(trial.sets()), settings, TODAY);
     let namespaces: BTreeSet<String> = trial.sets().iter().map(|set| set.namespace.clone()).collect();
-    let narrowed = admission.silence.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
-        name: format!("{}{NARROWED}{}", one.name, trial.sets()[0].namespace),
-        namespaces: Scope::Only(namespaces.clone()),
-        probed: false,
-        ..one.clone()
-    });
+    let narrowed =
+        admission.silence.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
+            name: format!("{}{NARROWED}{}", one.name, trial.sets()[0].namespace),
+            namespaces: Scope::Only(namespaces.clone()),
+            probed: false,
+            ..one.clone()
+        });
     let mut compiled: Vec<Compiled> =
         admission.policies.values().flatten().cloned().chain(narrowed.collect::<Vec<_>>()).collect();
     let is_there = fault.apply(&mut compiled);

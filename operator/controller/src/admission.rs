@@ -100,9 +100,13 @@ impl Round<'_> {
         if let Some(why) = self.close().await? {
             return Ok(self.stop(&changed, &why));
         }
-        self.put_policies(book, &changed).await?;
+        let proven = self.put_policies(book, &changed).await?;
         if let Some(why) = self.open(book).await? {
             return Ok(self.stop(&BTreeSet::new(), &why));
+        }
+        // Said last, so that whoever waits for it finds open what the policy allows.
+        for (key, compilation) in proven {
+            self.note(&key, compilation);
         }
         self.delete_rest().await?;
         Ok(if self.unproven.is_empty() { Next::Settled } else { Next::Retry("not_in_force") })
@@ -178,12 +182,12 @@ impl Round<'_> {
         Ok(why)
     }
 
-    /// Writes what each AIPolicy becomes, and tries what is new.
+    /// Writes what each AIPolicy becomes, and tries what is new. Gives what is to be said of those that are in force.
     async fn put_policies(
         &mut self,
         book: &PolicyBook,
         changed: &BTreeSet<Key>,
-    ) -> Result<(), AdmissionError> {
+    ) -> Result<Vec<(Key, Compilation)>, AdmissionError> {
         let mut to_try = Vec::new();
         for key in changed {
             let compiled = self.admission.policies.get(key).cloned().unwrap_or_default();
@@ -196,10 +200,10 @@ impl Round<'_> {
             }
         }
         let tried = prove(self.context, to_try.iter().flat_map(|(_, compiled)| compiled)).await;
-        for (key, compiled) in &to_try {
-            self.conclude(key, compiled, &tried);
-        }
-        Ok(())
+        let concluded = to_try.iter().filter_map(|(key, compiled)| {
+            self.conclude(key, compiled, &tried).map(|compilation| (key.clone(), compilation))
+        });
+        Ok(concluded.collect())
     }
 
     /// Writes what an AIPolicy becomes. Gives what people are told where the API server does not take it.
@@ -247,7 +251,8 @@ impl Round<'_> {
         self.put_all(&closed).await.is_ok()
     }
 
-    fn conclude(&mut self, key: &Key, compiled: &[Compiled], tried: &[Tried]) {
+    /// What is to be said of a policy that is in force; of one that is not, it is said at once.
+    fn conclude(&mut self, key: &Key, compiled: &[Compiled], tried: &[Tried]) -> Option<Compilation> {
         let mine: Vec<&Tried> =
             tried.iter().filter(|tried| compiled.iter().any(|one| one.name == tried.policy)).collect();
         let compilation = match worst(mine.iter().copied()) {
@@ -258,11 +263,13 @@ impl Round<'_> {
             Some(Trial::NotRefused(why)) => Compilation::Failed { why: why.clone() },
             Some(_) => not_yet(),
         };
-        if !matches!(compilation, Compilation::Proven { .. }) {
-            tracing::warn!(policy = %key, "not enforced by the API server: {compilation:?}");
-            self.unproven.insert(key.clone());
+        if matches!(compilation, Compilation::Proven { .. }) {
+            return Some(compilation);
         }
+        tracing::warn!(policy = %key, "not enforced by the API server: {compilation:?}");
+        self.unproven.insert(key.clone());
         self.note(key, compilation);
+        None
     }
 
     /// Deletes what is compiled no more: first what puts it into force.

@@ -7,8 +7,14 @@ use crate::models::reference;
 use crate::texts;
 
 /// Names of resources that stand for accelerators.
-const ACCELERATORS: [&str; 6] =
-    ["nvidia.com/gpu", "amd.com/gpu", "acme.example/anything", "rdma.evil/gpu", "kubernetes.io.evil/gpu", "intel.com/intel-gpu"];
+const ACCELERATORS: [&str; 6] = [
+    "nvidia.com/gpu",
+    "amd.com/gpu",
+    "acme.example/anything",
+    "rdma.evil/gpu",
+    "kubernetes.io.evil/gpu",
+    "intel.com/intel-gpu",
+];
 
 /// Names of resources whose devices are shared, or are parts.
 const SHARED: [&str; 4] =

@@ -55,6 +55,8 @@ pub(super) fn exempt(devices: &OtherDevices) -> Vec<Expr> {
         name("request").field("operation").equals(text("UPDATE")),
         name("object").field("spec").equals(name("oldObject").field("spec")),
         class("object").equals(class("oldObject")),
+        // What was none before may have become one by an annotation.
+        accelerated(devices, "oldObject"),
     ]);
     vec![!accelerated(devices, "object"), unchanged]
 }

@@ -21,9 +21,16 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
         Door {
             group: "apps",
-            resources: &["deployments/scale", "replicasets/scale"],
+            resources: &[
+                "deployments/scale",
+                "replicasets/scale",
+                "deployments/status",
+                "replicasets/status",
+            ],
             operations: &["UPDATE"],
         },
+        Door { group: "", resources: &["services/status"], operations: &["UPDATE"] },
+        Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
     ];
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
     // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.

@@ -5,25 +5,34 @@ use hemvist_api::labels::{NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
 use super::{always, in_a_group, user};
 use crate::admission::cel::{Expr, all, any, name, text};
 use crate::admission::object::{Compiled, Door, Message, Rule};
-use crate::admission::pods::label;
 use crate::admission::scope::Scope;
 use crate::snapshot::Settings;
 use crate::violation::listing;
+
+/// What all these labels begin with.
+const PREFIX: &str = "hemvist.node-restriction.kubernetes.io/";
 
 /// The labels of a node from which residency is judged are set and changed by the group that is named for it alone: not by
 /// a kubelet, not by who may otherwise edit nodes.
 pub(in crate::admission) fn nodes(settings: &Settings) -> Compiled {
     let door = Door { group: "", resources: &["nodes", "nodes/status"], operations: &["CREATE", "UPDATE"] };
-    let is_new = || name("request").field("operation").equals(text("CREATE"));
-    let same = [NODE_REGION, NODE_DATA_CENTRE, NODE_CLEARANCE].map(|one| {
-        let new = || label(name("object"), one);
-        is_new().choose(new().equals(text("")), new().equals(label(name("oldObject"), one)))
-    });
+    let is_new = name("request").field("operation").equals(text("CREATE"));
+    let labels = |object| name(object).field("metadata").maybe("labels").or_no_entries();
+    let ours = || name("k").call("startsWith", [text(PREFIX)]);
+    // Each that one has, the other has too, and the same.
+    let kept = |one, other| {
+        let same = labels(one).item(name("k")).equals(labels(other).maybe_item(name("k")).or_empty());
+        let is_there = name("k").is_in(labels(other));
+        labels(one).every("k", any([!ours(), all([is_there, same])]))
+    };
+    let unchanged = all([kept("object", "oldObject"), kept("oldObject", "object")]);
+    let none = !labels("object").some("k", ours());
+    let same = is_new.choose(none, unchanged);
     let groups = &settings.identities.clearance_groups;
-    let holds: Expr = any([in_a_group(groups), all(same)]);
+    let holds: Expr = any([in_a_group(groups), same]);
     let message = Message::new(format!(
-        "metadata.labels: {NODE_REGION}, {NODE_DATA_CENTRE} and {NODE_CLEARANCE} say where a node is and what it may hold; \
-         they are set by members of {} alone, and not by ",
+        "metadata.labels: {NODE_REGION}, {NODE_DATA_CENTRE}, {NODE_CLEARANCE} and all others below {PREFIX} say where a node \
+         is and what it may hold; they are set by members of {} alone, and not by ",
         listing(groups.iter(), "no group")
     ))
     .value(user())

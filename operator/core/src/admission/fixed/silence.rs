@@ -9,7 +9,7 @@ use hemvist_api::labels::{
 };
 use hemvist_api::values::{InformationClass, RiskClass, UnmanagedAccelerators};
 
-use super::{always, governed, operator_only_probes, user};
+use super::{always, governed, is_cluster_controller, is_operator, operator_only_probes, user};
 use crate::admission::accelerator::{asks_runtime_expr, some_container};
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
 use crate::admission::models::{self, arguments};
@@ -191,6 +191,7 @@ pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compil
             Message::new("Hemvist itself makes no pods; it only tries whether they are refused."),
         ),
         labels_of_models(settings),
+        pods_of_models(settings),
     ];
     let class = pods::class_of_pod();
     let rules = [
@@ -238,6 +239,26 @@ fn labels_of_models(settings: &Settings) -> Rule {
     .value(user())
     .words(". Leave them out, or change the ModelDeployment.");
     Rule::new(holds, message)
+}
+
+/// A pod of a model stays as its controller made it. Debugging containers are judged by their own rule.
+fn pods_of_models(settings: &Settings) -> Rule {
+    let is_new = name("request").field("operation").equals(text("CREATE"));
+    let debugs = name("request").maybe("subResource").or_empty().equals(text("ephemeralcontainers"));
+    let of_nobody = || label(name("oldObject"), MODEL_DEPLOYMENT_UID).equals(text(""));
+    let same = |field| {
+        let of = |object| name(object).field("metadata").maybe(field);
+        of("object").equals(of("oldObject"))
+    };
+    let same_spec = name("object").field("spec").equals(name("oldObject").field("spec"));
+    let same = all([any([debugs, same_spec]), same("labels"), same("annotations"), same("ownerReferences")]);
+    let by_cluster = any([is_cluster_controller(settings), is_operator(settings)]);
+    let message = Message::new(
+        "metadata and spec: the pod belongs to a model and stays as it was made; it is not changed by ",
+    )
+    .value(user())
+    .words(". Change the ModelDeployment.");
+    Rule::new(any([is_new, of_nobody(), same, by_cluster]), message)
 }
 
 fn identity(settings: &Settings, spoken: &Spoken) -> Rule {

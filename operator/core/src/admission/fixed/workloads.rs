@@ -1,5 +1,7 @@
 //! Who may write a template from which pods with accelerators are made.
 
+use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID};
+
 use super::{always, governed, is_operator, request_name, user};
 use crate::admission::accelerator::uses_accelerator_expr;
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
@@ -59,11 +61,33 @@ pub(in crate::admission) fn workloads(settings: &Settings, open: &Scope) -> Comp
         .words(" asks for an accelerator (a resource, claim, device variable, runtime class, host device or privilege), and \
                 only Hemvist writes such templates here, as no AIPolicy of the root namespace states unmanagedAccelerators: \
                 RequireResidency for the namespace or one states Deny. Serve the model by a ModelDeployment.");
-    let rule = Rule::new(any([open.holds_request(), makers, unchanged, !accelerated]), message);
+    let rules = vec![
+        twins(any([makers.clone(), unchanged.clone()])),
+        Rule::new(any([open.holds_request(), makers, unchanged, !accelerated]), message),
+    ];
     Compiled {
         variables: vec![("templates", templates("object"))],
-        ..always("hemvist-workloads", governed(settings), &DOORS, vec![rule])
+        ..always("hemvist-workloads", governed(settings), &DOORS, rules)
     }
+}
+
+/// No other template makes pods that requests for a model are sent to.
+fn twins(allowed: Expr) -> Rule {
+    let of = |one| name("t").maybe("metadata").maybe("labels").maybe_item(text(one)).or_empty();
+    let twin = any([
+        of(MODEL_DEPLOYMENT).differs(text("")),
+        of(MODEL_DEPLOYMENT_UID).differs(text("")),
+        of(APP_MANAGED_BY).equals(text(HEMVIST)),
+    ]);
+    let message = Message::new("the pod template of ")
+        .value(name("request").path(["resource", "resource"]))
+        .words(" ")
+        .value(request_name())
+        .words(format!(
+            " has the label {MODEL_DEPLOYMENT}, {MODEL_DEPLOYMENT_UID} or {APP_MANAGED_BY}={HEMVIST}, which lead requests to the \
+             pods of models and are given by Hemvist alone. Leave them out."
+        ));
+    Rule::new(any([allowed, !variable("templates").some("t", twin)]), message)
 }
 
 /// The pod templates of a workload, wherever its kind has them.
