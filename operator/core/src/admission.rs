@@ -11,6 +11,8 @@ mod accelerator;
 mod author;
 pub mod cel;
 mod fixed;
+mod hoist;
+mod image;
 mod judge;
 mod models;
 mod name;

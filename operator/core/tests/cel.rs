@@ -169,7 +169,7 @@ fn everything() -> PolicyBook {
 fn an_escaper_with_a_fault_is_caught() {
     let faults: [(&str, Escaper); 6] = [
         ("no backslash", |text| literal(&text.replace('\\', "\u{1}")).replace("\\u0001", "\\")),
-        ("no quote", |text| literal(text).replace("\\'", "'").replacen('\'', "'", 1)),
+        ("no quote", |text| literal(text).replace("\\'", "'")),
         ("no newline", |text| literal(text).replace("\\n", "\n")),
         ("no NUL", |text| literal(text).replace("\\u0000", "")),
         ("raw", |text| format!("r{}", literal(text))),

@@ -13,8 +13,9 @@ use k8s_openapi::jiff::civil::Date;
 
 use super::author::Author;
 use super::cel::{Expr, all, any, call, has, name, text, texts};
+use super::image::{is_below, is_below_by_digest};
 use super::object::{Door, Message, Rule};
-use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING, below_registries, below_registries_by_digest};
+use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
 use crate::render::engine::description;
 use crate::violation::{AllowList, help_with_list, listing, noun};
@@ -300,9 +301,9 @@ impl Rules<'_> {
         let mut rules = Vec::new();
         if let Some(registries) = &images.registries {
             let registries: BTreeSet<String> = texts_of(registries);
-            let pattern = below_registries(&registries);
-            let holds = every_image(|image| image.matches(pattern.clone()));
-            let first = variable("images").those("i", !reference().matches(pattern)).item(Expr::Int(0));
+            let holds = every_image(|image| is_below(&registries, &image));
+            let first =
+                variable("images").those("i", !is_below(&registries, &reference())).item(Expr::Int(0));
             let message = Message::default()
                 .value(first.clone().field("field"))
                 .words(format!(": {} of ", noun(AllowList::Registries)))
@@ -324,9 +325,12 @@ impl Rules<'_> {
         }
         if let (Some(registries), [_, _]) = (&images.registries, rules.as_slice()) {
             rules = rules.into_iter().map(Rule::only_explaining).collect();
-            let both = below_registries_by_digest(&texts_of(registries));
+            let registries = texts_of(registries);
             let message = format!("spec.engine.image: refused by {}.", self.author.rule("spec.images"));
-            rules.push(Rule::new(every_image(|image| image.matches(both.clone())), Message::new(message)));
+            rules.push(Rule::new(
+                every_image(|image| is_below_by_digest(&registries, &image)),
+                Message::new(message),
+            ));
         }
         rules
     }

@@ -12,6 +12,7 @@ use hemvist_api::labels::{
 use hemvist_api::values::Enforcement;
 
 use super::cel::{Expr, all, any, text};
+use super::hoist::hoisted;
 use super::probe;
 use super::scope::Scope;
 use crate::snapshot::Key;
@@ -89,10 +90,12 @@ impl Message {
         Self::default().words(words)
     }
 
-    /// Words that are the same for every object. The API server takes no message of several lines.
+    /// Words that are the same for every object. The API server takes no message of several lines, and no warning with
+    /// control characters.
     #[must_use]
     pub fn words(mut self, words: impl AsRef<str>) -> Self {
-        let one_line = words.as_ref().replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ");
+        let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+        let one_line = words.as_ref().replace(breaks, " ");
         self.0.push(Part::Words(one_line));
         self
     }
@@ -145,6 +148,9 @@ impl Compiled {
             name: (*name).to_owned(),
             expression: value.to_string(),
         };
+        let (lists, validation) = self.validation();
+        // A list is looked at by what comes after it.
+        let variables: Vec<_> = lists.into_iter().chain(self.variables.clone()).collect();
         ValidatingAdmissionPolicy {
             metadata: self.metadata(&self.name),
             spec: Some(ValidatingAdmissionPolicySpec {
@@ -153,9 +159,9 @@ impl Compiled {
                     resource_rules: Some(self.doors.iter().map(Door::rule).collect()),
                     ..selection(Some(&self.namespaces))
                 }),
-                variables: Some(self.variables.iter().map(variable).collect())
+                variables: Some(variables.iter().map(variable).collect())
                     .filter(|all: &Vec<_>| !all.is_empty()),
-                validations: Some(vec![self.validation()]),
+                validations: Some(vec![validation]),
                 ..Default::default()
             }),
             ..Default::default()
@@ -165,7 +171,7 @@ impl Compiled {
     /// All rules in one expression, and their messages in another that is looked at only for a refusal: the API server takes
     /// longer to begin with an expression than to judge most rules. What is allowed is found with the rules alone; only of
     /// what breaks one is it asked whether it is exempt.
-    fn validation(&self) -> Validation {
+    fn validation(&self) -> (Vec<(&'static str, Expr)>, Validation) {
         let judging =
             |rules: &[Rule]| rules.iter().filter(|rule| !rule.only_explains).cloned().collect::<Vec<_>>();
         let hold = |rules: &[Rule]| all(judging(rules).into_iter().map(|rule| rule.holds));
@@ -191,12 +197,14 @@ impl Compiled {
             .fold(last, |otherwise, (refused, message)| refused.choose(message, otherwise));
         let author =
             self.author.as_ref().map_or_else(|| "Hemvist".to_owned(), |(key, _)| format!("AIPolicy {key}"));
-        Validation {
+        let (lists, [holds, message]) = hoisted([holds, message]);
+        let validation = Validation {
             expression: holds.to_string(),
             message: Some(format!("refused by {author}, which could not say why.")),
             message_expression: Some(message.to_string()),
             reason: Some("Forbidden".to_owned()),
-        }
+        };
+        (lists, validation)
     }
 
     /// The bindings that put the policy into force.

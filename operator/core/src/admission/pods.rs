@@ -13,9 +13,10 @@ use hemvist_api::values::{InformationClass, Isolation, UnmanagedAccelerators};
 use super::accelerator::{some_container, uses_accelerator_expr};
 use super::author::Author;
 use super::cel::{Expr, all, any, has, name, text, texts};
+use super::image::{is_below, is_below_by_digest};
 use super::models::{texts_of, variable};
 use super::object::{Door, Message, Rule};
-use super::pattern::{HAS_DIGEST, below_registries, below_registries_by_digest};
+use super::pattern::HAS_DIGEST;
 use super::scope::Scope;
 use crate::policy::duties::Scope as DutyScope;
 use crate::render::NOWHERE;
@@ -217,15 +218,14 @@ impl Rules<'_> {
         let mut rules = Vec::new();
         if let Some(registries) = &images.registries {
             let registries = texts_of(registries);
-            let pattern = below_registries(&registries);
             let rule = self.author.rule("spec.images.registries");
             let allowed = listing(registries.iter(), "nothing");
-            let refused = variable("images").those("i", !name("i").matches(pattern.clone()));
+            let refused = variable("images").those("i", !is_below(&registries, &name("i")));
             let registry = noun(AllowList::Registries);
             let help = help_with_list(AllowList::Registries);
             rules.push(
                 self.lenient_rule(
-                    every_image(|image| image.matches(pattern.clone())),
+                    every_image(|image| is_below(&registries, &image)),
                     Message::new(format!("spec.containers[].image: {registry} of "))
                         .long_value(refused.item(Expr::Int(0)))
                         .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
@@ -244,11 +244,12 @@ impl Rules<'_> {
         }
         if let (Some(registries), [_, _]) = (&images.registries, rules.as_slice()) {
             rules = rules.into_iter().map(Rule::only_explaining).collect();
-            let both = below_registries_by_digest(&texts_of(registries));
+            let registries = texts_of(registries);
             let message = format!("spec.containers[].image: refused by {}.", self.author.rule("spec.images"));
-            rules.push(
-                self.lenient_rule(every_image(|image| image.matches(both.clone())), Message::new(message)),
-            );
+            rules.push(self.lenient_rule(
+                every_image(|image| is_below_by_digest(&registries, &image)),
+                Message::new(message),
+            ));
         }
         rules
     }

@@ -22,7 +22,7 @@ impl<'a> Repository<'a> {
     /// The repository of an image reference.
     pub fn of_reference(reference: &'a str) -> Result<Self, NoRepository> {
         let (host, rest) = reference.split_once('/').ok_or(NoRepository::RegistryImplied)?;
-        if !(host.contains(['.', ':']) || host == "localhost") {
+        if !(host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost")) {
             return Err(NoRepository::RegistryImplied);
         }
         let name = rest.split_once('@').map_or(rest, |(name, _)| name);
@@ -119,6 +119,7 @@ mod tests {
             ("docker.io", "alpine", false),
             ("docker.io", "docker.io/library/alpine", true),
             ("localhost", "localhost/x", true),
+            ("localhost", "LOCALHOST/x", true),
             ("", "/x", false),
         ] {
             let list = BTreeSet::from([entry.to_owned()]);

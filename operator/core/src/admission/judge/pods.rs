@@ -178,7 +178,8 @@ impl Judge<'_> {
         let spec = self.spec;
         self.refuse("spec.nodeName", spec.node_name.as_deref().is_some_and(|node| !node.is_empty()));
         // The API server writes the default before anybody judges.
-        let scheduler = spec.scheduler_name.as_deref().unwrap_or("default-scheduler");
+        let stated = spec.scheduler_name.as_deref().filter(|name| !name.is_empty());
+        let scheduler = stated.unwrap_or("default-scheduler");
         self.refuse("spec.schedulerName", !self.settings.identities.scheduler_names.contains(scheduler));
         let blanket = spec.tolerations.iter().flatten().any(|one| {
             one.operator.as_deref() == Some("Exists") && one.key.as_deref().unwrap_or_default().is_empty()
