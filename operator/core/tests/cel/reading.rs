@@ -83,7 +83,14 @@ impl Reading {
             }
             Read::List(list) => {
                 self.say(&format!("list {:?}", list.optional_indices));
+                // How many texts a list has depends on the texts: an entry that no image can be below is left out. Which
+                // texts they are is looked at apart.
+                let before = self.shape.len();
                 self.walk_all(&list.elements, depth);
+                if list.elements.iter().all(is_text) {
+                    self.shape.truncate(before);
+                    self.say("texts");
+                }
             }
             Read::Map(map) => {
                 self.say("map");
@@ -158,4 +165,8 @@ pub fn with_texts(expr: &Expr, other: &mut impl FnMut(&str) -> String) -> Expr {
             Expr::Choice { condition: boxed(condition), then: boxed(then), otherwise: boxed(otherwise) }
         }
     }
+}
+
+fn is_text(read: &IdedExpr) -> bool {
+    matches!(&read.expr, Read::Literal(LiteralValue::String(_)))
 }
