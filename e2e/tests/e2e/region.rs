@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use hemvist_e2e::demo::Refused;
 use hemvist_e2e::governed::{Governed, PATIENCE, split};
 use hemvist_e2e::installation::workspace;
 use hemvist_e2e::models::child_name;
 use hemvist_e2e::objects::{Kind, condition, text};
-use hemvist_e2e::region::{self, REFUSED, SERVED, WAITING};
+use hemvist_e2e::region::{self, REFUSED, Refusal, SERVED, WAITING, WORDS_OF_REFUSAL};
 use hemvist_e2e::{Options, Progress, demo, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+const COLUMNS_OF_POLICIES: [&str; 9] =
+    ["NAMESPACE", "NAME", "ACCEPTED", "REASON", "NAMESPACES", "MODELS", "REFUSED", "REVIEW-BY", "AGE"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Result<()> {
@@ -33,6 +37,208 @@ async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Re
     region.end(vec![operator], 8).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_policy_forbids_is_refused_at_the_door_and_says_why() -> Result<()> {
+    let region = Governed::start(Options::new("region-door")).await?;
+    region::create_nodes(&region.cluster().client()).await?;
+    let operator = region.operator("hemvist-operator")?;
+    without_a_policy_there_is_no_model(&region).await?;
+    region::apply_policies(region.cluster()).await?;
+    region::wait_until_enforced(region.cluster()).await?;
+    let (_, refusals) = region::apply_models_at_the_door(region.cluster()).await?;
+    for ((key, _), refusal) in REFUSED.iter().zip(&refusals) {
+        show(key, refusal);
+    }
+    demo::wait_until_settled_with(region.cluster(), Refused::AtTheDoor).await?;
+
+    the_table_of_policies_says_that_they_are_enforced(&region).await?;
+    a_second_apply_refuses_the_same_and_changes_nothing(&region, &refusals).await?;
+    ways_around_are_refused_and_say_what_to_do(&region).await?;
+    a_model_is_not_moved_to_what_is_forbidden(&region).await?;
+    what_is_refused_now_can_still_be_scaled_and_suspended(&region).await?;
+    // As above: two of the one that waits, and six others.
+    region.end(vec![operator], 8).await
+}
+
+/// Printed, so that the documentation can show them.
+fn show(what: &str, refusal: &Refusal) {
+    println!("REFUSED {what} by {}\n  {}", refusal.by, refusal.message);
+}
+
+/// Runs what one of Hemvist's policies has to refuse, with these words.
+async fn refused(
+    region: &Governed,
+    what: &str,
+    arguments: &[&str],
+    input: &str,
+    words: &[&str],
+) -> Result<()> {
+    let answer = region.cluster().kubectl()?.run_with_input(arguments, input).await?;
+    ensure!(answer.code != 0, "{what} was let through: {answer:?}");
+    let found = region::refusals(&answer);
+    let [refusal] = found.as_slice() else { bail!("{what} was not refused by Hemvist: {answer:?}") };
+    show(what, refusal);
+    for word in words {
+        ensure!(refusal.message.contains(word), "{what} does not say {word:?}: {}", refusal.message);
+    }
+    Ok(())
+}
+
+fn example(name: &str) -> Result<String> {
+    let path = workspace().join("examples/region").join(name);
+    Ok(path.to_str().context("the path of the examples is no text")?.to_owned())
+}
+
+async fn without_a_policy_there_is_no_model(region: &Governed) -> Result<()> {
+    kubectl(region, &["apply", "-f", &example("namespaces.yaml")?]).await?;
+    let model = example("models/webbassistent.yaml")?;
+    let words = ["no AIPolicy of hemvist-system binds the namespace", "Create an AIPolicy in hemvist-system"];
+    refused(region, "a model without a policy", &["apply", "-f", &model], "", &words).await
+}
+
+async fn the_table_of_policies_says_that_they_are_enforced(region: &Governed) -> Result<()> {
+    wait_until("the policies to have counted", PATIENCE, async || {
+        let policies = kubectl(region, &["get", "aip", "-A", "-o", "wide"]).await?;
+        assert_columns(&policies, &[&COLUMNS_OF_POLICIES[..], &["ENFORCED", "MESSAGE"]].concat());
+        let are_told = [
+            (["halsa", "halsa", "True", "InForce", "1", "2", "0"], "in force in halsa"),
+            (["hemvist-system", "region", "True", "InForce", "4", "6", "0"], "every governed namespace"),
+        ]
+        .into_iter()
+        .all(|(cells, place)| {
+            policies.lines().any(|line| {
+                line.split_whitespace().take(7).eq(cells)
+                    && line.contains(" Enforced ")
+                    && line.contains(place)
+            })
+        });
+        Ok(Progress::when(are_told, &policies))
+    })
+    .await?;
+    let description = kubectl(region, &["describe", "aip", "-n", "hemvist-system", "region"]).await?;
+    for word in
+        ["The API server itself refuses what the policy forbids", "hemvist-models.hemvist-system.region"]
+    {
+        ensure!(description.contains(word), "the description does not say {word:?}:\n{description}");
+    }
+    Ok(())
+}
+
+async fn a_second_apply_refuses_the_same_and_changes_nothing(
+    region: &Governed,
+    refusals: &[Refusal],
+) -> Result<()> {
+    let before = versions(region).await?;
+    region::apply_policies(region.cluster()).await?;
+    let (let_in, again) = region::apply_models_at_the_door(region.cluster()).await?;
+    ensure!(again == refusals, "first {refusals:?}, then {again:?}");
+    for line in let_in.lines() {
+        ensure!(line.ends_with(" unchanged"), "a second apply has changed something: {line}");
+    }
+    ensure!(let_in.lines().count() == SERVED.len() + 1, "{let_in}");
+    assert_eq!(before, versions(region).await?);
+    Ok(())
+}
+
+/// All of it asked by an administrator, who has every right.
+async fn ways_around_are_refused_and_say_what_to_do(region: &Governed) -> Result<()> {
+    let limits = json!({"limits": {"nvidia.com/gpu": "1"}});
+    let container = json!({"name": "gpu", "image": "registry.region.example/gpu", "resources": limits});
+    let spec = json!({"containers": [container]});
+    let labels = json!({"app": "gpu"});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "gpu"}, "spec": spec});
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "gpu"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    });
+    // Two policies refuse the pod, of which the API server tells one: that nobody has made it, or where it would have to be.
+    for (what, object, rule) in [
+        ("a pod with a GPU", &pod, "an accelerator"),
+        ("a Deployment with a GPU", &deployment, "unmanagedAccelerators"),
+    ] {
+        let create = ["create", "--namespace=teknik", "-f", "-"];
+        refused(region, what, &create, &object.to_string(), &[rule, "the model by a ModelDeployment"])
+            .await?;
+    }
+
+    let pods =
+        region.objects().list(Kind::Pod, "forskning", "hemvist.dev/model-deployment=stormodell").await?;
+    let waiting = pods.iter().find(|pod| pod["spec"]["nodeName"].is_null()).context("no pod waits")?;
+    let binding = json!({
+        "apiVersion": "v1", "kind": "Binding", "metadata": waiting_identity(waiting),
+        "target": {"apiVersion": "v1", "kind": "Node", "name": "jkpg-b-a10-1"},
+    });
+    let path = format!("/api/v1/namespaces/forskning/pods/{}/binding", text(&waiting["metadata"]["name"]));
+    let create = ["create", "--raw", &path, "-f", "-"];
+    refused(region, "a binding", &create, &binding.to_string(), &["by the scheduler alone", "node affinity"])
+        .await?;
+
+    let child = ["scale", "deployment", "diktering--sensitive", "--namespace=halsa", "--replicas=3"];
+    refused(region, "scaling what was made for a model", &child, "", &["Change the ModelDeployment"]).await?;
+    let child = [
+        "label",
+        "service",
+        "diktering",
+        "--namespace=halsa",
+        "hemvist.dev/information-class=Open",
+        "--overwrite",
+    ];
+    refused(region, "an edit of what was made for a model", &child, "", &["Change the ModelDeployment"])
+        .await?;
+    let exec = ["exec", "--namespace=halsa", "service/diktering", "--", "sh"];
+    refused(region, "exec into a pod with sensitive information", &exec, "", &["through its Service"])
+        .await?;
+    let status = json!({"status": {"observedGeneration": 99}}).to_string();
+    let edit = [
+        "patch",
+        "mdep",
+        "diktering",
+        "--namespace=halsa",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &status,
+    ];
+    refused(region, "a status by hand", &edit, "", &["change the spec instead"]).await
+}
+
+fn waiting_identity(pod: &Value) -> Value {
+    json!({"namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"]})
+}
+
+async fn a_model_is_not_moved_to_what_is_forbidden(region: &Governed) -> Result<()> {
+    let foreign = format!("registry.foreign.example/vllm/vllm-openai@sha256:{}", "0".repeat(64));
+    let change = json!({"spec": {"engine": {"image": foreign}}}).to_string();
+    let patch = ["patch", "mdep", "diktering", "--namespace=halsa", "--type=merge", "-p", &change];
+    let words = ["spec.engine.image", "spec.images.registries", "Mirror the image"];
+    refused(region, "an image of a foreign registry", &patch, "", &words).await
+}
+
+/// A policy that gets tighter takes models down, but does not take them out of the hands of those who have to see to it.
+async fn what_is_refused_now_can_still_be_scaled_and_suspended(region: &Governed) -> Result<()> {
+    let key = "kommunikation/webbassistent";
+    let tighter = json!({"spec": {"models": {"licences": ["MIT"]}}});
+    region.objects().merge(Kind::AIPolicy, "hemvist-system", "region", &tighter).await?;
+    region.wait_until_enforced("hemvist-system/region").await?;
+    let told = region.wait_for_reason(key, "LicenceNotAllowed").await?;
+    ensure!(told.contains("spec.models.licences"), "{told}");
+    let model = ["mdep/webbassistent", "--namespace=kommunikation"];
+    kubectl(region, &[&["scale", "--replicas=1"], &model[..]].concat()).await?;
+    let suspend = |suspend: bool| json!({"spec": {"suspend": suspend}}).to_string();
+    for suspend in [suspend(true), suspend(false)] {
+        kubectl(region, &[&["patch", "--type=merge", "-p", &suspend], &model[..]].concat()).await?;
+    }
+    kubectl(region, &[&["label"], &model[..], &["example.org/seen=true"]].concat()).await?;
+    let longer = json!({"spec": {"engine": {"contextLength": 8192}}}).to_string();
+    let patch = [&["patch", "--type=merge", "-p", &longer], &model[..]].concat();
+    let words = ["spec.model.licence", "AIPolicy hemvist-system/region (spec.models.licences)"];
+    refused(region, "an edit of what a policy has come to refuse", &patch, "", &words).await?;
+    kubectl(region, &[&["delete", "--wait=false"], &model[..]].concat()).await.map(|_| ())
+}
+
 async fn kubectl(region: &Governed, arguments: &[&str]) -> Result<String> {
     region.cluster().kubectl()?.run(arguments).await?.success()
 }
@@ -48,18 +254,8 @@ async fn waiting_with_kubectl_works(region: &Governed) -> Result<()> {
 }
 
 async fn what_is_refused_says_who_says_so_and_what_would_help(region: &Governed) -> Result<()> {
-    // The policy, the field, and a word of what would help.
-    let expected = [
-        (
-            "forskning/hemlig-analys",
-            ["hemvist-system/region", "spec.purpose.informationClass", "Use a class"],
-        ),
-        ("forskning/social-poang", ["Article 5", "spec.purpose.riskClass", "No policy can allow it"]),
-        ("halsa/patientpilot", ["hemvist-system/region", "spec.purpose.assessments", "type DPIA"]),
-        ("teknik/nedladdad", ["hemvist-system/region", "spec.engine.image", "Mirror the image"]),
-    ];
-    ensure!(expected.len() == REFUSED.len(), "a refused model of the examples is not looked at");
-    for (key, words) in expected {
+    ensure!(WORDS_OF_REFUSAL.len() == REFUSED.len(), "a refused model of the examples is not looked at");
+    for (key, words) in WORDS_OF_REFUSAL {
         let model = region.model(key).await?;
         let message = text(&condition(&model, "Ready")["message"]);
         for word in words {
@@ -111,20 +307,7 @@ async fn tables_are_worth_reading(region: &Governed) -> Result<()> {
 
     wait_until("the policies to have counted", PATIENCE, async || {
         let policies = kubectl(region, &["get", "aip", "-A"]).await?;
-        assert_columns(
-            &policies,
-            &[
-                "NAMESPACE",
-                "NAME",
-                "ACCEPTED",
-                "REASON",
-                "NAMESPACES",
-                "MODELS",
-                "REFUSED",
-                "REVIEW-BY",
-                "AGE",
-            ],
-        );
+        assert_columns(&policies, &COLUMNS_OF_POLICIES);
         let line = policies.lines().find(|line| line.starts_with("hemvist-system")).unwrap_or_default();
         let cells: Vec<&str> = line.split_whitespace().take(6).collect();
         Ok(Progress::when(cells == ["hemvist-system", "region", "True", "InForce", "4", "10"], &policies))

@@ -9,6 +9,7 @@ use hemvist_e2e::installation::{ROOT_NAMESPACE, workspace};
 use hemvist_e2e::models::{child_name, model, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
+use hemvist_e2e::operator::Operator;
 use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -41,6 +42,9 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     names_that_are_taken(&governed).await?;
     children_that_others_have_changed(&governed).await?;
     a_pause_that_is_told_twice(&governed).await?;
+    a_limit_that_comes_changes_and_goes(&governed).await?;
+    what_is_compiled_and_others_have_changed(&governed).await?;
+    let operator = a_network_that_was_opened_while_nobody_looked(&governed, operator).await?;
     pods_that_have_to_leave(&governed).await?;
     everything_is_withdrawn(&governed).await?;
 
@@ -98,18 +102,26 @@ async fn children_that_others_have_changed(governed: &Governed) -> Result<()> {
     governed.objects().create(&two).await?;
     governed.wait_for_reason("halsa/two", "Serving").await?;
     let objects = governed.objects_of_a_controller().await?;
-    for kind in Kind::CHILDREN {
-        let change = json!({"metadata": {"labels": {"example.org/mine": "true"}}});
+    // A NetworkPolicy of a model is not changed by controllers either.
+    for kind in Kind::CHILDREN.into_iter().filter(|kind| *kind != Kind::NetworkPolicy) {
         let name = child_name(kind, "two", "Open");
-        objects.merge(kind, "halsa", &name, &change).await?;
-        wait_until(&format!("the label to be taken off the {}", kind.name()), PATIENCE, async || {
-            let child = governed.objects().get(kind, "halsa", &name).await?;
-            let labels = &child["metadata"]["labels"];
-            Ok(Progress::when(labels["example.org/mine"].is_null(), labels))
-        })
-        .await?;
+        objects.merge(kind, "halsa", &name, &my_label()).await?;
+        my_label_is_taken_off(governed, kind, &name).await?;
     }
     Ok(())
+}
+
+fn my_label() -> Value {
+    json!({"metadata": {"labels": {"example.org/mine": "true"}}})
+}
+
+async fn my_label_is_taken_off(governed: &Governed, kind: Kind, name: &str) -> Result<()> {
+    wait_until(&format!("the label to be taken off the {}", kind.name()), PATIENCE, async || {
+        let child = governed.objects().get(kind, "halsa", name).await?;
+        let labels = &child["metadata"]["labels"];
+        Ok(Progress::when(labels["example.org/mine"].is_null(), labels))
+    })
+    .await
 }
 
 /// The same event twice in a short time is one event with a count.
@@ -122,6 +134,93 @@ async fn a_pause_that_is_told_twice(governed: &Governed) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The limit to the accelerators of a namespace is a ResourceQuota.
+async fn a_limit_that_comes_changes_and_goes(governed: &Governed) -> Result<()> {
+    for limit in [Some("9"), Some("8"), None] {
+        let number = limit.map(str::parse::<u32>).transpose()?;
+        let change = json!({"spec": {"quota": number.map(|number| json!({"accelerators": number}))}});
+        governed.objects().merge(Kind::AIPolicy, ROOT_NAMESPACE, "region", &change).await?;
+        wait_until(&format!("the limit to be {limit:?}"), PATIENCE, async || {
+            let hard = "--output=jsonpath={.spec.hard.requests\\.nvidia\\.com/gpu}";
+            let get =
+                ["get", "quota", "hemvist-accelerators", "--namespace=halsa", "--ignore-not-found", hard];
+            let found = kubectl(governed, &get).await?;
+            Ok(Progress::when(found == limit.unwrap_or_default(), found))
+        })
+        .await?;
+    }
+    governed.wait_until_enforced("hemvist-system/region").await.map(|_| ())
+}
+
+async fn kubectl(governed: &Governed, arguments: &[&str]) -> Result<String> {
+    governed.cluster().kubectl()?.run(arguments).await?.success()
+}
+
+const POLICY: &str = "validatingadmissionpolicy";
+const BINDING: &str = "validatingadmissionpolicybinding";
+
+async fn change(governed: &Governed, kind: &str, name: &str, change: &Value) -> Result<()> {
+    // By the standard input, because an argument has a greatest length.
+    let patch = ["patch", kind, name, "--type=merge", "--patch-file=/dev/stdin"];
+    let kubectl = governed.cluster().kubectl()?;
+    kubectl.run_with_input(&patch, &change.to_string()).await?.success().map(|_| ())
+}
+
+async fn spec_and_annotations(governed: &Governed, kind: &str, name: &str) -> Result<Value> {
+    let object: Value =
+        serde_json::from_str(&kubectl(governed, &["get", kind, name, "--output=json"]).await?)?;
+    Ok(json!([object["spec"], object["metadata"]["annotations"]]))
+}
+
+/// An administrator weakens what policies are compiled to. It is as it was a moment later, whatever an apply leaves
+/// standing or cannot be merged with.
+async fn what_is_compiled_and_others_have_changed(governed: &Governed) -> Result<()> {
+    let never = json!({"spec": {"matchConditions": [{"name": "never", "expression": "false"}]}});
+    let warn = json!({"spec": {"validationActions": ["Warn"]}});
+    // With the annotation that is missing there is one byte more than an object may have.
+    let full = "x".repeat(256 * 1024 - "note".len() - "helm.sh/resource-policy".len());
+    let full = json!({"metadata": {"annotations": {"helm.sh/resource-policy": null, "note": full}}});
+    for (kind, name, weaker) in [
+        (POLICY, "hemvist-models.hemvist-system.region", &never),
+        (BINDING, "hemvist-models.hemvist-system.region", &warn),
+        (POLICY, "hemvist-children", &full),
+    ] {
+        let before = spec_and_annotations(governed, kind, name).await?;
+        change(governed, kind, name, weaker).await?;
+        wait_until(&format!("{kind} {name} to be as it was"), PATIENCE, async || {
+            let now = spec_and_annotations(governed, kind, name).await?;
+            Ok(Progress::when(now == before, "it is otherwise"))
+        })
+        .await?;
+    }
+    governed.wait_until_enforced("hemvist-system/region").await.map(|_| ())
+}
+
+/// While no operator runs, an administrator takes a door off and changes a NetworkPolicy; both are repaired.
+async fn a_network_that_was_opened_while_nobody_looked(
+    governed: &Governed,
+    operator: Operator,
+) -> Result<Operator> {
+    operator.stop().await?;
+    for binding in ["hemvist-neighbours", "hemvist-children"] {
+        change(governed, BINDING, binding, &json!({"spec": {"validationActions": ["Warn"]}})).await?;
+    }
+    wait_until("the door to be off", PATIENCE, async || {
+        governed.objects().merge(Kind::NetworkPolicy, "halsa", "two", &my_label()).await?;
+        Ok(Progress::Done(()))
+    })
+    .await?;
+    let operator = governed.operator("hemvist-operator-again")?;
+    my_label_is_taken_off(governed, Kind::NetworkPolicy, "two").await?;
+    wait_until("the doors to be on", PATIENCE, async || {
+        let actions = "--output=jsonpath={.items[*].spec.validationActions}";
+        let found = kubectl(governed, &["get", BINDING, actions]).await?;
+        Ok(Progress::when(!found.contains("Warn"), found))
+    })
+    .await?;
+    Ok(operator)
 }
 
 /// A node loses its clearance: one pod is evicted, and one that a budget protects is deleted.
@@ -144,7 +243,13 @@ async fn pods_that_have_to_leave(governed: &Governed) -> Result<()> {
 async fn everything_is_withdrawn(governed: &Governed) -> Result<()> {
     governed.objects().delete(Kind::AIPolicy, ROOT_NAMESPACE, "region").await?;
     governed.wait_for_reason("halsa/two", "NoPolicy").await?;
-    governed.wait_for_children("halsa/two", 0).await.map(|_| ())
+    governed.wait_for_children("halsa/two", 0).await?;
+    wait_until("what was compiled to be gone", PATIENCE, async || {
+        let kinds = format!("{POLICY},{BINDING}");
+        let found = kubectl(governed, &["get", &kinds, "--output=name"]).await?;
+        Ok(Progress::when(!found.contains("hemvist-system.region"), found))
+    })
+    .await
 }
 
 /// What the operator has used, and its requests that were answered with 403.
@@ -161,7 +266,8 @@ fn used(governed: &Governed) -> Result<(BTreeSet<Right>, Vec<String>)> {
             resource: record.what(),
             verb: verb.to_owned(),
         };
-        if record.code == 403 {
+        // A trial of a policy that is in force is refused by that policy, as it has to be.
+        if record.code == 403 && !record.dry_run {
             refused.push(right(&record.verb).to_string());
         }
         // An apply that makes an object needs the right to create it too.

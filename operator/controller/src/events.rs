@@ -9,7 +9,7 @@ use hemvist_core::snapshot::Key;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
@@ -140,14 +140,36 @@ pub fn policy_transition(
     })
 }
 
-/// The event of a pod that had to leave its node.
-pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) -> Notice {
-    let how = match departure {
+/// How a pod was made to leave, in words.
+const fn how(departure: Departure) -> &'static str {
+    match departure {
         Departure::DeletedAgainstBudget => {
             "deleted, though its PodDisruptionBudget did not allow an eviction, because residency outranks availability"
         }
         Departure::Evicted | Departure::GoneAlready => "evicted",
-    };
+    }
+}
+
+/// The event of a pod of nobody's that had to leave its node.
+pub fn eviction_of_nobody(eviction: &Eviction, departure: Departure) -> Notice {
+    Notice {
+        regarding: reference::<Pod>(&eviction.pod, &eviction.uid),
+        type_: EventType::Warning,
+        reason: Reason::ClearanceLost.as_str().to_owned(),
+        action: "Evict",
+        note: bounded(&format!(
+            "The pod uses an accelerator and was {}: {} {}. Serve the model by a ModelDeployment, or let the pod require \
+             a node that is cleared for its information class.",
+            how(departure),
+            eviction.node,
+            eviction.reason
+        )),
+    }
+}
+
+/// The event of a pod that had to leave its node.
+pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) -> Notice {
+    let how = how(departure);
     let key = model.content.as_ref().ok().and_then(|model| model.metadata.name.clone());
     let key = Key::new(&eviction.pod.namespace, key.unwrap_or_default());
     Notice {

@@ -59,6 +59,29 @@ pub async fn evict(context: &Context, model: &SeenModel, evictions: &[Eviction])
     first_error.map_or(Ok(()), Err)
 }
 
+/// The same of pods that belong to no model.
+///
+/// # Errors
+/// Where one could not be made to leave. Every other one was tried too.
+pub async fn evict_unmanaged(context: &Context, evictions: &[Eviction]) -> Result<(), EvictError> {
+    let mut first_error = None;
+    for eviction in evictions {
+        match evict_one(context, eviction).await {
+            Ok(Departure::GoneAlready) => {}
+            Ok(departure) => {
+                context.metrics.evicted();
+                tracing::warn!(pod = %eviction.pod, ?departure, "{} {}", eviction.node, eviction.reason);
+                context.events.publish(events::eviction_of_nobody(eviction, departure));
+            }
+            Err(source) => {
+                let error = EvictError { pod: eviction.pod.to_string(), source };
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
 /// Asks politely first. Where a disruption budget says no, or several budgets contradict each other, the pod is deleted:
 /// that information stays where it may be outranks that a model stays available, and a budget that anybody can make
 /// must not keep a pod where it may not be.

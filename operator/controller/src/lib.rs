@@ -35,6 +35,7 @@ mod run;
 pub mod status;
 pub mod telemetry;
 pub mod triggers;
+pub mod unmanaged;
 pub mod view;
 pub mod watch;
 pub mod withdraw;

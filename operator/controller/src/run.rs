@@ -22,7 +22,7 @@ use crate::triggers::Triggers;
 use crate::view::View;
 use crate::watch::Watches;
 use crate::workers::{Pulse, Workers};
-use crate::{admission, clock, policy, quota, reconcile};
+use crate::{admission, clock, policy, quota, reconcile, unmanaged};
 
 /// Name of the queue of ModelDeployments.
 const MODELS: &str = "modeldeployment";
@@ -36,6 +36,9 @@ const ADMISSION: &str = "admission";
 /// Name of the queue of limits to accelerators.
 const QUOTAS: &str = "resourcequota";
 
+/// Name of the queue of pods that use accelerators and belong to no model.
+const UNMANAGED: &str = "unmanaged";
+
 /// Policies are few, and their statuses are written for people.
 const POLICY_CONCURRENCY: usize = 2;
 
@@ -43,7 +46,7 @@ const POLICY_CONCURRENCY: usize = 2;
 const POLL: Duration = Duration::from_millis(50);
 
 /// All of them.
-const QUEUES: [&str; 4] = [MODELS, POLICIES, ADMISSION, QUOTAS];
+const QUEUES: [&str; 5] = [MODELS, POLICIES, ADMISSION, QUOTAS, UNMANAGED];
 
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +93,8 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let client = connect(options.request_timeout, metrics.clone()).await?;
 
     let view = Arc::new(View::new(options.settings.clone(), options.compiles));
-    let [models, policies, admission, quotas] = QUEUES.map(|name| queue(&metrics, name));
-    let triggers = Triggers::new(models, policies, admission, quotas, view.clone());
+    let [models, policies, admission, quotas, unmanaged] = QUEUES.map(|name| queue(&metrics, name));
+    let triggers = Triggers::new(models, policies, admission, quotas, unmanaged, view.clone());
     let pulses = QUEUES.map(|_| Arc::new(Pulse::default()));
     let report = Report { view: view.clone(), metrics: metrics.clone(), pulses: pulses.to_vec() };
     let http = serve(report, options.health_address, options.metrics_address).await?;
@@ -169,7 +172,7 @@ async fn elect(
 async fn work(
     context: Arc<Context>,
     concurrency: usize,
-    pulses: [Arc<Pulse>; 4],
+    pulses: [Arc<Pulse>; 5],
     mut leading: channel::Receiver<bool>,
     mut stopped: channel::Receiver<bool>,
 ) {
@@ -188,7 +191,7 @@ async fn work(
     tracing::info!(models = context.view.model_keys().len(), "the work begins");
     // Also where nothing is seen to change: what is in force has to be tried once.
     context.triggers.admission();
-    let [models, policies, compiled, quotas] = pulses;
+    let [models, policies, compiled, quotas, of_nobody] = pulses;
     let workers = |controller, concurrency, queue: &Arc<Queue<Key>>, pulse| Workers {
         controller,
         concurrency,
@@ -201,6 +204,7 @@ async fn work(
     // What is compiled is one whole.
     let admission_workers = workers(ADMISSION, 1, &context.triggers.admission, compiled);
     let quota_workers = workers(QUOTAS, POLICY_CONCURRENCY, &context.triggers.quotas, quotas);
+    let unmanaged_workers = workers(UNMANAGED, 1, &context.triggers.unmanaged, of_nobody);
     tokio::join!(
         model_workers.run(stopped.clone(), |context, key, failures| async move {
             reconcile::reconcile(&context, &key, failures).await
@@ -209,6 +213,8 @@ async fn work(
             .run(stopped.clone(), |context, key, _| async move { policy::reconcile(&context, &key).await }),
         quota_workers
             .run(stopped.clone(), |context, key, _| async move { quota::reconcile(&context, &key).await }),
+        unmanaged_workers
+            .run(stopped.clone(), |context, _, _| async move { unmanaged::reconcile(&context).await }),
         admission_workers.run(stopped, |context, _, _| async move { admission::reconcile(&context).await }),
     );
 }

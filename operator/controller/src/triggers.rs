@@ -10,6 +10,7 @@ use crate::cache::Change;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::queue::Queue;
 use crate::quota::{self, SeenQuota};
+use crate::unmanaged;
 use crate::view::View;
 
 /// Long enough to take the events of one change together, too short for anybody to notice.
@@ -36,6 +37,8 @@ pub struct Triggers {
     pub admission: Arc<Queue<Key>>,
     /// Limits to accelerators to look at, one for each namespace.
     pub quotas: Arc<Queue<Key>>,
+    /// Pods that use accelerators and belong to no model: one key.
+    pub unmanaged: Arc<Queue<Key>>,
     view: Arc<View>,
 }
 
@@ -46,9 +49,10 @@ impl Triggers {
         policies: Arc<Queue<Key>>,
         admission: Arc<Queue<Key>>,
         quotas: Arc<Queue<Key>>,
+        unmanaged: Arc<Queue<Key>>,
         view: Arc<View>,
     ) -> Self {
-        Self { models, policies, admission, quotas, view }
+        Self { models, policies, admission, quotas, unmanaged, view }
     }
 
     /// A ModelDeployment has changed.
@@ -79,6 +83,7 @@ impl Triggers {
             self.quotas.add_after(quota::key(&key.namespace), SETTLE);
             self.all_quotas();
             self.all_models(SETTLE);
+            self.unmanaged.add_after(unmanaged::key(), SETTLE);
             self.counts();
         }
     }
@@ -97,6 +102,7 @@ impl Triggers {
             self.all_quotas();
         }
         self.all_models(SETTLE_NODES);
+        self.unmanaged.add_after(unmanaged::key(), SETTLE_NODES);
     }
 
     /// A pod has changed.
@@ -110,6 +116,9 @@ impl Triggers {
             if let Some(name) = &pod.model_name {
                 self.models.add_after(Key::new(&pod.key.namespace, name), SETTLE);
             }
+        }
+        if new.is_some_and(|pod| pod.model_uid.is_none()) {
+            self.unmanaged.add_after(unmanaged::key(), SETTLE);
         }
         if old.and_then(holds) != new.and_then(holds) {
             for waiting in self.view.waiting() {
@@ -159,6 +168,7 @@ impl Triggers {
         self.admission();
         self.all_quotas();
         self.all_models(SETTLE);
+        self.unmanaged.add_after(unmanaged::key(), SETTLE);
         for key in self.view.policy_keys() {
             self.policies.add_after(key, SETTLE);
         }
