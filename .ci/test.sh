@@ -61,11 +61,12 @@ step 'the control plane is built' e2e/controlplane/build.sh
 step 'clippy, warnings as errors' cargo clippy --quiet --workspace --all-targets -- --deny warnings
 step 'licences, banned and doubled dependencies' deny
 step 'each crate compiles on its own' bash -c '
-    for crate in hemvist-api hemvist-core hemvist-cli hemvist-operator hemvist-e2e; do
+    for crate in hemvist-api hemvist-core hemvist-cli hemvist-operator hemvist-e2e hemvist-conformance; do
         cargo check --quiet --package "$crate" || exit 1
     done'
 step 'the programs are built' cargo build --quiet --workspace
-tests 'unit tests, scenarios and properties' cargo test --quiet --workspace --exclude hemvist-e2e --no-fail-fast
+tests 'unit tests, scenarios and properties' cargo test --quiet --workspace --exclude hemvist-e2e --exclude hemvist-conformance --no-fail-fast
+tests 'the compiled policies against a real API server' cargo test --quiet --package hemvist-conformance --no-fail-fast
 tests 'end-to-end tests on real control planes' cargo test --quiet --package hemvist-e2e --no-fail-fast -- --test-threads=2
 
 printf '\nafter %d s:\n%d passed, %d failed\n' $((SECONDS - started)) "$passed" "$failed"

@@ -268,7 +268,7 @@ fn registration(kind: &str) -> ApiResource {
     let mut resource =
         ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind));
     if kind == "ValidatingAdmissionPolicy" {
-        resource.plural = "validatingadmissionpolicies".to_owned();
+        "validatingadmissionpolicies".clone_into(&mut resource.plural);
     }
     resource
 }

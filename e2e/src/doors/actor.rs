@@ -145,12 +145,11 @@ impl Callers {
     pub async fn new(cluster: &ControlPlane, node: &str) -> Result<Self> {
         let mut clients = BTreeMap::new();
         for actor in Actor::ALL {
-            let client = match actor.user(node) {
-                Some((user, groups)) => cluster.client_as(&user, &groups).await?,
-                None => {
-                    let path = cluster.service_account_kubeconfig(OPERATORS, actor.name()).await?;
-                    kubeconfig::client(&path, |_| ()).await?
-                }
+            let client = if let Some((user, groups)) = actor.user(node) {
+                cluster.client_as(&user, &groups).await?
+            } else {
+                let path = cluster.service_account_kubeconfig(OPERATORS, actor.name()).await?;
+                kubeconfig::client(&path, |_| ()).await?
             };
             clients.insert(actor, client);
         }

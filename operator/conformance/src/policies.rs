@@ -287,6 +287,22 @@ pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under
     PolicySet { namespace: namespace.to_owned(), entries }
 }
 
+/// A set with one policy of the root namespace that allows much and does not speak of one field, so that nothing else hides
+/// what its silence leads to.
+pub fn silent_on(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
+    let key = Key::new(&settings.root_namespace, format!("{namespace}-0"));
+    let mut spec = complete();
+    spec["informationClasses"] = json!([{ "class": "Open" }, { "class": "Internal" }, { "class": "Sensitive" }, { "class": "Secret" }]);
+    spec["riskClasses"] = json!([{ "class": "Minimal" }, { "class": "Limited" }, { "class": "High" }]);
+    spec["models"] = json!({ "licences": LICENCES, "formats": ["Safetensors", "GGUF"] });
+    spec["images"] = json!({ "registries": REGISTRIES });
+    spec["engines"]["types"] = json!(["VLLM", "SGLang", "LlamaCpp", "Custom"]);
+    spec["namespaces"] = json!([namespace]);
+    spec[group][field] = Value::Null;
+    let entries = BTreeMap::from([(key.clone(), readable(&key, without_nulls(spec)))]);
+    PolicySet { namespace: namespace.to_owned(), entries }
+}
+
 fn complete() -> Value {
     let requires = json!({
         "assessments": ["DPIA", "FRIA"], "humanOversight": true, "transparencyNotice": true, "recordReference": true,
