@@ -25,11 +25,7 @@ enum Command {
     /// Shows Hemvist on a cluster that is gone afterwards
     Demo,
     /// Starts a cluster with Hemvist and the examples that goes on running
-    Up {
-        /// Whether to leave the examples out
-        #[arg(long, env = "EMPTY")]
-        empty: bool,
-    },
+    Up,
     /// Ends the cluster that `up` has started
     Down,
 }
@@ -40,23 +36,20 @@ async fn main() -> Result<()> {
     let narrator = Narrator::new(std::io::stdout());
     match Arguments::parse().command {
         Command::Demo => demo::run(&narrator).await,
-        Command::Up { empty } => up(&narrator, empty).await,
+        Command::Up => up(&narrator).await,
         Command::Down => down(),
     }
 }
 
-async fn up(narrator: &Narrator, empty: bool) -> Result<()> {
+async fn up(narrator: &Narrator) -> Result<()> {
     down()?;
-    let with = if empty { "and Hemvist" } else { "Hemvist and the examples" };
-    narrator.heading(&format!("A control plane with twelve simulated GPU nodes, {with}"))?;
+    narrator.heading("A control plane with twelve simulated GPU nodes, Hemvist and the examples")?;
     let cluster = ControlPlane::start(Options::new(PLAYGROUND).detached()).await?;
     region::create_nodes(&cluster.client()).await?;
     narrator.text(&region::table_of_nodes(&cluster).await?)?;
     let installation = Installation::install(&cluster, &[]).await?;
     let operator = installation.start(&installation.operator("hemvist-operator")?)?;
-    if !empty {
-        apply_examples(narrator, &cluster).await?;
-    }
+    apply_examples(narrator, &cluster).await?;
     let path = kubeconfig();
     std::fs::copy(cluster.kubeconfig(), &path).with_context(|| format!("writing {}", path.display()))?;
     let log = cluster.folder().to_owned();

@@ -204,6 +204,9 @@ impl Change {
             Expr::Item { of, key, optional } => {
                 Expr::Item { of: boxed(of), key: boxed(key), optional: *optional }
             }
+            Expr::Call { on: Some(on), function: "lowerAscii", .. } if matches!(self, Self::CaseOfHosts) => {
+                again(on)
+            }
             Expr::Call { on, function, arguments } => Expr::Call {
                 on: on.as_deref().map(boxed),
                 function,
@@ -249,12 +252,6 @@ impl Change {
                 }
             }
             Self::Text(from, to) => text.replace(from, to),
-            Self::CaseOfHosts => {
-                let letters = 'a'..='z';
-                letters.fold(text.to_owned(), |text, letter| {
-                    text.replace(&format!("[{letter}{}]", letter.to_ascii_uppercase()), &letter.to_string())
-                })
-            }
             _ => text.to_owned(),
         }
     }

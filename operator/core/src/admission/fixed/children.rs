@@ -41,7 +41,9 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         request_name().equals(text(QUOTA_NAME)),
     ]);
     let ours = any([ours("object"), ours("oldObject"), scales_ours, is_quota]);
-    let holds = any([!ours, is_operator(settings), is_cluster_controller(settings)]);
+    // An eviction is counted in its budget by the API server itself.
+    let by_server = user().equals(text("system:apiserver"));
+    let holds = any([!ours, is_operator(settings), is_cluster_controller(settings), by_server]);
     let message = Message::new("")
         .value(name("request").path(["resource", "resource"]))
         .words(" ")
