@@ -106,7 +106,7 @@ pub fn tell_refusals(narrator: &Narrator, refusals: &[Refusal]) -> Result<()> {
 
 /// Tries, as an administrator, two ways around the models.
 async fn ways_around(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
-    narrator.heading("There is no way around it, not even for the administrator who asks here")?;
+    narrator.heading("Two ways around it, tried by an administrator")?;
     let pod = r#"{"spec": {"containers": [{"name": "gpu", "image": "registry.region.example/vllm/vllm-openai", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]}}"#;
     let run = ["run", "gpu", "--namespace=teknik", "--image=any", "--overrides", pod];
     narrator.refused(cluster, &run).await?;

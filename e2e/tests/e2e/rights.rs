@@ -225,6 +225,16 @@ async fn a_network_that_was_opened_while_nobody_looked(
 
 /// A node loses its clearance: one pod is evicted, and one that a budget protects is deleted.
 async fn pods_that_have_to_leave(governed: &Governed) -> Result<()> {
+    // By eviction alone, which the API server counts in the budget of the model.
+    let left = governed.nodes_of("halsa/two").await?.into_iter().take(1).collect::<Vec<_>>();
+    governed.clear_nodes(&left, None).await?;
+    wait_until("the pods to leave the node", PATIENCE, async || {
+        let nodes = governed.nodes_of("halsa/two").await?;
+        Ok(Progress::when(!nodes.contains(&left[0]) && !nodes.is_empty(), format!("{nodes:?}")))
+    })
+    .await?;
+    governed.clear_nodes(&left, Some("Sensitive")).await?;
+    governed.wait_for_reason("halsa/two", "Serving").await?;
     let budget = json!({
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

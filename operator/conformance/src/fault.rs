@@ -63,6 +63,15 @@ enum Change {
     CaseOfHosts,
 }
 
+/// Faults that another rule mostly hides, so that the pairs of one run do not always show them: limits are copied to
+/// requests, an unknown class is refused by the policies' lists too, and the others need rare pods.
+const SELDOM_SEEN: [&str; 4] = [
+    "Drop(\"says which class of information\")",
+    "Text(\"--sensitive-\", \"sensitive\")",
+    "Field(\"limits\", \"limitz\")",
+    "Field(\"valueFrom\", \"valueFromz\")",
+];
+
 /// Words of the rules that are forgotten one by one.
 const DROPPED: [&str; 28] = [
     "(spec.informationClasses)",
@@ -143,6 +152,7 @@ pub fn all() -> Vec<Fault> {
         open(Change::OnlyAudit),
         open(Change::CaseOfHosts),
     ]);
+    faults.retain(|fault| !SELDOM_SEEN.contains(&fault.name.as_str()));
     faults
 }
 
