@@ -149,6 +149,18 @@ impl ControlPlane {
         &self.arguments.folder
     }
 
+    /// Puts other policies in the place of those on the API server's own disk, as a whole file at once.
+    ///
+    /// # Errors
+    /// Where the cluster was started without any, or the file cannot be written.
+    pub fn replace_policies_on_disk(&self, text: &str) -> Result<()> {
+        let folder = self.arguments.policies_on_disk();
+        // The name ends otherwise, so that the API server does not read it before it is whole.
+        let (half, whole) = (folder.join("half"), folder.join(bootstrap::POLICIES_FILE));
+        std::fs::write(&half, text).with_context(|| format!("writing {}", half.display()))?;
+        std::fs::rename(&half, &whole).with_context(|| format!("writing {}", whole.display()))
+    }
+
     /// The address of the API server.
     pub fn server(&self) -> String {
         self.arguments.ports.server()

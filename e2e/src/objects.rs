@@ -2,9 +2,11 @@
 //!
 //! As JSON and not as types, because what is judged is what the API server holds, with fields that no type here knows.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use futures::StreamExt;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
+    WatchEvent, WatchParams,
 };
 use kube::{Api, Client};
 use serde_json::Value;
@@ -171,6 +173,44 @@ impl Objects {
         let made = self.api(kind, &namespace).create(&params, &serde_json::from_value(object.clone())?).await;
         let made = made.with_context(|| format!("creating {} {namespace}/{name}", kind.name()))?;
         Ok(serde_json::to_value(made)?)
+    }
+
+    /// What the API server says where it would refuse to create an object; nothing where it would not. Nothing is kept.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn refusal(&self, object: &Value) -> Result<Option<String>> {
+        let (kind, namespace, name) = identity(object)?;
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        match self.api(kind, &namespace).create(&params, &serde_json::from_value(object.clone())?).await {
+            Ok(_) => Ok(None),
+            Err(kube::Error::Api(status)) => Ok(Some(status.message)),
+            Err(error) => Err(error).with_context(|| format!("trying {} {namespace}/{name}", kind.name())),
+        }
+    }
+
+    /// Every version that an object has had since it was as given.
+    ///
+    /// # Errors
+    /// Where the API server does not remember that far back.
+    pub async fn versions_since(&self, kind: Kind, object: &Value) -> Result<Vec<Value>> {
+        let metadata = &object["metadata"];
+        let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+        // One second, in which what has been is sent again.
+        let params = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(1);
+        let events = self.api(kind, namespace).watch(&params, text(&metadata["resourceVersion"])).await;
+        let mut events = std::pin::pin!(events.with_context(|| format!("watching {namespace}/{name}"))?);
+        let mut versions = Vec::new();
+        while let Some(event) = events.next().await {
+            match event? {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    versions.push(serde_json::to_value(object)?);
+                }
+                WatchEvent::Error(status) => bail!("watching {namespace}/{name}: {status:?}"),
+                WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => {}
+            }
+        }
+        Ok(versions)
     }
 
     /// Makes an object be as it is given, by server-side apply.

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use kube::{Client, Config};
 
 use crate::binaries::workspace_program;
 use crate::process::{Launch, Process};
@@ -52,6 +53,18 @@ impl OperatorOptions {
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// What an operator that runs with these options counts, as text.
+    ///
+    /// # Errors
+    /// Where it says nothing.
+    pub async fn metrics(&self) -> Result<String> {
+        let argument = self.arguments.iter().find_map(|argument| argument.strip_prefix("--metrics-address="));
+        let address = argument.context("the operator was told no address of metrics")?;
+        let client = Client::try_from(Config::new(format!("http://{address}").parse()?))?;
+        let request = http::Request::get("/metrics").body(Vec::new())?;
+        client.request_text(request).await.with_context(|| format!("reading the metrics of {}", self.name))
     }
 }
 

@@ -68,6 +68,15 @@ impl Arguments {
         self.folder.join("audit-policy.json")
     }
 
+    /// The folder from which the API server reads policies.
+    pub(super) fn policies_on_disk(&self) -> PathBuf {
+        self.folder.join("admission")
+    }
+
+    pub(super) fn admission_configuration(&self) -> PathBuf {
+        self.folder.join("admission.json")
+    }
+
     pub(super) fn stages(&self) -> PathBuf {
         self.folder.join("kwok.yaml")
     }
@@ -108,6 +117,10 @@ impl Arguments {
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
             "--allow-privileged=true".to_owned(),
         ];
+        if self.options.policies_on_disk.is_some() {
+            let file = self.admission_configuration();
+            arguments.push(path_flag("--admission-control-config-file", &file));
+        }
         if self.options.audit {
             arguments.push(path_flag("--audit-log-path", &self.audit_log()));
             arguments.push(path_flag("--audit-policy-file", &self.audit_policy()));

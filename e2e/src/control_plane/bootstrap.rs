@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use super::arguments::Arguments;
 use crate::wait::{Progress, wait_until};
 
+/// The file with the policies that the API server reads from its own disk.
+pub(super) const POLICIES_FILE: &str = "hemvist.yaml";
+
 const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// Writes the files that the parts read.
@@ -24,7 +27,29 @@ pub(super) fn write_configuration(arguments: &Arguments) -> Result<()> {
         "omitStages": ["RequestReceived"],
         "rules": [{"level": "Metadata"}],
     });
-    std::fs::write(arguments.audit_policy(), policy.to_string()).context("writing the audit policy")
+    std::fs::write(arguments.audit_policy(), policy.to_string()).context("writing the audit policy")?;
+    arguments.options.policies_on_disk.as_ref().map_or(Ok(()), |text| write_policies_on_disk(arguments, text))
+}
+
+/// Writes the policies that the API server reads from its own disk, and the file that tells it where they are.
+fn write_policies_on_disk(arguments: &Arguments, text: &str) -> Result<()> {
+    let folder = arguments.policies_on_disk();
+    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    std::fs::write(folder.join(POLICIES_FILE), text).context("writing the policies on disk")?;
+    let configuration = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AdmissionConfiguration",
+        "plugins": [{
+            "name": "ValidatingAdmissionPolicy",
+            "configuration": {
+                "apiVersion": "apiserver.config.k8s.io/v1",
+                "kind": "ValidatingAdmissionPolicyConfiguration",
+                "staticManifestsDir": std::path::absolute(&folder)?,
+            },
+        }],
+    });
+    std::fs::write(arguments.admission_configuration(), configuration.to_string())
+        .context("writing the admission configuration")
 }
 
 /// Waits until the API server says that it is ready.

@@ -47,6 +47,8 @@ pub struct Options {
     pub client_qps: u32,
     /// Further arguments of components.
     pub arguments: Vec<(Component, String)>,
+    /// Admission policies, as YAML, that the API server reads from its own disk before it answers anybody.
+    pub policies_on_disk: Option<String>,
     /// Whether it lives on after the program that has started it. Such a cluster has a fixed data folder.
     pub detached: bool,
 }
@@ -60,6 +62,7 @@ impl Options {
             audit: true,
             client_qps: 2000,
             arguments: Vec::new(),
+            policies_on_disk: None,
             detached: false,
         }
     }
@@ -89,6 +92,13 @@ impl Options {
     #[must_use]
     pub fn argument(mut self, component: Component, argument: impl Into<String>) -> Self {
         self.arguments.push((component, argument.into()));
+        self
+    }
+
+    /// With admission policies on the API server's own disk.
+    #[must_use]
+    pub fn policies_on_disk(mut self, policies: impl Into<String>) -> Self {
+        self.policies_on_disk = Some(policies.into());
         self
     }
 

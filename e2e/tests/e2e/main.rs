@@ -4,15 +4,21 @@
 
 mod bypass;
 mod bypass_control;
+mod chart_admission;
 mod children;
 mod clearance;
 mod control_plane;
+mod doors_of_discovery;
 mod leadership;
 mod policies;
 mod quiet;
+mod recovery;
 mod region;
 mod rendered;
+mod repair;
 mod restarts;
 mod rights;
+mod static_admission;
+mod tightening;
 mod trouble;
 mod unreadable;

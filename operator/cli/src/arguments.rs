@@ -18,6 +18,9 @@ macro_rules! exit_codes {
     };
 }
 
+/// Namespaces that are not governed where nothing is said: those of the chart's values.
+const UNGOVERNED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
 /// What follows the help of the program.
 const AFTER_HELP: &str = concat!(
     exit_codes!(),
@@ -93,8 +96,8 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]
     root_namespace: String,
 
-    /// Namespaces that are not governed, with commas between them
-    #[arg(long, value_name = "NAMESPACES", value_delimiter = ',')]
+    /// Namespaces that are not governed, with commas between them; empty for none
+    #[arg(long, value_name = "NAMESPACES", value_delimiter = ',', default_values = UNGOVERNED)]
     ungoverned_namespaces: Vec<String>,
 
     /// The namespace whose pods may read metrics of every model

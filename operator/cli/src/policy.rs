@@ -5,8 +5,6 @@ use std::io::Read;
 use hemvist_core::admission::{Compiled, compile};
 use hemvist_core::date;
 use hemvist_core::policy::PolicyEntry;
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::arguments::CompileArguments;
 use crate::collection::{AI_POLICY, Collection, Level};
@@ -66,20 +64,25 @@ fn unsafe_to_compile(collection: &Collection, files: usize) -> Option<Outcome> {
 }
 
 fn documents(compiled: &Compiled, on_disk: bool) -> Result<String, String> {
-    let policy = document(&compiled.policy(), on_disk)?;
-    let bindings: Result<String, String> =
-        compiled.bindings().iter().map(|binding| document(binding, on_disk)).collect();
-    Ok(policy + &bindings?)
+    if on_disk {
+        return documents_for_the_disk(compiled);
+    }
+    let bindings: Result<String, String> = compiled.bindings().iter().map(yaml::document).collect();
+    Ok(yaml::document(&compiled.policy())? + &bindings?)
 }
 
-fn document<K: Serialize>(object: &K, on_disk: bool) -> Result<String, String> {
-    let mut object = serde_json::to_value(object).map_err(|error| error.to_string())?;
-    if on_disk {
-        for pointer in ["/metadata/name", "/spec/policyName"] {
-            if let Some(Value::String(name)) = object.pointer_mut(pointer) {
-                name.push_str(STATIC_SUFFIX);
-            }
+/// The policy has its name in its rules too: it refuses the probes that name it, and leaves those of others to the others.
+/// One on the disk that answered to a name in the API would refuse first, and what is in the API could never be tried.
+fn documents_for_the_disk(compiled: &Compiled) -> Result<String, String> {
+    let name = format!("{}{STATIC_SUFFIX}", compiled.name);
+    let policy = yaml::document(&Compiled { name: name.clone(), ..compiled.clone() }.policy())?;
+    let bindings = compiled.bindings().into_iter().map(|mut binding| {
+        let own = binding.metadata.name.get_or_insert_default();
+        own.push_str(STATIC_SUFFIX);
+        if let Some(spec) = &mut binding.spec {
+            spec.policy_name = Some(name.clone());
         }
-    }
-    yaml::document(&object)
+        yaml::document(&binding)
+    });
+    Ok(policy + &bindings.collect::<Result<String, String>>()?)
 }

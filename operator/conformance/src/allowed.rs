@@ -5,6 +5,7 @@
 use hemvist_core::policy::PolicyEntry;
 use serde_json::{Value, json};
 
+use crate::exceptions::MODELS;
 use crate::policies::{
     ARGUMENTS, CLASSES, DATA_CENTRES, ENGINES, FORMATS, LICENCES, PolicySet, REGIONS, REGISTRIES, RISKS,
 };
@@ -32,6 +33,8 @@ pub struct Allowed {
     pub arguments: Vec<String>,
     /// Whether pods may be made by others than Hemvist.
     pub unmanaged: bool,
+    /// Exceptions that any of them states, whether they hold or not: the model, and what is waived.
+    pub exceptions: Vec<(String, Vec<String>)>,
 }
 
 impl Allowed {
@@ -58,6 +61,7 @@ impl Allowed {
             engines: of("/engines/types", &ENGINES),
             arguments: of("/engines/allowedArgs", &ARGUMENTS),
             unmanaged: specs.iter().any(unmanaged) && !specs.iter().any(denied),
+            exceptions: specs.iter().flat_map(exceptions).collect(),
             specs,
         }
     }
@@ -81,6 +85,17 @@ pub fn choose(random: &mut Random, allowed: &[String], pool: &[&str], wild: usiz
     } else {
         random.pick(allowed).clone()
     }
+}
+
+fn exceptions(spec: &Value) -> Vec<(String, Vec<String>)> {
+    let texts = |list: &Value| list.as_array().into_iter().flatten().map(text).collect();
+    let stated = spec["exceptions"].as_array().into_iter().flatten();
+    let read = stated.map(|one| (text(&one["modelDeployment"]), texts(&one["waives"])));
+    read.filter(|(model, _)| MODELS.iter().any(|known| model.ends_with(known))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn common(specs: &[Value], pointer: &str, pool: &[&str]) -> Vec<String> {

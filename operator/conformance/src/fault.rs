@@ -1,8 +1,14 @@
 //! Faults of the compiler, made on purpose in what it has compiled.
 
 use hemvist_api::values::Enforcement;
-use hemvist_core::admission::cel::{Expr, Operator, Quantifier};
-use hemvist_core::admission::{Compiled, Scope};
+use hemvist_core::admission::cel::{Expr, Operator, Quantifier, name, text};
+use hemvist_core::admission::{Admission, Compiled, Scope, compile};
+use hemvist_core::policy::{PolicyBook, PolicyEntry};
+use hemvist_core::snapshot::Settings;
+use k8s_openapi::jiff::civil::{Date, date};
+
+use crate::exceptions::{ELSEWHERE, MODELS};
+use crate::policies::TODAY;
 
 /// Which policies a fault is tried under.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +25,11 @@ pub enum Under {
     Unbound,
     /// One of the root namespace that states no list.
     Silent,
+    /// As the open ones, but a breach only leads to a warning.
+    Lenient,
+    /// As the open ones, with exceptions: one that holds for the last day, one that ended the day before, one for a model
+    /// of another namespace, and one that a local policy states.
+    Excepted,
 }
 
 /// A fault of the compiler.
@@ -61,19 +72,18 @@ enum Change {
     OnlyAudit,
     /// Hosts are compared letter by letter.
     CaseOfHosts,
+    /// Every model is taken for the one of this name.
+    Named(&'static str),
+    /// Every model is taken for one of this namespace.
+    Within(&'static str),
+    /// It is compiled as of another day.
+    Today(Date),
+    /// What a department excepts counts as if the root namespace had said it.
+    ByDepartments,
 }
 
-/// Faults that another rule mostly hides, so that the pairs of one run do not always show them: limits are copied to
-/// requests, an unknown class is refused by the policies' lists too, and the others need rare pods.
-const SELDOM_SEEN: [&str; 4] = [
-    "Drop(\"says which class of information\")",
-    "Text(\"--sensitive-\", \"sensitive\")",
-    "Field(\"limits\", \"limitz\")",
-    "Field(\"valueFrom\", \"valueFromz\")",
-];
-
 /// Words of the rules that are forgotten one by one.
-const DROPPED: [&str; 28] = [
+const DROPPED: [&str; 27] = [
     "(spec.informationClasses)",
     "(spec.riskClasses)",
     "(spec.residency.dataCentres)",
@@ -101,19 +111,47 @@ const DROPPED: [&str; 28] = [
     "spec.tolerations",
     "metadata.name",
     "metadata.labels: ",
-    "says which class of information",
 ];
 
 /// The fault that is none.
 pub fn none() -> Vec<Fault> {
-    let under = [Under::Open, Under::Closed, Under::Denied, Under::Unreadable, Under::Unbound, Under::Silent];
+    let under = [
+        Under::Open,
+        Under::Closed,
+        Under::Denied,
+        Under::Unreadable,
+        Under::Unbound,
+        Under::Silent,
+        Under::Lenient,
+        Under::Excepted,
+    ];
     under.map(|under| Fault { name: format!("no fault, {under:?}"), under, change: Change::Nothing }).into()
+}
+
+/// Changes that are no faults, because no object that can be sent shows them.
+///
+/// The API server copies every limit of a container of a pod to its requests, where these do not name the resource
+/// (`SetDefaults_Pod`), and it does so while it reads the pod, before any policy is asked. So no container has a resource in
+/// `limits` that is not in `requests` too, and the rules look at both. Debugging containers, to which nothing is copied, may
+/// not ask for resources at all. Templates are no pods: there limits are not copied, and `hemvist-workloads`, which judges
+/// them, is not compared here.
+pub fn equivalent() -> Vec<Fault> {
+    vec![
+        under(Under::Closed, Change::Field("limits", "limitz")),
+        under(Under::Open, Change::Field("limits", "limitz")),
+    ]
+}
+
+fn under(under: Under, change: Change) -> Fault {
+    Fault { name: format!("{change:?}"), under, change }
+}
+
+fn open(change: Change) -> Fault {
+    under(Under::Open, change)
 }
 
 /// Every fault that has to be found.
 pub fn all() -> Vec<Fault> {
-    let open = |change: Change| Fault { name: format!("{change:?}"), under: Under::Open, change };
-    let under = |under: Under, change: Change| Fault { under, ..open(change) };
     let mut faults: Vec<Fault> = DROPPED.map(|words| open(Change::Drop(words))).into();
     faults.extend([
         under(Under::Denied, Change::Drop("(spec.unmanagedAccelerators)")),
@@ -121,6 +159,8 @@ pub fn all() -> Vec<Fault> {
         under(Under::Unreadable, Change::Drop("cannot be read")),
         under(Under::Unbound, Change::Drop("binds the namespace")),
         under(Under::Silent, Change::Drop("states spec")),
+        // Where policies deny, the list of classes refuses what is no class at all.
+        under(Under::Lenient, Change::Drop("says which class of information")),
         open(Change::Text("In", "NotIn")),
         open(Change::Text(
             "hemvist.node-restriction.kubernetes.io/region",
@@ -134,7 +174,7 @@ pub fn all() -> Vec<Fault> {
         under(Under::Closed, Change::Text("cdi.k8s.io/", "cdi.k8s.iox/")),
         under(Under::Closed, Change::Field("initContainers", "initContainerz")),
         under(Under::Closed, Change::Field("resourceClaims", "resourceClaimz")),
-        under(Under::Closed, Change::Field("limits", "limitz")),
+        under(Under::Closed, Change::Field("requests", "requestz")),
         under(Under::Closed, Change::Field("runtimeClassName", "runtimeClassNamez")),
         open(Change::Field("valueFrom", "valueFromz")),
         open(Change::Field("adapters", "adapterz")),
@@ -152,18 +192,41 @@ pub fn all() -> Vec<Fault> {
         open(Change::OnlyAudit),
         open(Change::CaseOfHosts),
     ]);
-    faults.retain(|fault| !SELDOM_SEEN.contains(&fault.name.as_str()));
+    faults.extend(of_exceptions());
     faults
 }
 
+fn of_exceptions() -> Vec<Fault> {
+    let changes = [
+        Change::Text(MODELS[0], "nobody"),
+        Change::Named(MODELS[0]),
+        Change::Within(ELSEWHERE),
+        Change::Today(date(2026, 10, 31)),
+        Change::Today(date(2026, 11, 2)),
+        Change::ByDepartments,
+    ];
+    changes.map(|change| under(Under::Excepted, change)).into()
+}
+
 impl Fault {
+    /// What the policies of a book are compiled to, with faults in what the compiler is given.
+    pub fn compile(&self, book: &PolicyBook, settings: &Settings) -> Admission {
+        match self.change {
+            Change::Today(day) => compile(book, settings, day),
+            Change::ByDepartments => compile(&excepted_by_departments(book, settings), settings, TODAY),
+            _ => compile(book, settings, TODAY),
+        }
+    }
+
     /// Whether it changed anything: a fault that is not there cannot be found.
     pub fn apply(&self, compiled: &mut [Compiled]) -> bool {
         let before = compiled.to_vec();
         for one in compiled.iter_mut() {
             self.change.apply(one);
         }
-        before != compiled || matches!(self.change, Change::Nothing)
+        // Some are nothing, or are in what was compiled already.
+        let elsewhere = matches!(self.change, Change::Nothing | Change::Today(_) | Change::ByDepartments);
+        before != compiled || elsewhere
     }
 }
 
@@ -175,14 +238,16 @@ impl Change {
             }
             Self::Negate(words) => compiled.for_each_rule(words, |holds| *holds = !holds.clone()),
             Self::Fail(words) => compiled.for_each_rule(words, |holds| {
-                let missing = hemvist_core::admission::cel::name("object").path(["spec", "missing"]);
+                let missing = name("object").path(["spec", "missing"]);
                 *holds = missing.equals(Expr::Bool(true));
             }),
             Self::Exempt(operation) => {
-                let of_request = hemvist_core::admission::cel::name("request").field("operation");
-                compiled.exempt.push(of_request.equals(hemvist_core::admission::cel::text(*operation)));
+                let of_request = name("request").field("operation");
+                compiled.exempt.push(of_request.equals(text(*operation)));
             }
             Self::Nowhere => compiled.namespaces = Scope::Only(["elsewhere".to_owned()].into()),
+            // The names of pods are judged by other rules.
+            Self::Named(_) | Self::Within(_) if !compiled.name.starts_with("hemvist-models") => {}
             Self::OnlyAudit => compiled.actions = vec![(Enforcement::Audit, Scope::everywhere())],
             _ => compiled.for_each_tree(|tree| *tree = self.rewritten(tree)),
         }
@@ -190,6 +255,10 @@ impl Change {
 
     /// The tree with the fault in it.
     fn rewritten(&self, tree: &Expr) -> Expr {
+        self.taken_for(tree).unwrap_or_else(|| self.with_parts_rewritten(tree))
+    }
+
+    fn with_parts_rewritten(&self, tree: &Expr) -> Expr {
         let again = |part: &Expr| self.rewritten(part);
         let boxed = |part: &Expr| Box::new(self.rewritten(part));
         match tree {
@@ -251,6 +320,16 @@ impl Change {
         }
     }
 
+    /// What stands for a part of the tree, whatever its value is.
+    fn taken_for(&self, tree: &Expr) -> Option<Expr> {
+        let (of, value) = match self {
+            Self::Named(value) => (name("object").path(["metadata", "name"]), value),
+            Self::Within(value) => (name("request").field("namespace"), value),
+            _ => return None,
+        };
+        (*tree == of).then(|| text(*value))
+    }
+
     fn text(&self, text: &str) -> String {
         match self {
             // An operator of an affinity is a whole text; anything else is a part of one.
@@ -275,6 +354,23 @@ impl Change {
         }
         parts
     }
+}
+
+/// The same policies, in which those of the root namespace state the exceptions of the others too.
+fn excepted_by_departments(book: &PolicyBook, settings: &Settings) -> PolicyBook {
+    let mut book = book.clone();
+    let (mut roots, mut all) = (Vec::new(), Vec::new());
+    for (key, entry) in &mut book.entries {
+        let PolicyEntry::Readable(policy) = entry else { continue };
+        all.extend(policy.spec.exceptions.clone().unwrap_or_default());
+        if key.namespace == settings.root_namespace {
+            roots.push(policy);
+        }
+    }
+    for policy in roots {
+        policy.spec.exceptions = Some(all.clone());
+    }
+    book
 }
 
 fn says(message: &impl std::fmt::Debug, words: &str) -> bool {

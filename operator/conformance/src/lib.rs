@@ -1,7 +1,7 @@
 //! Holds what AIPolicies are compiled to against the reference judgement, on a real API server.
 //!
 //! The core judges a ModelDeployment or a pod in plain Rust, and the API server judges it by the compiled policies. Both
-//! have to say the same, and name the same rule. Here are random [`policies`], [`models`] and [`pods`], a [`server`] that
+//! have to say the same, and name the same rule. Here are random [`policies`] with [`exceptions`], [`models`] and [`pods`], a [`server`] that
 //! is asked, and the [`verdict`] that compares. A [`fault`] breaks the compiled policies on purpose, to see that it is found,
 //! and [`extremes`] are the largest of all.
 
@@ -12,6 +12,7 @@
 )]
 
 pub mod allowed;
+pub mod exceptions;
 pub mod extremes;
 pub mod fault;
 pub mod models;

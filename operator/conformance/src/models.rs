@@ -1,9 +1,12 @@
 //! Random ModelDeployments: mostly what the policies of their namespace allow, with something wrong now and then.
 
+mod single;
+
 use hemvist_api::values::InformationClass;
 use serde_json::{Value, json};
 
 use crate::allowed::{Allowed, choose};
+use crate::exceptions::{MODELS, STORED};
 use crate::policies::{ASSESSMENTS, CLASSES, DATA_CENTRES, DAYS, ENGINES, FORMATS, LICENCES, REGISTRIES};
 use crate::random::Random;
 use crate::texts;
@@ -135,14 +138,22 @@ fn below(random: &mut Random, registry: &str) -> String {
 
 /// A ModelDeployment. `wild` of a thousand choices are not guided by what is allowed.
 pub fn model(random: &mut Random, namespace: &str, allowed: &Allowed, wild: usize) -> Value {
+    let excepted =
+        (!allowed.exceptions.is_empty() && random.chance(600)).then(|| random.pick(&allowed.exceptions));
+    // What else is wrong would hide what is waived.
+    let wild = if excepted.is_some() && random.chance(700) { 0 } else { wild };
     let class = choose(random, &allowed.classes, &CLASSES, wild);
     let engine = choose(random, &allowed.engines, &ENGINES, wild);
-    let object = json!({
+    let (name, lacking) = match excepted {
+        Some((model, waived)) => (name_like(random, model), waived.as_slice()),
+        None => (format!("m-{}", random.below(1_000_000)), &[][..]),
+    };
+    let mut object = json!({
         "apiVersion": "hemvist.dev/v1alpha1",
         "kind": "ModelDeployment",
-        "metadata": metadata(random, namespace),
+        "metadata": metadata(random, namespace, &name),
         "spec": {
-            "purpose": purpose(random, allowed, &class, wild),
+            "purpose": purpose(random, allowed, &class, &Lack { wild, lacking }),
             "model": weights(random, allowed, wild),
             "engine": {
                 "type": engine,
@@ -156,13 +167,27 @@ pub fn model(random: &mut Random, namespace: &str, allowed: &Allowed, wild: usiz
             "suspend": optional(random, json!(true)),
         },
     });
+    if wild == 0 && random.chance(if excepted.is_some() { 100 } else { 300 }) {
+        single::spoil(random, &mut object["spec"]);
+    }
     scattered(random, object)
 }
 
-fn metadata(random: &mut Random, namespace: &str) -> Value {
+/// The name that an exception has; now and then another, for which it does not count.
+fn name_like(random: &mut Random, model: &str) -> String {
+    let name = model.trim_start_matches(STORED);
+    match random.below(12) {
+        0 => format!("{name}2"),
+        1 => name[1..].to_owned(),
+        2 => (*random.pick(&MODELS)).to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+fn metadata(random: &mut Random, namespace: &str, name: &str) -> Value {
     let longest = if random.chance(5) { 65_536 } else { 300 };
     json!({
-        "name": format!("m-{}", random.below(1_000_000)),
+        "name": name,
         "namespace": namespace,
         "annotations": random.chance(300).then(|| json!({ "note.example/x": texts::any(random, longest) })),
     })
@@ -188,40 +213,68 @@ pub fn scattered(random: &mut Random, value: Value) -> Value {
     }
 }
 
-fn purpose(random: &mut Random, allowed: &Allowed, class: &str, wild: usize) -> Value {
-    let risks = ["Minimal", "Limited", "High", "Unacceptable"];
-    let made = if random.chance(wild * 2) { random.some(&ASSESSMENTS, 3) } else { ASSESSMENTS.to_vec() };
-    let assessments: Vec<Value> = made
-        .into_iter()
-        .map(|one| {
-            json!({
-                "type": one, "reference": texts::any(random, 128), "decidedOn": random.pick(&DAYS),
-                "validUntil": random.chance(300).then_some("2027-12-31"),
-            })
-        })
-        .collect();
-    let said = |random: &mut Random, longest: usize| {
-        if random.chance(wild * 2) {
+/// Which duties a model does not meet.
+struct Lack<'a> {
+    /// How many of a thousand choices are not guided by what is allowed.
+    wild: usize,
+    /// What an exception waives: mostly the model lacks it.
+    lacking: &'a [String],
+}
+
+impl Lack<'_> {
+    fn lacks(&self, random: &mut Random, duty: &str) -> bool {
+        self.lacking.iter().any(|one| one == duty) && random.chance(800)
+    }
+
+    /// What is said where a duty demands it; nothing, or nothing of meaning, now and then.
+    fn said(&self, random: &mut Random, duty: &str, longest: usize) -> Value {
+        if self.lacks(random, duty) {
+            json!(random.pick(&texts::EMPTY_WORDS))
+        } else if random.chance(self.wild * 2) {
             if random.chance(300) { Value::Null } else { json!(texts::any(random, longest)) }
         } else {
             json!("RJL 2026/1240")
         }
-    };
-    let oversight = json!({ "responsible": said(random, 200), "procedure": said(random, 128) });
-    let oversight = if random.chance(wild) { Value::Null } else { oversight };
+    }
+
+    fn assessments(&self, random: &mut Random) -> Value {
+        let mut made =
+            if random.chance(self.wild * 2) { random.some(&ASSESSMENTS, 3) } else { ASSESSMENTS.to_vec() };
+        made.retain(|type_| !self.lacks(random, &format!("Assessment/{type_}")));
+        if made.is_empty() && random.chance(500) {
+            return Value::Null;
+        }
+        let assessments = made.into_iter().map(|one| {
+            json!({
+                "type": one, "reference": texts::any(random, 128), "decidedOn": random.pick(&DAYS),
+                "validUntil": random.chance(300).then_some("2027-12-31"),
+            })
+        });
+        assessments.collect()
+    }
+}
+
+fn purpose(random: &mut Random, allowed: &Allowed, class: &str, lack: &Lack<'_>) -> Value {
+    let risks = ["Minimal", "Limited", "High", "Unacceptable"];
+    let oversight = json!({
+        "responsible": lack.said(random, "HumanOversight", 200),
+        "procedure": lack.said(random, "HumanOversight", 128),
+    });
+    let undescribed = random.chance(lack.wild) || random.chance(500) && lack.lacks(random, "HumanOversight");
+    let oversight = if undescribed { Value::Null } else { oversight };
     json!({
         "title": texts::any(random, 200),
         "description": optional(random, json!("x")),
         "owner": { "organisation": "Region", "contact": "ai@region.example" },
         "informationClass": class,
         "personalData": random.chance(500),
-        "riskClass": choose(random, &allowed.risks, &risks, wild),
+        "riskClass": choose(random, &allowed.risks, &risks, lack.wild),
         "decisionSupport": "None",
         "audience": "Staff",
-        "assessments": if assessments.is_empty() && random.chance(500) { Value::Null } else { json!(assessments) },
+        "assessments": lack.assessments(random),
         "humanOversight": oversight,
-        "transparencyNotice": said(random, 1000),
-        "recordReference": said(random, 128),
+        "transparencyNotice": lack.said(random, "TransparencyNotice", 1000),
+        "recordReference": lack.said(random, "RecordReference", 128),
     })
 }
 

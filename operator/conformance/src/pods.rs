@@ -2,6 +2,7 @@
 
 mod containers;
 mod placing;
+mod single;
 
 use hemvist_api::labels::{APP_MANAGED_BY, INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID};
 use serde_json::{Map, Value, json};
@@ -71,10 +72,14 @@ struct Maker<'a> {
 pub fn pod(random: &mut Random, namespace: &str, allowed: &Allowed, wild: usize) -> Value {
     let class = choose(random, &allowed.classes, &CLASSES, wild);
     let mut maker = Maker { random, allowed, wild, class };
-    let accelerated = maker.random.chance(930);
+    let spoiled = wild == 0 && maker.random.chance(600);
+    let accelerated = maker.random.chance(if spoiled { 700 } else { 930 });
     let metadata = maker.metadata(namespace);
     let spec = maker.spec(accelerated);
-    let object = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec });
+    let mut object = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec });
+    if spoiled {
+        maker.spoil(&mut object);
+    }
     scattered(random, object)
 }
 
@@ -88,11 +93,13 @@ impl Maker<'_> {
     }
 
     fn metadata(&mut self, namespace: &str) -> Value {
-        let careless = self.rarely();
+        // A name that only looks right is told by no other rule.
+        let careless = self.rarely() || self.random.chance(80);
         let told = match self.class.as_str() {
             "Sensitive" if !careless => "--sensitive-",
             "Secret" if !careless => "--secret-",
-            _ => ["-", "--sensitive-", "--secret-", "--sensitive", "-secret-"][self.random.below(5)],
+            _ => ["-", "--sensitive-", "--secret-", "--sensitive", "-sensitive-", "-secret-"]
+                [self.random.below(6)],
         };
         let number = self.random.below(1_000_000);
         let name = format!("m{told}{number}");

@@ -10,6 +10,7 @@ use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
 use serde_json::{Value, json};
 
+use crate::exceptions::{self, ELSEWHERE, MODELS, exception};
 use crate::random::Random;
 use crate::texts::{CONTROL, HOSTILE};
 
@@ -72,6 +73,12 @@ impl PolicySet {
         })
     }
 
+    /// Whether a policy of the root namespace states exceptions.
+    pub fn has_exceptions(&self, settings: &Settings) -> bool {
+        let mut of_root = self.specs().filter(|(key, _)| key.namespace == settings.root_namespace);
+        of_root.any(|(_, spec)| spec.exceptions.as_ref().is_some_and(|all| !all.is_empty()))
+    }
+
     /// The policies as they are printed beside a pair that differs.
     pub fn shown(&self) -> String {
         let one = |(key, entry): (&Key, &PolicyEntry)| match entry {
@@ -111,8 +118,8 @@ pub fn without_nulls(value: Value) -> Value {
     }
 }
 
-/// A random set for a namespace.
-pub fn set(random: &mut Random, settings: &Settings, namespace: &str) -> PolicySet {
+/// A random set for a namespace; whether its policies of the root namespace may have exceptions.
+pub fn set(random: &mut Random, settings: &Settings, namespace: &str, excepting: bool) -> PolicySet {
     let of_root = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 0][random.below(13)];
     let own = [0, 0, 0, 0, 0, 1, 1, 1, 1, 2][random.below(10)].max(usize::from(of_root == 0));
     let mut entries = BTreeMap::new();
@@ -120,14 +127,25 @@ pub fn set(random: &mut Random, settings: &Settings, namespace: &str) -> PolicyS
         let key = Key::new(&settings.root_namespace, format!("{namespace}-{number}"));
         let mut spec = spec(random, Speech::Much);
         spec["namespaces"] = json!([namespace]);
+        spec["exceptions"] = exceptions::stated(random, namespace, if excepting { 600 } else { 0 });
+        entries.insert(key.clone(), readable(&key, spec));
+    }
+    if of_root > 0 && excepting && random.chance(250) {
+        // An exception counts for every policy of the root namespace, whichever of them states it.
+        let key = Key::new(&settings.root_namespace, format!("{namespace}-waiver"));
+        let exceptions = exceptions::stated(random, namespace, 1000);
+        let spec = json!({ "namespaces": [namespace], "enforcement": "Audit", "exceptions": exceptions });
         entries.insert(key.clone(), readable(&key, spec));
     }
     for number in 0..own {
         let key = Key::new(namespace, format!("own.{number}"));
+        let mut spec = spec(random, Speech::Little);
+        // These are without effect: only the root namespace makes exceptions.
+        spec["exceptions"] = exceptions::stated(random, namespace, 250);
         let entry = if random.chance(60) {
             PolicyEntry::Unreadable { error: (*random.pick(&HOSTILE)).to_owned() + *random.pick(&CONTROL) }
         } else {
-            readable(&key, spec(random, Speech::Little))
+            readable(&key, spec)
         };
         entries.insert(key, entry);
     }
@@ -268,6 +286,19 @@ pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under
     if under != Under::Closed {
         spec["unmanagedAccelerators"] = json!("RequireResidency");
     }
+    if under == Under::Lenient {
+        spec["enforcement"] = json!("Warn");
+    }
+    if under == Under::Excepted {
+        // The policy binds another namespace too, and has an exception there that is in force.
+        let all = exceptions::WAIVABLE;
+        spec["namespaces"] = json!([namespace, ELSEWHERE]);
+        spec["exceptions"] = json!([
+            exception(namespace, MODELS[0], &all, "2026-11-01"),
+            exception(namespace, MODELS[1], &all, "2026-10-31"),
+            exception(ELSEWHERE, MODELS[2], &all, "2027-05-02"),
+        ]);
+    }
     let mut entries = BTreeMap::new();
     if under != Under::Unbound {
         entries.insert(root.clone(), readable(&root, spec));
@@ -282,7 +313,12 @@ pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under
         Under::Unreadable => {
             entries.insert(own, PolicyEntry::Unreadable { error: "unknown variant".to_owned() })
         }
-        Under::Open | Under::Closed | Under::Silent => None,
+        Under::Excepted => {
+            // What a department excepts is without effect.
+            let exceptions = [exception(namespace, MODELS[3], &exceptions::WAIVABLE, "2027-05-02")];
+            entries.insert(own.clone(), readable(&own, json!({ "exceptions": exceptions })))
+        }
+        Under::Open | Under::Closed | Under::Silent | Under::Lenient => None,
     };
     PolicySet { namespace: namespace.to_owned(), entries }
 }
@@ -291,22 +327,58 @@ pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under
 /// what its silence leads to.
 pub fn silent_on(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
     let key = Key::new(&settings.root_namespace, format!("{namespace}-0"));
-    let mut spec = complete();
-    spec["informationClasses"] = json!([{ "class": "Open" }, { "class": "Internal" }, { "class": "Sensitive" }, { "class": "Secret" }]);
-    spec["riskClasses"] = json!([{ "class": "Minimal" }, { "class": "Limited" }, { "class": "High" }]);
-    spec["models"] = json!({ "licences": LICENCES, "formats": ["Safetensors", "GGUF"] });
-    spec["images"] = json!({ "registries": REGISTRIES });
-    spec["engines"]["types"] = json!(["VLLM", "SGLang", "LlamaCpp", "Custom"]);
-    spec["namespaces"] = json!([namespace]);
+    let mut spec = generous(namespace, &Value::Null);
     spec[group][field] = Value::Null;
     let entries = BTreeMap::from([(key.clone(), readable(&key, without_nulls(spec)))]);
     PolicySet { namespace: namespace.to_owned(), entries }
 }
 
-fn complete() -> Value {
-    let requires = json!({
+/// A set with two policies of the root namespace that allow much, demand everything of every information class and have
+/// random exceptions, and one of the department that demands a part of it too, so that verdicts hang on the exceptions.
+pub fn excepting(random: &mut Random, settings: &Settings, namespace: &str) -> PolicySet {
+    let mut entries = BTreeMap::new();
+    for number in 0..2 {
+        let key = Key::new(&settings.root_namespace, format!("{namespace}-{number}"));
+        let mut spec = generous(namespace, &demanding());
+        // What is not waived hides nothing either.
+        spec["riskClasses"] = json!([{ "class": "Minimal" }, { "class": "High" }]);
+        for rule in spec["informationClasses"].as_array_mut().into_iter().flatten() {
+            rule["dataCentres"] = json!(["jkpg-a", "varnamo"]);
+        }
+        spec["exceptions"] = exceptions::stated(random, namespace, 900);
+        entries.insert(key.clone(), readable(&key, without_nulls(spec)));
+    }
+    let key = Key::new(namespace, "own");
+    let own = json!([
+        { "class": "Open", "requires": { "recordReference": true } },
+        { "class": "Internal" }, { "class": "Sensitive" }, { "class": "Secret" },
+    ]);
+    let spec = json!({ "informationClasses": own, "exceptions": exceptions::stated(random, namespace, 300) });
+    entries.insert(key.clone(), readable(&key, without_nulls(spec)));
+    PolicySet { namespace: namespace.to_owned(), entries }
+}
+
+/// A policy that allows nearly everything, and requires the same of every information class.
+fn generous(namespace: &str, requires: &Value) -> Value {
+    let mut spec = complete();
+    spec["namespaces"] = json!([namespace]);
+    spec["informationClasses"] =
+        CLASSES.iter().map(|class| json!({ "class": class, "requires": requires })).collect();
+    spec["riskClasses"] = RISKS.iter().map(|class| json!({ "class": class })).collect();
+    spec["models"] = json!({ "licences": LICENCES, "formats": FORMATS });
+    spec["images"] = json!({ "registries": REGISTRIES });
+    spec["engines"]["types"] = json!(ENGINES);
+    spec
+}
+
+fn demanding() -> Value {
+    json!({
         "assessments": ["DPIA", "FRIA"], "humanOversight": true, "transparencyNotice": true, "recordReference": true,
-    });
+    })
+}
+
+fn complete() -> Value {
+    let requires = demanding();
     json!({
         "informationClasses": [
             { "class": "Open", "isolation": "Partition" },

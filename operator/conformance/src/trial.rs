@@ -1,5 +1,6 @@
 //! Random objects, sent to the API server and given to the reference.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use hemvist_core::snapshot::Settings;
 use serde_json::Value;
 
 use crate::allowed::Allowed;
+use crate::exceptions::STORED;
 use crate::policies::{PolicySet, book, without_nulls};
 use crate::random::Random;
 use crate::server::{AT_ONCE, Server, User, models_path, pods_path};
@@ -19,11 +21,16 @@ use crate::{models, pods};
 /// The fields of a ModelDeployment that policies judge.
 const JUDGED: [&str; 5] = ["purpose", "model", "engine", "accelerator", "placement"];
 
+/// What pairs are counted as that an exception decides.
+pub const BY_EXCEPTION: &str = "model: decided by an exception";
+
 /// Policies by namespace, and the objects that are tried under them.
 #[derive(Debug)]
 pub struct Trial {
     settings: Settings,
     sets: Vec<PolicySet>,
+    /// The positions of the sets with exceptions, in which more models are tried than in others.
+    excepting: Vec<usize>,
     allowed: Vec<Allowed>,
     books: Vec<PolicyBook>,
     random: Random,
@@ -76,7 +83,7 @@ pub struct Report {
 
 impl Report {
     /// Counts one comparison.
-    pub fn count(&mut self, is_pod: bool, outcome: &Outcome) {
+    pub fn count(&mut self, is_pod: bool, expected: &Expected, outcome: &Outcome) {
         let kind = usize::from(is_pod);
         let name = ["model", "pod"][kind];
         match outcome {
@@ -93,6 +100,10 @@ impl Report {
             Outcome::Differ(how) => self.table.count(format!("DIFFERENT {name}: {how}")),
         }
         self.pairs[kind] += 1;
+        if !expected.waived.is_empty() && !matches!(outcome, Outcome::Differ(_)) {
+            self.table.count(BY_EXCEPTION);
+            expected.waived.iter().for_each(|duty| self.table.count(format!("{BY_EXCEPTION}: {duty}")));
+        }
     }
 
     /// Pairs of both kinds.
@@ -107,7 +118,9 @@ impl Trial {
         let allowed = sets.iter().map(Allowed::by).collect();
         // What others state in other namespaces does not matter here; a book for each set keeps the reference quick.
         let books = sets.iter().map(|set| book([set])).collect();
-        Self { settings, sets, allowed, books, random }
+        let excepts = |position: &usize| sets[*position].has_exceptions(&settings);
+        let excepting = (0..sets.len()).filter(excepts).collect();
+        Self { settings, sets, excepting, allowed, books, random }
     }
 
     /// The sets.
@@ -118,9 +131,10 @@ impl Trial {
     /// The case of a number.
     pub fn case(&self, number: usize) -> Case {
         let mut random = self.random.part(number);
-        let set = random.below(self.sets.len());
-        let wild = *random.pick(&[0, 0, 15, 30, 60, 150]);
         let is_pod = number.is_multiple_of(2);
+        let often = !is_pod && !self.excepting.is_empty() && random.chance(350);
+        let set = if often { *random.pick(&self.excepting) } else { random.below(self.sets.len()) };
+        let wild = *random.pick(&[0, 0, 15, 30, 60, 150]);
         let namespace = &self.sets[set].namespace;
         let object = if is_pod {
             pods::pod(&mut random, namespace, &self.allowed[set], wild)
@@ -162,7 +176,7 @@ impl Trial {
         while let Some(one) = answers.next().await {
             let (number, case, expected, answer) = one?;
             let outcome = compare(&expected, &answer);
-            report.count(case.is_pod, &outcome);
+            report.count(case.is_pod, &expected, &outcome);
             if let (Answer::Invalid(reason), true) = (&answer, report.reasons.len() < 400) {
                 report.reasons.push(reason.clone());
             }
@@ -178,10 +192,8 @@ impl Trial {
 
     /// Stores ModelDeployments, which has to be done while there are no policies.
     pub async fn store(&self, server: &Server, count: usize) -> Result<Vec<Stored>> {
-        let made = (0..count).map(|number| async move {
+        let made = self.to_store(count).into_iter().map(|(number, case)| async move {
             let mut random = self.random.part(2_000_000 + number);
-            let mut case = self.case(2 * (2_000_000 + number) + 1);
-            case.object["metadata"]["name"] = format!("stored-{number}").into();
             // What is not valid cannot be stored; another takes its place.
             let path = models_path(&self.sets[case.set].namespace);
             let mut stored = None;
@@ -198,6 +210,22 @@ impl Trial {
             stored
         });
         Ok(stream::iter(made).buffer_unordered(AT_ONCE).filter_map(|one| async { one }).collect().await)
+    }
+
+    /// ModelDeployments of the names that exceptions for stored ones have, each once in a namespace, and of others.
+    fn to_store(&self, count: usize) -> Vec<(usize, Case)> {
+        let mut taken = BTreeSet::new();
+        let cases = (0..count).map(|number| {
+            let mut case = self.case(2 * (2_000_000 + number) + 1);
+            let name = case.object["metadata"]["name"].as_str().unwrap_or_default();
+            let mut stored = format!("{STORED}{name}");
+            if !taken.insert((case.set, stored.clone())) {
+                stored = format!("{STORED}{number}");
+            }
+            case.object["metadata"]["name"] = stored.into();
+            (number, case)
+        });
+        cases.collect()
     }
 
     /// Another random model of the same name.
@@ -234,7 +262,7 @@ impl Trial {
         while let Some(one) = answers.next().await {
             let (number, stored, expected, answer) = one?;
             let outcome = compare(&expected, &answer);
-            report.count(false, &outcome);
+            report.count(false, &expected, &outcome);
             report.table.count(if stored.is_judged() {
                 "change that is judged"
             } else {

@@ -1,5 +1,7 @@
 //! What is expected of the API server, what it says, and whether both are the same.
 
+use std::collections::BTreeSet;
+
 use hemvist_api::values::Enforcement;
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use hemvist_core::admission::{PodFinding, judge_new_model, judge_new_pod};
@@ -48,6 +50,8 @@ pub struct Expected {
     pub reasons: Vec<Told>,
     /// What it has to warn of, all of it.
     pub warnings: Vec<Told>,
+    /// The duties that an exception waives, where without it the verdict were another, or there were a warning.
+    pub waived: BTreeSet<String>,
     /// Why the core cannot read the object at all.
     pub unreadable: Option<String>,
 }
@@ -112,14 +116,48 @@ pub fn expected_of_model(
     let spec: ModelDeploymentSpec = serde_json::from_value(without_nulls(object["spec"].clone()))?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let model = ModelDeployment::new(name, spec);
+    let mut expected = judged(book, settings, namespace, &model);
+    if let Some(without) = without_exceptions(book, name) {
+        let otherwise = judged(&without, settings, namespace, &model);
+        expected.waived = waived(&expected, &otherwise);
+    }
+    Ok(expected)
+}
+
+/// The book without the exceptions of its policies; `None` where none of them names the model.
+fn without_exceptions(book: &PolicyBook, model: &str) -> Option<PolicyBook> {
+    let mut without = book.clone();
+    let mut named = false;
+    for entry in without.entries.values_mut() {
+        if let PolicyEntry::Readable(policy) = entry {
+            let exceptions = policy.spec.exceptions.take();
+            named |= exceptions.iter().flatten().any(|one| one.model_deployment.as_str() == model);
+        }
+    }
+    named.then_some(without)
+}
+
+/// The last words of what is only told without the exceptions, where they decide.
+fn waived(expected: &Expected, otherwise: &Expected) -> BTreeSet<String> {
+    let decide = expected.refused != otherwise.refused
+        || expected.warnings.is_empty() != otherwise.warnings.is_empty();
+    let gone = otherwise
+        .reasons
+        .iter()
+        .chain(&otherwise.warnings)
+        .filter(|told| decide && !expected.reasons.contains(told) && !expected.warnings.contains(told));
+    gone.map(|told| told.kind.rsplit('.').next().unwrap_or_default().to_owned()).collect()
+}
+
+fn judged(book: &PolicyBook, settings: &Settings, namespace: &str, model: &ModelDeployment) -> Expected {
     let denies = EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Deny;
     let warns = EffectivePolicy::for_namespace(book, settings, namespace).enforcement() == Enforcement::Warn;
-    let mut violations = judge_new_model(book, settings, namespace, &model, TODAY);
+    let mut violations = judge_new_model(book, settings, namespace, model, TODAY);
     let unreadable = violations.iter().any(|one| matches!(one.finding, Finding::PolicyUnreadable { .. }));
     let refused = violations.iter().any(|one| one.rule.is_none() || denies);
     if unreadable {
         // One that cannot be read makes the reference silent about what is not stated. The API server still says it.
-        violations.extend(judge_new_model(&readable(book), settings, namespace, &model, TODAY));
+        violations.extend(judge_new_model(&readable(book), settings, namespace, model, TODAY));
     }
     let (stated, plain): (Vec<_>, Vec<_>) = violations.iter().partition(|one| one.rule.is_some());
     let told =
@@ -130,7 +168,7 @@ pub fn expected_of_model(
     } else if warns && !refused {
         expected.warnings = told(stated);
     }
-    Ok(expected)
+    expected
 }
 
 fn readable(book: &PolicyBook) -> PolicyBook {

@@ -26,6 +26,9 @@ fn policy_repeated(compiled: &Compiled, times: usize) -> ValidatingAdmissionPoli
         && times > 1
     {
         spec.variables.iter_mut().flatten().for_each(|one| one.expression = repeated(&one.expression, times));
+        for one in spec.match_conditions.iter_mut().flatten() {
+            one.expression = repeated(&one.expression, times);
+        }
         for one in spec.validations.iter_mut().flatten() {
             one.expression = repeated(&one.expression, times);
             one.message_expression = one.message_expression.as_ref().map(|message| repeated(message, times));

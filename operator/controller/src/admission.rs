@@ -228,7 +228,8 @@ impl Round<'_> {
             Err(error) => return Err(error),
         };
         let why = told(&error);
-        let closed = error.source.code() != Some(403) && self.put_closed(book, key, &why).await;
+        let no_right = error.source.code() == Some(403);
+        let closed = !no_right && self.put_closed(book, key, &why).await;
         let consequence = if closed {
             "Everything that it may bind is refused until it does."
         } else {
@@ -236,8 +237,11 @@ impl Round<'_> {
         };
         let why =
             format!("The API server does not take what the policy is compiled to: {why}. {consequence}");
-        let refused = Refused { hash, at: Instant::now(), why: why.clone() };
-        self.memory(|memory| memory.refused.insert(key.clone(), refused));
+        // A right that is missing says nothing of what was written, and is there again when somebody gives it.
+        if !no_right {
+            let refused = Refused { hash, at: Instant::now(), why: why.clone() };
+            self.memory(|memory| memory.refused.insert(key.clone(), refused));
+        }
         Ok(Some(why))
     }
 

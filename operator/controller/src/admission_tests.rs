@@ -275,3 +275,18 @@ async fn a_right_that_is_missing_is_said() {
     assert!(world.reconcile().await.is_err());
     assert!(matches!(world.compilation(), Some(Compilation::Failed { .. })));
 }
+
+#[tokio::test]
+async fn a_right_that_is_given_back_is_used_at_once() {
+    let world = World::new();
+    world.see_policy(1, &region());
+    world.reconcile().await.unwrap();
+    world.api.remove(&format!("{BINDINGS}/{OF_MODELS}"));
+    world.see(&id(Part::Binding, OF_MODELS));
+    world.api.refuse("validatingadmissionpolicybindings", 403);
+    assert_eq!(world.reconcile().await.unwrap(), Next::Retry("not_in_force"));
+    assert!(matches!(world.compilation(), Some(Compilation::Failed { .. })));
+    world.api.refuse("nothing", 403);
+    world.reconcile().await.unwrap();
+    assert!(world.is_proven(), "{:?}", world.compilation());
+}

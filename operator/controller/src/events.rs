@@ -31,6 +31,9 @@ const MAX_WAITING: usize = 1024;
 #[derive(Debug)]
 pub struct Notice {
     regarding: ObjectReference,
+    /// What else it is about. Events that differ in nothing else are written as one with a count, and only the words of
+    /// the first are kept: so what the words name is named here too.
+    related: Option<ObjectReference>,
     type_: EventType,
     reason: String,
     action: &'static str,
@@ -63,7 +66,7 @@ impl Events {
                     reason: notice.reason,
                     note: Some(notice.note),
                     action: notice.action.to_owned(),
-                    secondary: None,
+                    secondary: notice.related,
                 };
                 if let Err(error) = deadline.call(recorder.publish(&event, &notice.regarding)).await {
                     tracing::warn!(category = error.category(), "writing an event: {error}");
@@ -93,6 +96,7 @@ pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) 
     let type_ = importance(&new.reason)?;
     Some(Notice {
         regarding: reference::<ModelDeployment>(key, &model.uid),
+        related: None,
         type_,
         reason: new.reason.clone(),
         action: "Reconcile",
@@ -112,6 +116,7 @@ pub fn duties_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentS
     let is_news = duties(model.status()).is_none_or(|old| old.reason != new.reason);
     (is_news && TOLD.iter().any(|reason| reason.as_str() == new.reason)).then(|| Notice {
         regarding: reference::<ModelDeployment>(key, &model.uid),
+        related: None,
         type_: EventType::Warning,
         reason: new.reason.clone(),
         action: "Reconcile",
@@ -133,6 +138,7 @@ pub fn policy_transition(
     let news = new.status != "True" && accepted(old).is_none_or(|old| old.reason != new.reason);
     news.then(|| Notice {
         regarding: reference::<AIPolicy>(key, uid),
+        related: None,
         type_: EventType::Warning,
         reason: new.reason.clone(),
         action: "Reconcile",
@@ -154,6 +160,7 @@ const fn how(departure: Departure) -> &'static str {
 pub fn eviction_of_nobody(eviction: &Eviction, departure: Departure) -> Notice {
     Notice {
         regarding: reference::<Pod>(&eviction.pod, &eviction.uid),
+        related: None,
         type_: EventType::Warning,
         reason: Reason::ClearanceLost.as_str().to_owned(),
         action: "Evict",
@@ -174,6 +181,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
     let key = Key::new(&eviction.pod.namespace, key.unwrap_or_default());
     Notice {
         regarding: reference::<ModelDeployment>(&key, &model.uid),
+        related: Some(reference::<Pod>(&eviction.pod, &eviction.uid)),
         type_: EventType::Warning,
         reason: Reason::ClearanceLost.as_str().to_owned(),
         action: "Evict",
@@ -187,13 +195,17 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
 /// The event of something compiled that somebody else has changed or deleted, and that is as it was again: on the AIPolicy
 /// that it carries out, or else on the object itself.
 pub fn admission_repair(id: &PartId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
-    let regarding = match (author, id.part) {
-        (Some((key, uid)), _) => reference::<AIPolicy>(key, uid),
-        (None, Part::Policy) => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
-        (None, Part::Binding) => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
+    let itself = match id.part {
+        Part::Policy => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
+        Part::Binding => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
+    };
+    let (regarding, related) = match author {
+        Some((key, uid)) => (reference::<AIPolicy>(key, uid), Some(itself)),
+        None => (itself, None),
     };
     Notice {
         regarding,
+        related,
         type_: EventType::Warning,
         reason: "AdmissionRepaired".to_owned(),
         action: "Repair",
@@ -246,6 +258,21 @@ mod tests {
         assert_eq!(note.len(), MAX_NOTE_BYTES);
         assert_eq!(bounded("kort"), "kort");
         assert_eq!(bounded(""), "");
+    }
+
+    #[test]
+    fn repairs_for_one_policy_are_told_apart() {
+        let key = Key::new("hemvist-system", "region");
+        let told = |part, name: &str| {
+            let id = PartId { part, name: name.to_owned() };
+            let notice = admission_repair(&id, "", Some((&key, "u")), "changed");
+            assert_eq!(notice.regarding.name.as_deref(), Some("region"));
+            notice.related
+        };
+        let of_models = told(Part::Policy, "hemvist-models");
+        assert!(of_models.is_some());
+        assert_ne!(of_models, told(Part::Policy, "hemvist-pods"));
+        assert_ne!(of_models, told(Part::Binding, "hemvist-models"));
     }
 
     #[test]

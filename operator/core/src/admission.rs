@@ -13,6 +13,7 @@ pub mod cel;
 mod fixed;
 mod hoist;
 mod image;
+mod inline;
 mod judge;
 mod models;
 mod name;

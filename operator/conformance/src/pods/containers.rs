@@ -7,7 +7,7 @@ use crate::models::reference;
 use crate::texts;
 
 /// Names of resources that stand for accelerators.
-const ACCELERATORS: [&str; 6] = [
+pub(super) const ACCELERATORS: [&str; 6] = [
     "nvidia.com/gpu",
     "amd.com/gpu",
     "acme.example/anything",
@@ -17,7 +17,7 @@ const ACCELERATORS: [&str; 6] = [
 ];
 
 /// Names of resources whose devices are shared, or are parts.
-const SHARED: [&str; 4] =
+pub(super) const SHARED: [&str; 4] =
     ["nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb.shared", "amd.com/mig-1g"];
 
 /// Names of resources that stand for no accelerators.
@@ -31,7 +31,7 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// Names of variables, of which those at the front ask for devices.
-const VARIABLES: [&str; 8] = [
+pub(super) const VARIABLES: [&str; 8] = [
     "NVIDIA_VISIBLE_DEVICES",
     "AMD_VISIBLE_DEVICES",
     "X_VISIBLE_DEVICES",

@@ -307,6 +307,40 @@ impl Expr {
     pub fn implies(self, consequence: Self) -> Self {
         any([!self, consequence])
     }
+
+    /// The same expression with each of the parts that it is directly made of changed.
+    #[must_use]
+    pub fn with_parts(self, mut change: impl FnMut(Self) -> Self) -> Self {
+        let changed = |parts: Vec<Self>, change: &mut dyn FnMut(Self) -> Self| {
+            parts.into_iter().map(change).collect::<Vec<_>>()
+        };
+        let mut boxed = |part: Box<Self>| Box::new(change(*part));
+        match self {
+            Self::Field { of, name, optional } => Self::Field { of: boxed(of), name, optional },
+            Self::Item { of, key, optional } => Self::Item { of: boxed(of), key: boxed(key), optional },
+            Self::Each { of, quantifier, variable, body } => {
+                Self::Each { of: boxed(of), quantifier, variable, body: boxed(body) }
+            }
+            Self::Not(of) => Self::Not(boxed(of)),
+            Self::Compare { left, operator, right } => {
+                Self::Compare { left: boxed(left), operator, right: boxed(right) }
+            }
+            Self::Choice { condition, then, otherwise } => {
+                Self::Choice { condition: boxed(condition), then: boxed(then), otherwise: boxed(otherwise) }
+            }
+            Self::Call { on, function, arguments } => {
+                let on = on.map(boxed);
+                Self::Call { on, function, arguments: changed(arguments, &mut change) }
+            }
+            Self::List(items) => Self::List(changed(items, &mut change)),
+            Self::All(parts) => Self::All(changed(parts, &mut change)),
+            Self::Any(parts) => Self::Any(changed(parts, &mut change)),
+            Self::Map(entries) => {
+                Self::Map(entries.into_iter().map(|(key, value)| (key, change(value))).collect())
+            }
+            leaf @ (Self::Bool(_) | Self::Int(_) | Self::Text(_) | Self::Name(_)) => leaf,
+        }
+    }
 }
 
 impl std::ops::Not for Expr {

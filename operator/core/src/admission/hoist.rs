@@ -35,37 +35,10 @@ struct Lists {
 
 impl Lists {
     fn without(&mut self, expression: Expr) -> Expr {
-        let mut inner = |boxed: Box<Expr>| Box::new(self.without(*boxed));
         match expression {
             Expr::List(items) if is_long(&items) => self.variable(items),
-            Expr::List(items) => Expr::List(self.all_without(items)),
-            Expr::Map(entries) => {
-                Expr::Map(entries.into_iter().map(|(key, value)| (key, self.without(value))).collect())
-            }
-            Expr::All(parts) => Expr::All(self.all_without(parts)),
-            Expr::Any(parts) => Expr::Any(self.all_without(parts)),
-            Expr::Call { on, function, arguments } => {
-                let on = on.map(&mut inner);
-                Expr::Call { on, function, arguments: self.all_without(arguments) }
-            }
-            Expr::Field { of, name, optional } => Expr::Field { of: inner(of), name, optional },
-            Expr::Item { of, key, optional } => Expr::Item { of: inner(of), key: inner(key), optional },
-            Expr::Each { of, quantifier, variable, body } => {
-                Expr::Each { of: inner(of), quantifier, variable, body: inner(body) }
-            }
-            Expr::Not(of) => Expr::Not(inner(of)),
-            Expr::Compare { left, operator, right } => {
-                Expr::Compare { left: inner(left), operator, right: inner(right) }
-            }
-            Expr::Choice { condition, then, otherwise } => {
-                Expr::Choice { condition: inner(condition), then: inner(then), otherwise: inner(otherwise) }
-            }
-            leaf @ (Expr::Bool(_) | Expr::Int(_) | Expr::Text(_) | Expr::Name(_)) => leaf,
+            other => other.with_parts(|part| self.without(part)),
         }
-    }
-
-    fn all_without(&mut self, expressions: Vec<Expr>) -> Vec<Expr> {
-        expressions.into_iter().map(|expression| self.without(expression)).collect()
     }
 
     fn variable(&mut self, items: Vec<Expr>) -> Expr {

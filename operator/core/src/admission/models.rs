@@ -170,6 +170,10 @@ impl Rules<'_> {
         for rule in self.policy.information_classes.iter().flatten() {
             let Some(own) = &rule.data_centres else { continue };
             let own: BTreeSet<String> = texts_of(own);
+            // Who stays within the list of all classes stays within a longer one too.
+            if common.as_ref().is_some_and(|common| common.is_subset(&own)) {
+                continue;
+            }
             let left = common.as_ref().map_or_else(|| own.clone(), |common| common & &own);
             let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
             rules.extend(self.data_centres(Some(rule.class), &field, &own, left.is_empty()));

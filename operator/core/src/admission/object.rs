@@ -1,8 +1,9 @@
 //! What is compiled, and the objects of the API server that it becomes.
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-    ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec, Validation, Variable,
+    MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec,
+    Validation, Variable,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 
@@ -13,6 +14,7 @@ use hemvist_api::values::Enforcement;
 
 use super::cel::{Expr, all, any, text};
 use super::hoist::hoisted;
+use super::inline::inlined;
 use super::probe;
 use super::scope::Scope;
 use crate::snapshot::Key;
@@ -22,6 +24,12 @@ pub const COMPONENT: &str = "admission";
 
 /// The label of a namespace with its own name, which the API server sets and nobody can change.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// The longest match condition, in characters: of an expression the API server takes 100,000.
+const LONGEST_CONDITION: usize = 90_000;
+
+/// The name of the match condition.
+const BREAKS: &str = "breaks-a-rule";
 
 /// The longest text of an object that is quoted in a message, in characters. The API server takes messages of 5 KiB.
 const LONGEST_VALUE: i64 = 300;
@@ -50,6 +58,16 @@ pub struct Compiled {
     pub probed: bool,
     /// What a breach leads to, and where.
     pub actions: Vec<(Enforcement, Scope)>,
+}
+
+/// How the rules and messages of a policy are written.
+struct Judgement {
+    /// Whether a rule is broken, where that can be a match condition.
+    condition: Option<MatchCondition>,
+    /// Long lists, as variables.
+    lists: Vec<(&'static str, Expr)>,
+    /// What is refused, and what is said.
+    validation: Validation,
 }
 
 /// A kind of request.
@@ -148,68 +166,86 @@ impl Compiled {
             name: (*name).to_owned(),
             expression: value.to_string(),
         };
-        let (lists, validation) = self.validation();
+        let judgement = self.judgement();
         // A list is looked at by what comes after it.
-        let variables: Vec<_> = lists.into_iter().chain(self.variables.clone()).collect();
+        let variables: Vec<_> = judgement.lists.into_iter().chain(self.variables.clone()).collect();
         ValidatingAdmissionPolicy {
             metadata: self.metadata(&self.name),
             spec: Some(ValidatingAdmissionPolicySpec {
                 failure_policy: Some("Fail".to_owned()),
                 match_constraints: Some(MatchResources {
                     resource_rules: Some(self.doors.iter().map(Door::rule).collect()),
-                    ..selection(Some(&self.namespaces))
+                    ..selection(&Scope::everywhere())
                 }),
+                match_conditions: judgement.condition.map(|condition| vec![condition]),
                 variables: Some(variables.iter().map(variable).collect())
                     .filter(|all: &Vec<_>| !all.is_empty()),
-                validations: Some(vec![validation]),
+                validations: Some(vec![judgement.validation]),
                 ..Default::default()
             }),
             ..Default::default()
         }
     }
 
-    /// All rules in one expression, and their messages in another that is looked at only for a refusal: the API server takes
-    /// longer to begin with an expression than to judge most rules. What is allowed is found with the rules alone; only of
-    /// what breaks one is it asked whether it is exempt.
-    fn validation(&self) -> (Vec<(&'static str, Expr)>, Validation) {
-        let judging =
-            |rules: &[Rule]| rules.iter().filter(|rule| !rule.only_explains).cloned().collect::<Vec<_>>();
-        let hold = |rules: &[Rule]| all(judging(rules).into_iter().map(|rule| rule.holds));
-        let rules = hold(&self.rules);
-        let mut refused = self
-            .firm
-            .iter()
-            .chain(&self.rules)
-            .map(|rule| (!rule.holds.clone(), rule.message.expression()))
-            .collect::<Vec<_>>();
-        let mut holds = any(std::iter::once(rules).chain(self.exempt.clone()));
-        if self.probed {
-            let is_probe = probe::named().equals(text(&self.name));
-            holds = all([!is_probe.clone(), hold(&self.firm), any([holds, probe::is_of_another()])]);
-            refused.insert(0, (is_probe, text(self.probe_answer())));
-        } else {
-            holds = all([hold(&self.firm), holds]);
-        }
-        let (_, last) = refused.pop().unwrap_or((Expr::Bool(true), text("refused")));
-        let message = refused
-            .into_iter()
-            .rev()
-            .fold(last, |otherwise, (refused, message)| refused.choose(message, otherwise));
+    /// All rules in one expression, and their messages in another: the API server takes longer to begin with an expression
+    /// than to judge most rules. It would evaluate the messages of what is allowed too, and with them every rule again. So
+    /// whether a rule is broken is asked in a match condition, and only what breaks one gets as far as the messages. A match
+    /// condition knows no variables; where it grows too long without them, the rules stand in the validation.
+    fn judgement(&self) -> Judgement {
+        let holds = self.holds();
+        let broken = inlined(!holds.clone(), &self.variables).to_string();
+        let fits = broken.len() <= LONGEST_CONDITION;
+        let (lists, [holds, message]) =
+            hoisted([if fits { Expr::Bool(false) } else { holds }, self.message()]);
         let author =
             self.author.as_ref().map_or_else(|| "Hemvist".to_owned(), |(key, _)| format!("AIPolicy {key}"));
-        let (lists, [holds, message]) = hoisted([holds, message]);
-        let validation = Validation {
-            expression: holds.to_string(),
-            message: Some(format!("refused by {author}, which could not say why.")),
-            message_expression: Some(message.to_string()),
-            reason: Some("Forbidden".to_owned()),
-        };
-        (lists, validation)
+        Judgement {
+            condition: fits.then(|| MatchCondition { name: BREAKS.to_owned(), expression: broken }),
+            lists,
+            validation: Validation {
+                expression: holds.to_string(),
+                message: Some(format!("refused by {author}, which could not say why.")),
+                message_expression: Some(message.to_string()),
+                reason: Some("Forbidden".to_owned()),
+            },
+        }
     }
 
-    /// The bindings that put the policy into force.
+    /// Whether a request is allowed: it breaks no rule, or none but such as it is exempt from. What is allowed is mostly found
+    /// with the rules alone; only of what breaks one is it asked whether it is exempt.
+    fn holds(&self) -> Expr {
+        let hold = |rules: &[Rule]| {
+            all(rules.iter().filter(|rule| !rule.only_explains).map(|rule| rule.holds.clone()))
+        };
+        let allowed = any(std::iter::once(hold(&self.rules)).chain(self.exempt.clone()));
+        if !self.probed {
+            return all([hold(&self.firm), allowed]);
+        }
+        all([!self.is_probe(), hold(&self.firm), any([allowed, probe::is_of_another()])])
+    }
+
+    /// What is said of a request that is refused: the message of the first rule that it breaks.
+    fn message(&self) -> Expr {
+        let rules = self.firm.iter().chain(&self.rules);
+        let mut refused: Vec<_> =
+            rules.map(|rule| (!rule.holds.clone(), rule.message.expression())).collect();
+        if self.probed {
+            refused.insert(0, (self.is_probe(), text(self.probe_answer())));
+        }
+        let (_, last) = refused.pop().unwrap_or((Expr::Bool(true), text("refused")));
+        let chain = refused.into_iter().rev();
+        chain.fold(last, |otherwise, (refused, message)| refused.choose(message, otherwise))
+    }
+
+    /// Whether the request is the probe of this policy.
+    fn is_probe(&self) -> Expr {
+        probe::named().equals(text(&self.name))
+    }
+
+    /// The bindings that put the policy into force. The namespaces stand here and not in the policy itself: the API server
+    /// looks at them before it looks at the kind of the object, and reads them anew for every request.
     pub fn bindings(&self) -> Vec<ValidatingAdmissionPolicyBinding> {
-        let binding = |(enforcement, scope): &(Enforcement, Scope)| {
+        let binding = |(enforcement, scope): (Enforcement, Scope)| {
             let name = match enforcement {
                 Enforcement::Deny => self.name.clone(),
                 other => format!("{}.{}", self.name, other.as_str().to_ascii_lowercase()),
@@ -218,14 +254,16 @@ impl Compiled {
                 metadata: self.metadata(&name),
                 spec: Some(ValidatingAdmissionPolicyBindingSpec {
                     policy_name: Some(self.name.clone()),
-                    validation_actions: Some(actions(*enforcement)),
-                    // What the policy itself selects is not selected twice.
-                    match_resources: (*scope != Scope::everywhere()).then(|| selection(Some(scope))),
+                    validation_actions: Some(actions(enforcement)),
+                    match_resources: (scope != Scope::everywhere()).then(|| selection(&scope)),
                     ..Default::default()
                 }),
             }
         };
-        self.actions.iter().filter(|(_, scope)| !scope.is_nowhere()).map(binding).collect()
+        let judged = |(enforcement, scope): &(Enforcement, Scope)| {
+            (*enforcement, scope.intersection(&self.namespaces))
+        };
+        self.actions.iter().map(judged).filter(|(_, scope)| !scope.is_nowhere()).map(binding).collect()
     }
 
     fn metadata(&self, name: &str) -> ObjectMeta {
@@ -273,7 +311,7 @@ fn actions(enforcement: Enforcement) -> Vec<String> {
     actions.iter().map(|action| (*action).to_owned()).collect()
 }
 
-fn selection(namespaces: Option<&Scope>) -> MatchResources {
+fn selection(namespaces: &Scope) -> MatchResources {
     let by_name = |operator: &str, names: &std::collections::BTreeSet<String>| LabelSelector {
         match_expressions: Some(vec![LabelSelectorRequirement {
             key: NAMESPACE_NAME.to_owned(),
@@ -283,12 +321,12 @@ fn selection(namespaces: Option<&Scope>) -> MatchResources {
         ..Default::default()
     };
     let namespaces = match namespaces {
-        Some(Scope::Only(names)) => by_name("In", names),
-        Some(Scope::AllBut(names)) if !names.is_empty() => by_name("NotIn", names),
-        _ => LabelSelector::default(),
+        Scope::Only(names) => by_name("In", names),
+        Scope::AllBut(names) if !names.is_empty() => by_name("NotIn", names),
+        Scope::AllBut(_) => LabelSelector::default(),
     };
     MatchResources {
-        match_policy: Some("Equivalent".to_owned()),
+        match_policy: Some("Exact".to_owned()),
         namespace_selector: Some(namespaces),
         object_selector: Some(LabelSelector::default()),
         ..Default::default()

@@ -149,11 +149,15 @@ impl Rules<'_> {
         if let Some(list) = residency.and_then(|residency| residency.data_centres.as_ref()) {
             rules.push(self.within(None, NODE_DATA_CENTRE, "spec.residency.dataCentres", &texts_of(list)));
         }
+        let common = residency.and_then(|residency| residency.data_centres.as_deref()).map(texts_of);
         for rule in self.policy.information_classes.iter().flatten() {
-            if let Some(list) = &rule.data_centres {
-                let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
-                rules.push(self.within(Some(rule.class), NODE_DATA_CENTRE, &field, &texts_of(list)));
+            let Some(list) = rule.data_centres.as_deref().map(texts_of) else { continue };
+            // Who stays within the list of all classes stays within a longer one too.
+            if common.as_ref().is_some_and(|common| common.is_subset(&list)) {
+                continue;
             }
+            let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
+            rules.push(self.within(Some(rule.class), NODE_DATA_CENTRE, &field, &list));
         }
         rules
     }

@@ -29,7 +29,7 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
             ],
             operations: &["UPDATE"],
         },
-        Door { group: "", resources: &["services/status"], operations: &["UPDATE"] },
+        Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
         Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
     ];
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
