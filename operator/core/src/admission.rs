@@ -132,9 +132,13 @@ fn author(settings: &Settings, key: &Key, entry: &PolicyEntry, exceptions: &[Act
         ),
         PolicyEntry::Unreadable { .. } => (0, None),
     };
-    // What a department demands of itself, the region does not waive.
-    let exceptions = if key.namespace == settings.root_namespace { exceptions.to_vec() } else { Vec::new() };
-    Author { key: key.clone(), generation, scope: bound_scope(settings, key, named.as_deref()), exceptions }
+    let scope = bound_scope(settings, key, named.as_deref());
+    // What a department demands of itself, the region does not waive; and elsewhere the policy demands nothing.
+    let counts = |exception: &&ActiveException| {
+        key.namespace == settings.root_namespace && scope.contains(&exception.namespace)
+    };
+    let exceptions = exceptions.iter().filter(counts).cloned().collect();
+    Author { key: key.clone(), generation, scope, exceptions }
 }
 
 fn of_policy(
