@@ -39,22 +39,29 @@ impl Output {
 
 /// A program with its surroundings, to be run any number of times.
 #[derive(Clone, Debug)]
-pub(crate) struct Program {
+pub struct Program {
     path: std::path::PathBuf,
     environment: Vec<(String, std::ffi::OsString)>,
 }
 
 impl Program {
-    pub(crate) fn new(path: impl AsRef<Path>) -> Self {
+    /// The program at this path, or of this name in the search path.
+    pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), environment: Vec::new() }
     }
 
-    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    /// With a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    pub(crate) async fn run<A: AsRef<OsStr>>(&self, arguments: &[A], input: &str) -> Result<Output> {
+    /// Runs it with a standard input; a status other than 0 is in the output and no error.
+    ///
+    /// # Errors
+    /// Where it cannot run or does not end.
+    pub async fn run<A: AsRef<OsStr>>(&self, arguments: &[A], input: &str) -> Result<Output> {
         let shown = arguments.iter().map(|argument| argument.as_ref().to_string_lossy());
         let program = self.path.file_name().unwrap_or_default().to_string_lossy();
         let command = std::iter::once(program).chain(shown).collect::<Vec<_>>().join(" ");

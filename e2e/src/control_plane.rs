@@ -51,7 +51,7 @@ impl ControlPlane {
             leftovers::create(&options.name)?
         };
         let ports = Ports::choose()?;
-        let credentials = Credentials::create(&folder.join("credentials"), &ports.server())?;
+        let credentials = Credentials::create(&folder.join("credentials"), &ports.server(), &options.users)?;
         let client = kubeconfig::client(&credentials.kubeconfig("admin"), |_| ()).await?;
         let arguments = Arguments { folder, ports, credentials, options };
         bootstrap::write_configuration(&arguments)?;
@@ -192,6 +192,11 @@ impl ControlPlane {
     /// The kubeconfig of a user who may do everything.
     pub fn kubeconfig(&self) -> PathBuf {
         self.arguments.credentials.kubeconfig("admin")
+    }
+
+    /// The kubeconfig of a user that [`Options::user`] has brought.
+    pub fn kubeconfig_of(&self, file: &str) -> PathBuf {
+        self.arguments.credentials.kubeconfig(file)
     }
 
     /// Makes a kubeconfig with a fresh token of a service account: the rights that a program has in a real cluster.

@@ -25,13 +25,13 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Makes all of them in `folder`, for an API server at `server`.
-    pub(super) fn create(folder: &Path, server: &str) -> Result<Self> {
+    /// Makes all of them in `folder`, for an API server at `server` and with these users besides the cluster's own.
+    pub(super) fn create(folder: &Path, server: &str, users: &[[String; 3]]) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let credentials = Self { folder: folder.to_owned() };
         credentials.create_certificates().context("making certificates")?;
         credentials.create_service_account_key().context("making the service-account key")?;
-        credentials.create_users(server).context("making the users")?;
+        credentials.create_users(server, users).context("making the users")?;
         Ok(credentials)
     }
 
@@ -73,9 +73,10 @@ impl Credentials {
         self.write("service-account.pub", &key.public_key_pem())
     }
 
-    fn create_users(&self, server: &str) -> Result<()> {
+    fn create_users(&self, server: &str, users: &[[String; 3]]) -> Result<()> {
         let mut tokens = String::new();
-        for (name, user, group) in USERS {
+        let further = users.iter().map(|[name, user, groups]| (name.as_str(), user.as_str(), groups.as_str()));
+        for (name, user, group) in USERS.into_iter().chain(further) {
             let token = random_token()?;
             tokens.extend([token.as_str(), ",", user, ",", user, ",\"", group, "\"\n"]);
             let access = Access {

@@ -49,6 +49,8 @@ pub struct Options {
     pub arguments: Vec<(Component, String)>,
     /// Admission policies, as YAML, that the API server reads from its own disk before it answers anybody.
     pub policies_on_disk: Option<String>,
+    /// Further users: the file of their access, the name, and their groups with commas between.
+    pub users: Vec<[String; 3]>,
     /// Whether it lives on after the program that has started it. Such a cluster has a fixed data folder.
     pub detached: bool,
 }
@@ -63,6 +65,7 @@ impl Options {
             client_qps: 2000,
             arguments: Vec::new(),
             policies_on_disk: None,
+            users: Vec::new(),
             detached: false,
         }
     }
@@ -99,6 +102,13 @@ impl Options {
     #[must_use]
     pub fn policies_on_disk(mut self, policies: impl Into<String>) -> Self {
         self.policies_on_disk = Some(policies.into());
+        self
+    }
+
+    /// With a further user, whose access [`super::ControlPlane::kubeconfig_of`] gives.
+    #[must_use]
+    pub fn user(mut self, file: &str, name: &str, groups: &str) -> Self {
+        self.users.push([file, name, groups].map(str::to_owned));
         self
     }
 

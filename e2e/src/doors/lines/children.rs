@@ -242,6 +242,9 @@ fn quotas(attempts: &mut Attempts, situation: &Situation) {
         for actor in Actor::WRITERS {
             let change = json!({"spec": {"hard": {"requests.nvidia.com/gpu": "999"}}});
             attempts.add_ways("B13", actor, "accelerators-quota", every_way(quota, "", &change));
+            // What is counted against stands in the status.
+            let counted = json!({"status": {"hard": {"requests.nvidia.com/gpu": "999"}}});
+            attempts.add_ways("B13", actor, "status-of-the-quota", every_way(quota, "/status", &counted));
             attempts.add("B13", actor, "delete", "accelerators-quota", Call::delete(&kinds::item_of(quota)));
         }
     }

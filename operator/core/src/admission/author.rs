@@ -17,7 +17,8 @@ pub struct Author {
     pub generation: i64,
     /// The namespaces that it binds.
     pub scope: Scope,
-    /// The exceptions that waive duties of it today: those of every policy of the root namespace, if it is one itself.
+    /// The exceptions that waive duties of it today, in the namespaces that it binds: those of every policy of the root
+    /// namespace, if it is one itself.
     pub exceptions: Vec<ActiveException>,
 }
 
