@@ -21,9 +21,8 @@ fn below(registries: &BTreeSet<String>, written: &str, image: &Expr) -> Expr {
     let host = image.clone().call("split", [text("/")]).item(Expr::Int(0)).call("lowerAscii", []);
     let path = image.clone().call("find", [text(PATH)]);
     let named = Expr::List(vec![host.plus(path).plus(text("/"))]);
-    let is_listed = |name: Expr| {
-        texts(prefixes(registries)).some("p", name.call("startsWith", [super::cel::name("p")]))
-    };
+    let is_listed =
+        |name: Expr| texts(prefixes(registries)).some("p", name.call("startsWith", [super::cel::name("p")]));
     // Nearly every image is written just as the list is, which is seen at a glance.
     let as_written = is_listed(image.clone());
     all([image.clone().matches(written), any([as_written, named.some("n", is_listed(name("n")))])])
