@@ -11,7 +11,7 @@ use crate::installation::{Installation, ROOT_NAMESPACE};
 use crate::narrator::Narrator;
 use crate::nodes::CLEARANCE_PREFIX;
 use crate::oracle::Oracle;
-use crate::region::{self, REFUSED, Refusal, SERVED, WAITING};
+use crate::region::{self, REFUSED, Refusal, SERVED, WAITING, WAITS_WITH};
 use crate::{ControlPlane, Options, Progress, wait_until};
 
 /// How long models may take to settle; on a busy machine it is seconds.
@@ -171,6 +171,12 @@ async fn settled(cluster: &ControlPlane, refused: Refused) -> Result<Progress<()
         if found != reason {
             open.push(format!("{model} is {found:?} and not {reason}"));
         }
+    }
+    // It waits from the beginning, for more and then for less.
+    let waiting = models.iter().find(|(key, _)| key == WAITING).map(|(_, model)| &model["status"]);
+    let ready = waiting.map_or_else(String::new, |status| text(&status["replicaSummary"]));
+    if ready != WAITS_WITH {
+        open.push(format!("{WAITING} has {ready:?} replicas and not {WAITS_WITH}"));
     }
     if refused == Refused::AtTheDoor {
         let let_in = REFUSED.iter().filter(|(model, _)| models.iter().any(|(key, _)| key == model));

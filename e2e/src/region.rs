@@ -24,6 +24,9 @@ pub const SERVED: [&str; 5] = [
 /// The model of the examples that waits for accelerators.
 pub const WAITING: &str = "forskning/stormodell";
 
+/// The replicas of it that there is room for, and those that it asks for.
+pub const WAITS_WITH: &str = "2/3";
+
 /// Models of the examples that are refused, with the reason.
 pub const REFUSED: [(&str, &str); 4] = [
     ("forskning/hemlig-analys", "InformationClassNotAllowed"),
