@@ -11,7 +11,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use accelerator::{Accelerator, Placement};
-pub use engine::{Engine, EngineArgument};
+pub use engine::{CustomEngine, Engine, EngineArgument};
 pub use model::{
     Adapter, HubMirror, ImageSource, MirrorSource, Model, ModelFacts, ModelSource, ObjectStoreMirror,
     VolumeClaimSource,

@@ -3,10 +3,12 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{EngineType, ImageReference, KeyValueCacheType};
+use crate::values::{AbsolutePath, EngineType, ImageReference, KeyValueCacheType};
 
 /// The inference engine that serves a model.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[x_kube(validation = Rule::new("!has(self.custom) || self.type == 'Custom'")
+    .message("custom must not be set for an engine that Hemvist knows").field_path(".custom"))]
 #[serde(rename_all = "camelCase")]
 pub struct Engine {
     /// The engine. Example: `VLLM`.
@@ -35,6 +37,35 @@ pub struct Engine {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub args: Option<Vec<EngineArgument>>,
+
+    /// How an engine of your own is started and asked, where the type is `Custom`. Absent: its image's own program, on
+    /// port 8000, asked for its health at `/health`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<CustomEngine>,
+}
+
+/// An engine of your own. What it has to know of the model is in its environment, in variables that begin with `HEMVIST_`.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomEngine {
+    /// The program with its fixed arguments; never a shell. Default: that of the image. Example: `[/app/serve, --warm]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 32),
+        inner(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9._:,=/@+-]+$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("!self[0].matches('^(.*/)?(busybox|(a|ba|c|da|fi|k|z)?sh)$')")
+        .message("command must not begin with a shell: name the program itself"))]
+    pub command: Option<Vec<String>>,
+
+    /// The port on which it listens; clients ask port 8000 of the Service all the same. Default: 8000. Example: `3000`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 65_535))]
+    pub port: Option<i32>,
+
+    /// The path that answers 200 when the model can be asked, and not before. Default: `/health`. Example: `/ready`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_path: Option<AbsolutePath>,
 }
 
 /// One argument of an engine.

@@ -186,7 +186,7 @@ pub struct ModelFacts {
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Adapter {
-    /// The name that clients ask for; unique within the list. Example: `journal-sv`.
+    /// The name by which it is asked for; unique within the list, and not the model's own. Example: `journal-sv`.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
 
@@ -196,4 +196,10 @@ pub struct Adapter {
     /// SHA-256 of the adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+
+    /// Its rank, `r` in its `adapter_config.json`. vLLM has to be told of ranks above 16; the others read it themselves.
+    /// Example: `32`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 512))]
+    pub rank: Option<i32>,
 }

@@ -24,7 +24,7 @@ const SETS: usize = 120;
 /// One in so many of them has exceptions, and so many others hang on them. An exception stands in every policy of the root
 /// namespace that demands what it waives, so that many of them make every policy slower.
 const EXCEPTING: usize = 2;
-const EXCEPTED: usize = 8;
+const EXCEPTED: usize = 16;
 
 /// The most pairs that differ before it is enough, and the most that are printed.
 const MOST: usize = 1000;

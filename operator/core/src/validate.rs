@@ -4,6 +4,8 @@
 //! two exclude each other, or what stands in for one that was left out.
 
 mod check;
+mod engine;
+mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +36,8 @@ pub struct ValidatedModel {
     pub source: WeightsSource,
     /// File format of the weights.
     pub format: ModelFormat,
+    /// The adapters that are served beside it, in order of their names.
+    pub adapters: Vec<AdapterSettings>,
     /// Size of the weights in bytes, where it is known.
     pub weights_bytes: Option<u64>,
     /// The engine.
@@ -75,6 +79,17 @@ pub enum WeightsSource {
     },
 }
 
+/// A LoRA adapter.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AdapterSettings {
+    /// The name by which it is asked for.
+    pub name: String,
+    /// Where it is.
+    pub source: WeightsSource,
+    /// Its rank, where it is known.
+    pub rank: Option<i32>,
+}
+
 /// An engine with everything it is told.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EngineSettings {
@@ -90,6 +105,19 @@ pub struct EngineSettings {
     pub key_value_cache_type: KeyValueCacheType,
     /// Further arguments that were found to be allowed, by name; `None` for a switch.
     pub args: BTreeMap<String, Option<String>>,
+    /// How an engine is started and asked that is not described here; `None` for all others.
+    pub custom: Option<CustomSettings>,
+}
+
+/// How an engine of the user's own is started and asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CustomSettings {
+    /// The program with its fixed arguments; empty for that of the image.
+    pub command: Vec<String>,
+    /// The port on which it listens.
+    pub port: i32,
+    /// The path that answers when the model can be asked.
+    pub health_path: String,
 }
 
 /// The accelerators of one replica.

@@ -9,18 +9,26 @@
 mod contract;
 #[path = "rendering/fixtures.rs"]
 mod fixtures;
+#[path = "rendering/parsers.rs"]
+mod parsers;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use fixtures::{Case, every_case, llama_cpp_on_a_claim, partition, settings, vllm_in_an_image};
+use fixtures::{
+    Case, adapters, custom, every_case, llama_cpp_on_a_claim, llama_cpp_with_adapters, partition, settings,
+    sglang_with_adapters, vllm_in_an_image, vllm_with_adapters,
+};
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
     RequestLogging, RiskClass, RolloutStrategy,
 };
 use hemvist_core::render::{DesiredObjects, NOWHERE, render};
 use hemvist_core::snapshot::{Key, Settings};
-use hemvist_core::validate::{AcceleratorRequest, Clearance, EngineSettings, ValidatedModel, WeightsSource};
+use hemvist_core::validate::{
+    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
+    WeightsSource,
+};
 use serde_json::Value;
 
 /// Every object of a model as one YAML file, in the order in which they are written.
@@ -68,9 +76,29 @@ fn vllm_on_a_partition() {
 }
 
 #[test]
+fn vllm_with_two_adapters() {
+    assert_golden("vllm-adapters.yaml", &vllm_with_adapters());
+}
+
+#[test]
+fn llama_cpp_with_an_adapter() {
+    assert_golden("llama-cpp-adapter.yaml", &llama_cpp_with_adapters());
+}
+
+#[test]
+fn sglang_with_two_adapters() {
+    assert_golden("sglang-adapters.yaml", &sglang_with_adapters());
+}
+
+#[test]
+fn an_engine_of_the_users_own() {
+    assert_golden("custom.yaml", &custom());
+}
+
+#[test]
 fn every_pod_holds_the_contract() {
     let cases = every_case();
-    assert_eq!(cases.len(), 64, "engines x sources x rollouts x isolations");
+    assert_eq!(cases.len(), 192, "engines x sources x rollouts x isolations");
     assert_eq!(contract::CHECKS.len(), 39, "a field of the contract was added or lost");
     let mut held = 0;
     let mut broken = Vec::new();
@@ -134,6 +162,7 @@ type Change = (&'static str, fn(&mut ValidatedModel));
 /// Fails to compile when a model gets a new field: give it a line in [`changes`] then. The two reasons are for people and
 /// reach the status only.
 fn every_field(model: &ValidatedModel) {
+    let AdapterSettings { name: _, source: _, rank: _ } = &adapters()[0];
     let ValidatedModel {
         key: Key { namespace: _, name: _ },
         uid: _,
@@ -142,6 +171,7 @@ fn every_field(model: &ValidatedModel) {
         risk_class: _,
         source: _,
         format: _,
+        adapters: _,
         weights_bytes: _,
         engine:
             EngineSettings {
@@ -151,6 +181,7 @@ fn every_field(model: &ValidatedModel) {
                 concurrency: _,
                 key_value_cache_type: _,
                 args: _,
+                custom: _,
             },
         accelerator:
             AcceleratorRequest { vendor: _, resource: _, count: _, product_label: _, products: _, reason: _ },
@@ -177,6 +208,11 @@ fn changes() -> Vec<Change> {
             model.source = WeightsSource::VolumeClaim { claim_name: "other".to_owned(), path: String::new() };
         }),
         ("format", |model| model.format = ModelFormat::GGUF),
+        ("adapters", |model| model.adapters = adapters()),
+        ("adapters.name", |model| {
+            model.adapters = adapters();
+            model.adapters[0].name.push('x');
+        }),
         ("weights_bytes", |model| model.weights_bytes = None),
         ("engine.engine", |model| model.engine.engine = EngineType::LlamaCpp),
         ("engine.image", |model| model.engine.image.push('0')),
@@ -184,6 +220,10 @@ fn changes() -> Vec<Change> {
         ("engine.concurrency", |model| model.engine.concurrency = Some(10)),
         ("engine.key_value_cache_type", |model| model.engine.key_value_cache_type = KeyValueCacheType::FP16),
         ("engine.args", |model| drop(model.engine.args.insert("enforce-eager".to_owned(), None))),
+        ("engine.custom", |model| {
+            let health_path = "/health".to_owned();
+            model.engine.custom = Some(CustomSettings { command: Vec::new(), port: 9000, health_path });
+        }),
         ("accelerator.vendor", |model| model.accelerator.vendor = AcceleratorVendor::AMD),
         ("accelerator.resource", |model| model.accelerator.resource.push('x')),
         ("accelerator.count", |model| model.accelerator.count += 1),
@@ -208,7 +248,7 @@ fn a_change_of_any_field_changes_a_hash() {
     let model = vllm_in_an_image();
     let before = hashes(&model, &settings());
     every_field(&model);
-    assert_eq!(changes().len(), 29);
+    assert_eq!(changes().len(), 32);
     for (field, change) in changes() {
         let mut changed = model.clone();
         change(&mut changed);
@@ -292,13 +332,29 @@ fn a_namesake_is_another_model() {
 }
 
 #[test]
-fn an_engine_that_is_not_carried_out_makes_no_container() {
-    let mut model = vllm_in_an_image();
-    for engine in [EngineType::SGLang, EngineType::Custom] {
-        model.engine.engine = engine;
-        let pod = render(&model, &settings()).deployment.spec.unwrap().template.spec.unwrap();
-        assert!(pod.containers.is_empty(), "the API server refuses a pod without containers");
+fn an_image_of_the_users_own_starts_its_own_program_where_none_is_named() {
+    let mut model = custom();
+    model.engine.args.clear();
+    if let Some(custom) = &mut model.engine.custom {
+        custom.command.clear();
     }
+    let case = Case::new(String::new(), model, &settings());
+    assert_eq!(case.container().get("command"), None);
+    assert_eq!(case.container().get("args"), None);
+}
+
+#[test]
+fn vllm_sets_room_aside_for_the_greatest_rank_that_is_known() {
+    let args = |ranks: [Option<i32>; 2]| {
+        let mut model = vllm_with_adapters();
+        for (adapter, rank) in model.adapters.iter_mut().zip(ranks) {
+            adapter.rank = rank;
+        }
+        Case::new(String::new(), model, &settings()).container()["args"].to_string()
+    };
+    assert!(args([Some(24), Some(8)]).contains(r#""--max-lora-rank=32""#));
+    assert!(args([Some(8), Some(321)]).contains(r#""--max-lora-rank=512""#));
+    assert!(!args([None, None]).contains("max-lora-rank"));
 }
 
 #[test]

@@ -458,7 +458,7 @@ impl Rules<'_> {
 }
 
 /// A rule on the names of arguments: in the engine's own list, or in `further`. What an engine reserves nobody can allow.
-/// Engines that are not carried out have no list, and are refused by the controller.
+/// An engine that is not carried out would have no list, and be refused by the controller.
 pub(super) fn arguments(further: &BTreeSet<String>, and_not_there: &str, unless: Option<Expr>) -> Rule {
     let type_ = || spec().path(["engine", "type"]);
     let known = EngineType::ALL.iter().filter_map(|engine| description(*engine));

@@ -4,17 +4,23 @@
 //! allow-list with types; none of them can name a file, an address or code.
 
 mod argument;
+mod custom;
 mod llama_cpp;
+mod sglang;
 mod vllm;
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
+use super::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
 pub use argument::{Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict};
 
 /// Where every engine keeps what it may write and does not need: its home, compiled kernels, downloads that never come.
 pub const CACHE_PATH: &str = "/cache";
+
+/// Below which folder the adapters of a model are mounted, each by its name.
+pub const ADAPTERS_PATH: &str = "/adapters";
 
 /// Where every engine keeps sockets and other passing files.
 pub const TEMPORARY_PATH: &str = "/tmp";
@@ -26,14 +32,18 @@ pub struct EngineDescription {
     pub engine: EngineType,
     /// The formats of weights that it serves.
     pub formats: &'static [ModelFormat],
-    /// The program with what always comes first. Never a shell.
+    /// The program with what always comes first. Never a shell. Empty where the image itself says.
     pub command: &'static [&'static str],
     /// How it wants its arguments written.
     pub syntax: ArgumentSyntax,
     /// What the typed fields of a model become, where the weights are at the given path.
     pub arguments: fn(&ValidatedModel, weights: &str) -> Vec<Argument>,
+    /// What the adapters of a model become, if it takes any. Asked only of a model that has some.
+    pub adapters: Option<AdapterArguments>,
     /// Names and values of its environment.
     pub environment: &'static [(&'static str, &'static str)],
+    /// Further variables of its environment, where an engine is told of its model by them and not by arguments.
+    pub variables: fn(&ValidatedModel, weights: &str) -> Vec<(&'static str, String)>,
     /// The path that answers when the model can be asked.
     pub health_path: &'static str,
     /// The path of its metrics, on the serving port.
@@ -55,6 +65,24 @@ pub struct EngineDescription {
     pub reserved: &'static [&'static str],
     /// Whether its parser takes the beginning of a name for the name.
     pub abbreviates: bool,
+    /// Whether it spreads the attention heads evenly over the accelerators of a replica.
+    pub spreads_heads: bool,
+    /// Characters that the name of a model may not have, because they mean something else to it.
+    pub not_in_names: &'static [char],
+}
+
+/// What adapters become.
+pub type AdapterArguments = fn(&[MountedAdapter<'_>]) -> Vec<Argument>;
+
+/// An adapter where the engine finds it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MountedAdapter<'a> {
+    /// The name by which it is asked for.
+    pub name: &'a str,
+    /// Its folder or file in the container.
+    pub path: String,
+    /// Its rank, where it is known.
+    pub rank: Option<i32>,
 }
 
 /// How an engine lets requests end that are under way when a replica stops.
@@ -66,12 +94,13 @@ pub enum Drain {
     BeforeStop,
 }
 
-/// The description of an engine; `None` for one that this version does not carry out.
+/// The description of an engine; `None` for one that this version does not carry out. There is none such today.
 pub fn description(engine: EngineType) -> Option<&'static EngineDescription> {
     match engine {
         EngineType::VLLM => Some(&vllm::DESCRIPTION),
+        EngineType::SGLang => Some(&sglang::DESCRIPTION),
         EngineType::LlamaCpp => Some(&llama_cpp::DESCRIPTION),
-        EngineType::SGLang | EngineType::Custom => None,
+        EngineType::Custom => Some(&custom::DESCRIPTION),
     }
 }
 
@@ -88,8 +117,14 @@ pub fn allowed_argument(engine: EngineType, name: &str, value: Option<&str>) -> 
 }
 
 impl EngineDescription {
-    /// Every argument of `model` with its weights at `weights`, as the program gets them.
-    pub fn argument_list(&self, model: &ValidatedModel, weights: &str) -> Vec<String> {
+    /// Every argument of `model` with its weights at `weights` and its adapters where they are mounted, as the program gets
+    /// them.
+    pub fn argument_list(
+        &self,
+        model: &ValidatedModel,
+        weights: &str,
+        adapters: &[MountedAdapter<'_>],
+    ) -> Vec<String> {
         // A policy can allow an argument that is not in the list; it cannot allow a reserved one, and neither can a
         // mistake elsewhere.
         let further = model
@@ -98,26 +133,59 @@ impl EngineDescription {
             .iter()
             .filter(|(name, _)| !self.reserves(name))
             .map(|(name, value)| Argument::Named(name.clone(), value.clone()));
+        let of_adapters = self.adapters.filter(|_| !adapters.is_empty()).map(|told| told(adapters));
         (self.arguments)(model, weights)
             .into_iter()
+            .chain(of_adapters.into_iter().flatten())
             .chain(further)
             .flat_map(|argument| argument.spelled(self.syntax))
             .collect()
     }
 
-    /// Whether nobody may add `name`: it is reserved, is what turns a reserved switch off, or is read as one of these.
+    /// The program of `model` with what always comes first; `None` for that of the image.
+    pub fn program(&self, model: &ValidatedModel) -> Option<Vec<String>> {
+        let own = model.engine.custom.iter().flat_map(|custom| custom.command.iter().cloned());
+        let words: Vec<String> = self.command.iter().map(|word| (*word).to_owned()).chain(own).collect();
+        (!words.is_empty()).then_some(words)
+    }
+
+    /// The port on which the engine of `model` listens.
+    pub fn port(&self, model: &ValidatedModel) -> i32 {
+        port(model)
+    }
+
+    /// The path that answers when `model` can be asked.
+    pub fn health_path<'a>(&'a self, model: &'a ValidatedModel) -> &'a str {
+        model.engine.custom.as_ref().map_or(self.health_path, |custom| &custom.health_path)
+    }
+
+    /// Whether nobody may add `name`: it is reserved, is what turns a reserved switch off or on, or is read as one of these.
     pub fn reserves(&self, name: &str) -> bool {
+        let abbreviates = self.abbreviates && !self.lists(name);
+        let is = |name: &str| {
+            self.reserved.iter().any(|reserved| {
+                name == *reserved || (abbreviates && !name.is_empty() && reserved.starts_with(name))
+            })
+        };
         let name = name.strip_prefix("no-").unwrap_or(name);
-        self.reserved.iter().any(|reserved| {
-            name == *reserved
-                || (self.abbreviates && !name.is_empty() && reserved.starts_with(name) && !self.lists(name))
-        })
+        is(name) || opposite(name).is_some_and(|other| is(&other))
     }
 
     /// Whether `name` is in the allow-list; the whole name of an argument is never read as the beginning of another.
     fn lists(&self, name: &str) -> bool {
         self.rules.iter().any(|rule| rule.name == name)
     }
+}
+
+/// What switches the same thing the other way: vLLM takes `--disable-x` for every `--enable-x`, and the other way round.
+fn opposite(name: &str) -> Option<String> {
+    let enabled = name.strip_prefix("enable-").map(|thing| format!("disable-{thing}"));
+    enabled.or_else(|| name.strip_prefix("disable-").map(|thing| format!("enable-{thing}")))
+}
+
+/// The port on which the engine of `model` listens: the serving port, except for an engine that says its own.
+pub fn port(model: &ValidatedModel) -> i32 {
+    model.engine.custom.as_ref().map_or(SERVING_PORT, |custom| custom.port)
 }
 
 #[cfg(test)]
@@ -129,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn two_engines_are_carried_out_and_each_describes_itself() {
-        assert_eq!(descriptions().count(), 2);
+    fn every_engine_is_carried_out_and_describes_itself() {
+        assert_eq!(descriptions().count(), EngineType::ALL.len());
         for engine in EngineType::ALL {
-            assert!(description(*engine).is_none_or(|description| description.engine == *engine));
+            assert!(description(*engine).is_some_and(|description| description.engine == *engine));
         }
     }
 
@@ -171,6 +239,31 @@ mod tests {
             "no-enable-log-requests",
         ] {
             assert_eq!(allowed_argument(EngineType::VLLM, name, None), ArgumentVerdict::Reserved, "{name}");
+        }
+        for name in [
+            "trust-remote-code",
+            "api-key",
+            "admin-api-key",
+            "port",
+            "host",
+            "model-path",
+            "model",
+            "tokenizer-path",
+            "served-model-name",
+            "load-format",
+            "grpc-port",
+            "sidecar",
+            "enable-custom-logit-processor",
+            "forward-hooks",
+            "log-requests",
+            "crash-dump-folder",
+            "lora-paths",
+            "lora-path",
+            "dist-init-addr",
+            "nccl-init-addr",
+            "trust-remote",
+        ] {
+            assert_eq!(allowed_argument(EngineType::SGLang, name, None), ArgumentVerdict::Reserved, "{name}");
         }
         for name in
             ["tools", "agent", "api-key", "port", "host", "model", "ctx-size", "no-offline", "rpc", "slots"]
@@ -216,11 +309,33 @@ mod tests {
                 rules += 1;
             }
         }
-        assert!(rules > 40, "only {rules} rules");
+        assert!(rules > 90, "only {rules} rules");
     }
 
     #[test]
-    fn an_engine_that_is_not_carried_out_allows_nothing() {
+    fn of_an_engine_that_nobody_knows_the_policy_allows_the_arguments() {
         assert_eq!(allowed_argument(EngineType::Custom, "seed", Some("1")), ArgumentVerdict::Unknown);
+        assert_eq!(
+            allowed_argument(EngineType::Custom, "trust-remote-code", None),
+            ArgumentVerdict::Reserved
+        );
+    }
+
+    #[test]
+    fn what_turns_a_reserved_switch_the_other_way_is_reserved() {
+        for name in
+            ["enable-fastapi-docs", "enable-uvicorn-access-log", "disable-lora", "no-disable-fastapi-docs"]
+        {
+            assert_eq!(allowed_argument(EngineType::VLLM, name, None), ArgumentVerdict::Reserved, "{name}");
+        }
+        // Beginnings of these, too.
+        for name in ["enable-fastapi", "disable-lor"] {
+            assert_eq!(allowed_argument(EngineType::VLLM, name, None), ArgumentVerdict::Reserved, "{name}");
+        }
+        // The other way of what may be added is for the policy to allow.
+        assert_eq!(
+            allowed_argument(EngineType::VLLM, "disable-prefix-caching", None),
+            ArgumentVerdict::Unknown
+        );
     }
 }

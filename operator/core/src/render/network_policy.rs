@@ -8,8 +8,8 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::engine::port;
 use super::meta;
-use super::service::SERVING_PORT;
 use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
@@ -23,8 +23,11 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// kept by the API server, so that every apply of one would count as a change.
 pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
     let monitoring = settings.monitoring_namespace.iter().cloned().collect();
-    // Metrics share the port with the model in both engines, so the two rules differ in who, not in what.
-    let ingress: Vec<_> = [&model.consumers, &monitoring].into_iter().filter_map(from_namespaces).collect();
+    // Metrics share the port with the model in every engine, so the two rules differ in who, not in what.
+    let ingress: Vec<_> = [&model.consumers, &monitoring]
+        .into_iter()
+        .filter_map(|from| from_namespaces(from, port(model)))
+        .collect();
     NetworkPolicy {
         metadata: meta::metadata(model),
         spec: Some(NetworkPolicySpec {
@@ -36,9 +39,9 @@ pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPol
     }
 }
 
-/// Lets the pods of `namespaces` reach the serving port. No rule for no namespaces: a rule with an empty list of peers
+/// Lets the pods of `namespaces` reach `port`, where the engine listens. No rule for no namespaces: a rule with an empty list of peers
 /// would let in everybody.
-fn from_namespaces(namespaces: &BTreeSet<String>) -> Option<NetworkPolicyIngressRule> {
+fn from_namespaces(namespaces: &BTreeSet<String>, port: i32) -> Option<NetworkPolicyIngressRule> {
     (!namespaces.is_empty()).then(|| NetworkPolicyIngressRule {
         from: Some(vec![NetworkPolicyPeer {
             namespace_selector: Some(LabelSelector {
@@ -52,7 +55,7 @@ fn from_namespaces(namespaces: &BTreeSet<String>) -> Option<NetworkPolicyIngress
             ..Default::default()
         }]),
         ports: Some(vec![NetworkPolicyPort {
-            port: Some(IntOrString::Int(SERVING_PORT)),
+            port: Some(IntOrString::Int(port)),
             protocol: Some("TCP".to_owned()),
             ..Default::default()
         }]),

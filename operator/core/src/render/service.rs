@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::meta;
 use crate::validate::ValidatedModel;
 
-/// The port of every model, whatever engine serves it: a client does not notice a change of engine.
+/// The port of every model, whatever engine serves it and wherever that listens: a client does not notice a change of engine.
 pub const SERVING_PORT: i32 = 8000;
 
 /// The name of that port.

@@ -1,20 +1,18 @@
 //! From a ModelDeployment as it was written to one that can be carried out, or everything that stands in the way.
 
-use std::collections::BTreeMap;
-
 use hemvist_api::condition::Reason;
-use hemvist_api::model_deployment::{EngineArgument, ImageSource, ModelSource, VolumeClaimSource};
 use hemvist_api::values::{
-    AcceleratorVendor, DataCentre, EngineType, IncidentKind, Isolation, KeyValueCacheType, ModelFormat,
-    RequestLogging, RolloutStrategy,
+    AcceleratorVendor, DataCentre, IncidentKind, Isolation, RequestLogging, RolloutStrategy,
 };
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 
-use super::{AcceleratorRequest, EngineSettings, ValidatedModel, WeightsSource};
+use super::engine::engine;
+use super::weights::{adapters, weights};
+use super::{AcceleratorRequest, ValidatedModel};
 use crate::bytes::parse_bytes;
 use crate::placement::vendor::vendor;
 use crate::policy::EffectivePolicy;
-use crate::render::engine::{ArgumentVerdict, allowed_argument, description};
+use crate::render::engine::description;
 use crate::snapshot::Key;
 use crate::violation::{Finding, Violation};
 
@@ -37,11 +35,13 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
     let isolation = policy.isolation(class);
     let mut faults = unsupported(spec);
     faults.extend(context_length(spec));
+    let name = spec.model.name.clone().unwrap_or_else(|| key.name.clone());
     let source = collect(weights(spec), &mut faults);
-    let engine = collect(engine(spec, policy), &mut faults);
+    let adapters = collect(adapters(spec, &name), &mut faults);
+    let engine = collect(engine(spec, &name, policy), &mut faults);
     let accelerator = collect(accelerator(spec, policy), &mut faults);
-    let (Some(source), Some(engine), Some(accelerator), true) =
-        (source, engine, accelerator, faults.is_empty())
+    let (Some(source), Some(adapters), Some(engine), Some(accelerator), true) =
+        (source, adapters, engine, accelerator, faults.is_empty())
     else {
         return Err(faults);
     };
@@ -50,12 +50,13 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
     let rollout = spec.rollout.as_ref();
     Ok(ValidatedModel {
         uid: model.metadata.uid.clone().unwrap_or_default(),
-        model_name: spec.model.name.clone().unwrap_or_else(|| key.name.clone()),
+        model_name: name,
         key,
         information_class: class,
         risk_class: spec.purpose.risk_class,
         source,
         format: spec.model.format,
+        adapters,
         weights_bytes: weights_bytes(spec),
         engine,
         accelerator,
@@ -96,24 +97,21 @@ fn collect<T>(result: Result<T, Vec<Violation>>, faults: &mut Vec<Violation>) ->
     result.map_err(|new| faults.extend(new)).ok()
 }
 
-fn not_supported(field: &str, what: &str, instead: &str) -> Violation {
+pub(super) fn not_supported(field: &str, what: &str, instead: &str) -> Violation {
     Violation::plain(field, Finding::NotSupported { what: what.to_owned(), instead: instead.to_owned() })
 }
 
-fn invalid(field: impl Into<String>, why: impl Into<String>, instead: impl Into<String>) -> Violation {
+pub(super) fn invalid(
+    field: impl Into<String>,
+    why: impl Into<String>,
+    instead: impl Into<String>,
+) -> Violation {
     Violation::plain(field, Finding::Invalid { why: why.into(), instead: instead.into() })
 }
 
 /// Fields whose shape is there and whose behaviour is not, in this version.
 fn unsupported(spec: &ModelDeploymentSpec) -> Vec<Violation> {
     let mut faults = Vec::new();
-    if spec.model.adapters.as_ref().is_some_and(|adapters| !adapters.is_empty()) {
-        faults.push(not_supported(
-            "spec.model.adapters",
-            "serving LoRA adapters",
-            "Leave spec.model.adapters out.",
-        ));
-    }
     if spec.scaling.is_some() {
         faults.push(not_supported("spec.scaling", "scaling by load", "Set spec.replicas instead."));
     }
@@ -146,108 +144,6 @@ fn weights_bytes(spec: &ModelDeploymentSpec) -> Option<u64> {
 fn consumers(spec: &ModelDeploymentSpec) -> std::collections::BTreeSet<String> {
     let consumers = spec.access.iter().flat_map(|access| access.consumers.iter().flatten());
     consumers.map(|consumer| consumer.namespace.as_str().to_owned()).collect()
-}
-
-fn weights(spec: &ModelDeploymentSpec) -> Result<WeightsSource, Vec<Violation>> {
-    let (field, source) = match &spec.model.source {
-        ModelSource { image: Some(ImageSource { reference, path }), .. } => (
-            "spec.model.source.image.path",
-            WeightsSource::Image {
-                reference: reference.as_str().to_owned(),
-                path: path.as_ref().map_or("/", |path| path.as_str()).to_owned(),
-            },
-        ),
-        ModelSource { persistent_volume_claim: Some(VolumeClaimSource { claim_name, path }), .. } => (
-            "spec.model.source.persistentVolumeClaim.path",
-            WeightsSource::VolumeClaim {
-                claim_name: claim_name.as_str().to_owned(),
-                path: path.as_ref().map_or("", |path| path.as_str()).to_owned(),
-            },
-        ),
-        ModelSource { mirror: Some(_), .. } => {
-            return Err(vec![not_supported(
-                "spec.model.source.mirror",
-                "fetching weights from a mirror",
-                "Put the weights into an OCI image (spec.model.source.image) or a volume (spec.model.source.persistentVolumeClaim).",
-            )]);
-        }
-        _ => {
-            return Err(vec![invalid(
-                "spec.model.source",
-                "no source is set",
-                "Set exactly one of image, persistentVolumeClaim and mirror.",
-            )]);
-        }
-    };
-    let path = match &source {
-        WeightsSource::Image { path, .. } | WeightsSource::VolumeClaim { path, .. } => path,
-    };
-    let is_file = path.to_ascii_lowercase().ends_with(".gguf");
-    if spec.model.format == ModelFormat::GGUF && !is_file {
-        let why = format!("{path:?} does not name a GGUF file");
-        return Err(vec![invalid(
-            field,
-            why,
-            "Name the file, such as models/model-q4.gguf; of a split model the first part.",
-        )]);
-    }
-    Ok(source)
-}
-
-fn engine(spec: &ModelDeploymentSpec, policy: &EffectivePolicy) -> Result<EngineSettings, Vec<Violation>> {
-    let engine = &spec.engine;
-    let type_ = engine.type_;
-    let Some(description) = description(type_) else {
-        return Err(vec![not_supported(
-            "spec.engine.type",
-            &format!("the engine {type_}"),
-            "Use VLLM for safetensors or LlamaCpp for GGUF.",
-        )]);
-    };
-    let mut faults = Vec::new();
-    if !description.formats.contains(&spec.model.format) {
-        let formats: Vec<_> = description.formats.iter().map(|format| format.as_str()).collect();
-        let suits = formats.join(" or ");
-        faults.push(invalid(
-            "spec.model.format",
-            format!("{type_} serves {suits}, not {}", spec.model.format),
-            format!("Use weights in {suits}, or another engine."),
-        ));
-    }
-    let from_policy = policy.allowed_args();
-    let mut args = BTreeMap::new();
-    for argument in engine.args.iter().flatten() {
-        match argument_fault(type_, argument, from_policy.contains(&argument.name)) {
-            Some(fault) => faults.push(fault),
-            None => drop(args.insert(argument.name.clone(), argument.value.clone())),
-        }
-    }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    Ok(EngineSettings {
-        engine: type_,
-        image: engine.image.as_str().to_owned(),
-        context_length: engine.context_length,
-        concurrency: engine.concurrency,
-        key_value_cache_type: engine.key_value_cache_type.unwrap_or(KeyValueCacheType::Auto),
-        args,
-    })
-}
-
-fn argument_fault(engine: EngineType, argument: &EngineArgument, policy_allows: bool) -> Option<Violation> {
-    let field = format!("spec.engine.args[name={}]", argument.name);
-    match allowed_argument(engine, &argument.name, argument.value.as_deref()) {
-        ArgumentVerdict::Allowed => None,
-        ArgumentVerdict::Unknown if policy_allows => None,
-        ArgumentVerdict::BadValue { why } => {
-            Some(invalid(format!("{field}.value"), why, "Give a value that the engine takes."))
-        }
-        ArgumentVerdict::Unknown | ArgumentVerdict::Reserved => Some(Violation::plain(
-            field,
-            Finding::ArgumentNotAllowed { argument: argument.name.clone(), engine: engine.to_string() },
-        )),
-    }
 }
 
 fn accelerator(
@@ -302,10 +198,11 @@ pub(crate) fn partition_isolation(spec: &ModelDeploymentSpec, policy: &Effective
     })
 }
 
-/// vLLM spreads the attention heads evenly over the accelerators of a replica.
+/// Some engines spread the attention heads evenly over the accelerators of a replica.
 fn parallelism(spec: &ModelDeploymentSpec, count: i32) -> Option<Violation> {
     let heads = spec.model.facts.as_ref()?.attention_heads?;
-    (spec.engine.type_ == EngineType::VLLM && heads % count != 0).then(|| {
+    let spreads = description(spec.engine.type_).is_some_and(|engine| engine.spreads_heads);
+    (spreads && heads % count != 0).then(|| {
         invalid(
             "spec.accelerator.count",
             format!("{heads} attention heads cannot be spread evenly over {count} accelerators"),

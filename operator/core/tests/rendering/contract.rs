@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use hemvist_api::labels::{
     NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION, RENDERED_HASH,
 };
-use hemvist_api::values::{Isolation, RolloutStrategy};
+use hemvist_api::values::{EngineType, Isolation, RolloutStrategy};
 use hemvist_core::bytes::{GIBIBYTE, parse_bytes};
 use hemvist_core::snapshot::{ChildKind, content_hash};
-use hemvist_core::validate::WeightsSource;
+use hemvist_core::validate::{CustomSettings, WeightsSource};
 use serde_json::{Value, json};
 
 use crate::fixtures::Case;
@@ -59,7 +59,13 @@ pub const CHECKS: &[Check] = &[
             && case.container()["image"] == case.model.engine.image.as_str()
     }),
     ("a fixed command and no shell", |case| {
-        [json!(["vllm", "serve"]), json!(["/app/llama-server"])].contains(&case.container()["command"])
+        let command = &case.container()["command"];
+        match case.model.engine.engine {
+            EngineType::VLLM => *command == json!(["vllm", "serve"]),
+            EngineType::SGLang => *command == json!(["python3", "-m", "sglang.launch_server"]),
+            EngineType::LlamaCpp => *command == json!(["/app/llama-server"]),
+            EngineType::Custom => *command == json!(custom(case).command),
+        }
     }),
     ("plain arguments", plain_arguments),
     ("environment by allow-list", environment_is_listed),
@@ -113,6 +119,18 @@ fn items(list: &Value) -> Vec<Value> {
     list.as_array().cloned().unwrap_or_default()
 }
 
+fn custom(case: &Case) -> &CustomSettings {
+    case.model.engine.custom.as_ref().unwrap()
+}
+
+/// Where the engine listens, and what it is asked for its health.
+fn listens(case: &Case) -> (i32, &str) {
+    match case.model.engine.engine {
+        EngineType::Custom => (custom(case).port, &custom(case).health_path),
+        _ => (8000, "/health"),
+    }
+}
+
 fn scratch(case: &Case) -> impl Iterator<Item = Value> {
     items(&case.pod()["volumes"]).into_iter().filter(|volume| volume.get("emptyDir").is_some())
 }
@@ -130,12 +148,16 @@ fn fixed_identity(case: &Case) -> bool {
 fn only_scratch_is_writable(case: &Case) -> bool {
     let bounded: Vec<_> = scratch(case).map(|volume| volume["name"].clone()).collect();
     let mounts = items(&case.container()["volumeMounts"]);
-    mounts.len() == 4
+    let read_only: Vec<_> = std::iter::once(json!("/models"))
+        .chain(case.model.adapters.iter().map(|adapter| json!(format!("/adapters/{}", adapter.name))))
+        .collect();
+    mounts.len() == 3 + read_only.len()
         && mounts.iter().all(|mount| mount["readOnly"] == true || bounded.contains(&mount["name"]))
         && mounts
             .iter()
             .filter(|mount| mount["readOnly"] == true)
-            .all(|mount| mount["mountPath"] == "/models")
+            .map(|mount| &mount["mountPath"])
+            .eq(&read_only)
 }
 
 fn plain_arguments(case: &Case) -> bool {
@@ -146,13 +168,26 @@ fn plain_arguments(case: &Case) -> bool {
 
 fn environment_is_listed(case: &Case) -> bool {
     let listed = set([
+        "DISABLE_OPENAPI_DOC",
         "DO_NOT_TRACK",
+        "HEMVIST_ACCELERATORS",
+        "HEMVIST_CONCURRENCY",
+        "HEMVIST_CONTEXT_LENGTH",
+        "HEMVIST_DRAIN_SECONDS",
+        "HEMVIST_KEY_VALUE_CACHE_TYPE",
+        "HEMVIST_MODEL_FORMAT",
+        "HEMVIST_MODEL_NAME",
+        "HEMVIST_MODEL_PATH",
+        "HEMVIST_PORT",
+        "HEMVIST_REQUEST_LOGGING",
         "HF_HOME",
         "HF_HUB_DISABLE_TELEMETRY",
         "HF_HUB_OFFLINE",
         "HOME",
         "LLAMA_CACHE",
         "PYTHONDONTWRITEBYTECODE",
+        "SGLANG_CACHE_DIR",
+        "SGLANG_HOST_IP",
         "TMPDIR",
         "TRANSFORMERS_OFFLINE",
         "TRITON_CACHE_DIR",
@@ -178,15 +213,20 @@ fn environment_is_listed(case: &Case) -> bool {
 
 fn volumes_are_typed(case: &Case) -> bool {
     let volumes = items(&case.pod()["volumes"]);
-    let weights = match &case.model.source {
+    let typed = |name: &str, source: &WeightsSource| match source {
         WeightsSource::Image { reference, .. } => {
-            json!({"name": "weights", "image": {"reference": reference, "pullPolicy": "IfNotPresent"}})
+            json!({"name": name, "image": {"reference": reference, "pullPolicy": "IfNotPresent"}})
         }
         WeightsSource::VolumeClaim { claim_name, .. } => {
-            json!({"name": "weights", "persistentVolumeClaim": {"claimName": claim_name, "readOnly": true}})
+            json!({"name": name, "persistentVolumeClaim": {"claimName": claim_name, "readOnly": true}})
         }
     };
-    volumes.len() == 4 && volumes[0] == weights && scratch(case).count() == 3
+    let adapters = case.model.adapters.iter().enumerate();
+    let adapters = adapters.map(|(place, adapter)| typed(&format!("adapter-{place}"), &adapter.source));
+    volumes[0] == typed("weights", &case.model.source)
+        && volumes[1..4].iter().all(|volume| volume.get("emptyDir").is_some())
+        && volumes[4..].iter().cloned().eq(adapters)
+        && scratch(case).count() == 3
 }
 
 fn requests_are_limits(case: &Case) -> bool {
@@ -290,12 +330,13 @@ fn bounded_end(case: &Case) -> bool {
     let grace = case.pod()["terminationGracePeriodSeconds"].as_i64().unwrap();
     let hook = &case.container()["lifecycle"];
     let before = hook["preStop"]["sleep"]["seconds"].as_i64().unwrap();
-    let by_engine = format!("--shutdown-timeout={}", case.model.drain_seconds);
+    let told = format!("--shutdown-timeout={}", case.model.drain_seconds);
     let drain = i64::from(case.model.drain_seconds);
-    let drains = if items(&case.container()["args"]).contains(&json!(by_engine)) {
-        before == 5
-    } else {
-        before == 5 + drain
+    let drains = match case.model.engine.engine {
+        EngineType::VLLM => before == 5 && items(&case.container()["args"]).contains(&json!(told)),
+        // It goes on until no request is left; the grace period is its limit.
+        EngineType::SGLang => before == 5,
+        EngineType::LlamaCpp | EngineType::Custom => before == 5 + drain,
     };
     drains && grace == 5 + drain + 15 && keys(&hook["preStop"]) == set(["sleep"])
 }
@@ -306,7 +347,7 @@ fn network(case: &Case) -> bool {
             "from": [{"namespaceSelector": {"matchExpressions": [
                 {"key": "kubernetes.io/metadata.name", "operator": "In", "values": namespaces},
             ]}}],
-            "ports": [{"port": 8000, "protocol": "TCP"}],
+            "ports": [{"port": listens(case).0, "protocol": "TCP"}],
         })
     };
     let spec = &case.network_policy["spec"];
@@ -319,12 +360,14 @@ fn network(case: &Case) -> bool {
 
 fn probes(case: &Case) -> bool {
     let container = case.container();
-    container["ports"] == json!([{"name": "http", "containerPort": 8000, "protocol": "TCP"}])
+    let (port, path) = listens(case);
+    container["ports"] == json!([{"name": "http", "containerPort": port, "protocol": "TCP"}])
+        && case.service["spec"]["ports"][0]["port"] == 8000
         && case.service["spec"]["ports"][0]["targetPort"] == "http"
         && case.service["spec"]["type"] == "ClusterIP"
         && ["startupProbe", "readinessProbe", "livenessProbe"]
             .iter()
-            .all(|probe| container[probe]["httpGet"] == json!({"path": "/health", "port": "http"}))
+            .all(|probe| container[probe]["httpGet"] == json!({"path": path, "port": "http"}))
         && (600..=10_800).contains(&case.startup_seconds())
 }
 

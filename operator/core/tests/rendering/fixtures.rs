@@ -9,7 +9,10 @@ use hemvist_api::values::{
 use hemvist_core::bytes::GIBIBYTE;
 use hemvist_core::render::{DesiredObjects, render};
 use hemvist_core::snapshot::{Key, Settings};
-use hemvist_core::validate::{AcceleratorRequest, Clearance, EngineSettings, ValidatedModel, WeightsSource};
+use hemvist_core::validate::{
+    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
+    WeightsSource,
+};
 use serde_json::Value;
 
 /// A model with its settings and everything that it becomes, as JSON.
@@ -99,6 +102,7 @@ pub fn vllm_in_an_image() -> ValidatedModel {
             path: "/weights/llama".to_owned(),
         },
         format: ModelFormat::Safetensors,
+        adapters: Vec::new(),
         weights_bytes: Some(141 * GIBIBYTE),
         engine: EngineSettings {
             engine: EngineType::VLLM,
@@ -110,6 +114,7 @@ pub fn vllm_in_an_image() -> ValidatedModel {
                 ("enable-prefix-caching".to_owned(), None),
                 ("max-num-batched-tokens".to_owned(), Some("16384".to_owned())),
             ]),
+            custom: None,
         },
         accelerator: AcceleratorRequest {
             vendor: AcceleratorVendor::NVIDIA,
@@ -146,6 +151,7 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
             path: "mistral/q4.gguf".to_owned(),
         },
         format: ModelFormat::GGUF,
+        adapters: Vec::new(),
         weights_bytes: Some(14 * GIBIBYTE + 1),
         engine: EngineSettings {
             engine: EngineType::LlamaCpp,
@@ -154,6 +160,7 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
             concurrency: Some(6),
             key_value_cache_type: KeyValueCacheType::FP16,
             args: BTreeMap::from([("batch-size".to_owned(), Some("1024".to_owned()))]),
+            custom: None,
         },
         accelerator: AcceleratorRequest {
             vendor: AcceleratorVendor::NVIDIA,
@@ -220,15 +227,102 @@ pub fn partition() -> ValidatedModel {
     }
 }
 
+fn adapter(name: &str, source: WeightsSource, rank: Option<i32>) -> AdapterSettings {
+    AdapterSettings { name: name.to_owned(), source, rank }
+}
+
+/// Two adapters for safetensors: one in an image, one on a claim.
+pub fn adapters() -> Vec<AdapterSettings> {
+    let image = WeightsSource::Image {
+        reference: format!("registry.region.example/adapters/epikris@sha256:{}", digest('8')),
+        path: "/".to_owned(),
+    };
+    let claim =
+        WeightsSource::VolumeClaim { claim_name: "remiss-adapter".to_owned(), path: "lora/v2".to_owned() };
+    vec![adapter("epikris", image, Some(24)), adapter("remiss", claim, None)]
+}
+
+pub fn vllm_with_adapters() -> ValidatedModel {
+    ValidatedModel { adapters: adapters(), ..vllm_in_an_image() }
+}
+
+pub fn llama_cpp_with_adapters() -> ValidatedModel {
+    let source = WeightsSource::Image {
+        reference: format!("registry.kommun.example/adapters/laxor@sha256:{}", digest('9')),
+        path: "/lora/laxor-f16.gguf".to_owned(),
+    };
+    ValidatedModel { adapters: vec![adapter("laxor", source, None)], ..llama_cpp_on_a_claim() }
+}
+
+pub fn sglang_with_adapters() -> ValidatedModel {
+    ValidatedModel {
+        key: Key::new("halsa", "triage"),
+        uid: "51d2a7c4-3e60-4b1f-8c77-e1f5a9b3d043".to_owned(),
+        model_name: "mistral-small-24b-instruct".to_owned(),
+        adapters: adapters(),
+        weights_bytes: Some(47 * GIBIBYTE),
+        engine: EngineSettings {
+            engine: EngineType::SGLang,
+            image: format!("registry.region.example/lmsysorg/sglang@sha256:{}", digest('f')),
+            context_length: Some(16_384),
+            concurrency: Some(12),
+            key_value_cache_type: KeyValueCacheType::FP16,
+            args: BTreeMap::from([
+                ("disable-radix-cache".to_owned(), None),
+                ("mem-fraction-static".to_owned(), Some("0.85".to_owned())),
+            ]),
+            custom: None,
+        },
+        accelerator: AcceleratorRequest { count: 2, ..vllm_in_an_image().accelerator },
+        rollout: RolloutStrategy::Rolling,
+        drain_seconds: 53,
+        ..vllm_in_an_image()
+    }
+}
+
+pub fn custom() -> ValidatedModel {
+    ValidatedModel {
+        key: Key::new("teknik", "tolk"),
+        uid: "9e4c1b70-6d2f-4a85-b3c8-27f0d5e6a154".to_owned(),
+        model_name: "kb-whisper-large".to_owned(),
+        weights_bytes: Some(3 * GIBIBYTE),
+        engine: EngineSettings {
+            engine: EngineType::Custom,
+            image: format!("registry.region.example/teknik/tolk@sha256:{}", digest('7')),
+            context_length: None,
+            concurrency: Some(3),
+            key_value_cache_type: KeyValueCacheType::Auto,
+            args: BTreeMap::from([("beam-size".to_owned(), Some("5".to_owned()))]),
+            custom: Some(CustomSettings {
+                command: vec!["/app/tolk".to_owned(), "serve".to_owned()],
+                port: 3000,
+                health_path: "/healthz/ready".to_owned(),
+            }),
+        },
+        accelerator: AcceleratorRequest { count: 1, ..vllm_in_an_image().accelerator },
+        drain_seconds: 29,
+        ..vllm_in_an_image()
+    }
+}
+
 /// Engines x sources x rollouts x isolations.
 pub fn every_case() -> Vec<Case> {
     let mut cases = Vec::new();
-    for engine in [vllm_in_an_image(), llama_cpp_on_a_claim()] {
+    let engines = [
+        vllm_in_an_image(),
+        vllm_with_adapters(),
+        llama_cpp_on_a_claim(),
+        llama_cpp_with_adapters(),
+        sglang_with_adapters(),
+        custom(),
+    ];
+    for engine in engines {
         for source in [vllm_in_an_image().source, llama_cpp_on_a_claim().source] {
             for rollout in RolloutStrategy::ALL {
                 for isolation in Isolation::ALL {
                     let kind = if matches!(source, WeightsSource::Image { .. }) { "image" } else { "claim" };
-                    let name = format!("{} {kind} {rollout} {isolation}", engine.engine.engine);
+                    let with = engine.adapters.len();
+                    let name = format!("{} +{with} {kind} {rollout} {isolation}", engine.engine.engine);
                     let model = ValidatedModel {
                         source: source.clone(),
                         rollout: *rollout,

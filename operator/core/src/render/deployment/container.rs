@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Capabilities, Container, ContainerPort, EnvVar,
 
 use super::{lifecycle, resources, volumes};
 use crate::render::engine::EngineDescription;
-use crate::render::service::{SERVING_PORT, SERVING_PORT_NAME};
+use crate::render::service::SERVING_PORT_NAME;
 use crate::validate::ValidatedModel;
 
 /// The name of the container.
@@ -13,39 +13,37 @@ const NAME: &str = "engine";
 /// The container of `engine`. Its image must be there already or come from the registry that its reference names; with a
 /// digest in the reference, pulling again could give nothing else.
 pub fn container(model: &ValidatedModel, engine: &EngineDescription) -> Container {
+    let weights = volumes::weights_path(&model.source);
+    let arguments = engine.argument_list(model, &weights, &volumes::adapters(model));
     Container {
         name: NAME.to_owned(),
         image: Some(model.engine.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: Some(engine.command.iter().map(|word| (*word).to_owned()).collect()),
-        args: Some(engine.argument_list(model, &volumes::weights_path(&model.source))),
-        env: Some(environment(engine)),
+        command: engine.program(model),
+        args: Some(arguments).filter(|arguments| !arguments.is_empty()),
+        env: Some(environment(engine, model, &weights)),
         ports: Some(vec![ContainerPort {
             name: Some(SERVING_PORT_NAME.to_owned()),
-            container_port: SERVING_PORT,
+            container_port: engine.port(model),
             protocol: Some("TCP".to_owned()),
             ..Default::default()
         }]),
         resources: Some(resources::resources(model, engine)),
         startup_probe: Some(lifecycle::startup_probe(model, engine)),
-        readiness_probe: Some(lifecycle::readiness_probe(engine)),
-        liveness_probe: Some(lifecycle::liveness_probe(engine)),
+        readiness_probe: Some(lifecycle::readiness_probe(model, engine)),
+        liveness_probe: Some(lifecycle::liveness_probe(model, engine)),
         lifecycle: Some(lifecycle::lifecycle(model, engine)),
         security_context: Some(security()),
-        volume_mounts: Some(volumes::mounts()),
+        volume_mounts: Some(volumes::mounts(model)),
         ..Default::default()
     }
 }
 
-fn environment(engine: &EngineDescription) -> Vec<EnvVar> {
-    engine
-        .environment
-        .iter()
-        .map(|(name, value)| EnvVar {
-            name: (*name).to_owned(),
-            value: Some((*value).to_owned()),
-            ..Default::default()
-        })
+fn environment(engine: &EngineDescription, model: &ValidatedModel, weights: &str) -> Vec<EnvVar> {
+    let fixed = engine.environment.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    fixed
+        .chain((engine.variables)(model, weights))
+        .map(|(name, value)| EnvVar { name: name.to_owned(), value: Some(value), ..Default::default() })
         .collect()
 }
 

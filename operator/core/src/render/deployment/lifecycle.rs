@@ -57,25 +57,25 @@ pub fn startup_probe(model: &ValidatedModel, engine: &EngineDescription) -> Prob
     Probe {
         period_seconds: Some(STARTUP_PERIOD_SECONDS),
         failure_threshold: Some(i32::try_from(attempts).unwrap_or(i32::MAX)),
-        ..probe(engine)
+        ..probe(model, engine)
     }
 }
 
 /// Takes a replica that does not answer out of the service within fifteen seconds.
-pub fn readiness_probe(engine: &EngineDescription) -> Probe {
-    Probe { period_seconds: Some(5), failure_threshold: Some(3), ..probe(engine) }
+pub fn readiness_probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
+    Probe { period_seconds: Some(5), failure_threshold: Some(3), ..probe(model, engine) }
 }
 
 /// Restarts an engine that has not answered for two minutes. Slow to judge, because a start costs more than a pause: an
 /// engine under full load answers late and is not dead.
-pub fn liveness_probe(engine: &EngineDescription) -> Probe {
-    Probe { period_seconds: Some(10), failure_threshold: Some(12), ..probe(engine) }
+pub fn liveness_probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
+    Probe { period_seconds: Some(10), failure_threshold: Some(12), ..probe(model, engine) }
 }
 
-fn probe(engine: &EngineDescription) -> Probe {
+fn probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
-            path: Some(engine.health_path.to_owned()),
+            path: Some(engine.health_path(model).to_owned()),
             port: IntOrString::String(SERVING_PORT_NAME.to_owned()),
             ..Default::default()
         }),

@@ -9,6 +9,8 @@ pub enum Argument {
     Positional(String),
     /// A name without its dashes, with a value or as a switch.
     Named(String, Option<String>),
+    /// A name without its dashes, with several values behind it. None of them begins with a dash.
+    Several(String, Vec<String>),
 }
 
 /// How an engine wants named values written.
@@ -84,11 +86,17 @@ impl Argument {
         Self::Named(name.to_owned(), None)
     }
 
+    /// An argument with several values.
+    pub fn several(name: &str, values: impl IntoIterator<Item = String>) -> Self {
+        Self::Several(name.to_owned(), values.into_iter().collect())
+    }
+
     /// The words that the program gets.
     pub(super) fn spelled(self, syntax: ArgumentSyntax) -> Vec<String> {
         match (self, syntax) {
             (Self::Positional(value), _) => vec![value],
             (Self::Named(name, None), _) => vec![format!("--{name}")],
+            (Self::Several(name, values), _) => std::iter::once(format!("--{name}")).chain(values).collect(),
             (Self::Named(name, Some(value)), ArgumentSyntax::Joined) => vec![format!("--{name}={value}")],
             (Self::Named(name, Some(value)), ArgumentSyntax::Separate) => vec![format!("--{name}"), value],
         }

@@ -1,11 +1,13 @@
 //! llama.cpp: `llama-server`, OpenAI-compatible, for GGUF files.
 //!
+//! Checked against the argument parser in the source of llama.cpp that llama-cpp-python 0.3.36 carries, of October 2026.
+//!
 //! Host, port and the web interface have changed their defaults over time, so everything that matters is stated.
 
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
 use crate::render::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
@@ -17,7 +19,9 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     // The parser knows no `--name=value`. Values come from typed fields and typed rules, and none begins with a dash.
     syntax: ArgumentSyntax::Separate,
     arguments,
+    adapters: Some(adapters),
     environment: ENVIRONMENT,
+    variables: |_, _| Vec::new(),
     health_path: "/health",
     metrics_path: "/metrics",
     drain: Drain::BeforeStop,
@@ -30,6 +34,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     rules: RULES,
     reserved: RESERVED,
     abbreviates: false,
+    spreads_heads: false,
+    not_in_names: &[],
 };
 
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -98,6 +104,13 @@ fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     }
 }
 
+/// The adapters, in order: a request asks for them by their places, and those that it does not name are not applied.
+/// Left to itself the engine would apply all of them to every request.
+fn adapters(adapters: &[MountedAdapter<'_>]) -> Vec<Argument> {
+    let each = adapters.iter().map(|adapter| Argument::value("lora", &adapter.path));
+    each.chain([Argument::switch("lora-init-without-apply")]).collect()
+}
+
 const RULES: &[ArgumentRule] = &[
     ArgumentRule { name: "batch-size", value: Integer { min: 1, max: 65_536 } },
     ArgumentRule { name: "cache-reuse", value: Integer { min: 0, max: 1_000_000 } },
@@ -138,11 +151,13 @@ const RESERVED: &[&str] = &[
     "api-key",
     "api-key-file",
     "api-prefix",
+    "binary-file",
     "cache-list",
     "cache-ram",
     "cache-type-k",
     "cache-type-v",
     "chat-template-file",
+    "context-file",
     "control-vector",
     "control-vector-scaled",
     "cors-credentials",
@@ -153,6 +168,7 @@ const RESERVED: &[&str] = &[
     "ctx-size",
     "device",
     "docker-repo",
+    "file",
     "gpu-layers",
     "grammar-file",
     "hf-file",
@@ -162,6 +178,7 @@ const RESERVED: &[&str] = &[
     "hf-repo-v",
     "hf-token",
     "host",
+    "in-file",
     "json-schema-file",
     "kv-offload",
     "kv-unified",
@@ -171,11 +188,14 @@ const RESERVED: &[&str] = &[
     "log-disable",
     "log-file",
     "log-jsonl",
+    "log-prompts-dir",
     "log-verbose",
     "log-verbosity",
+    "logits-output-dir",
     "lookup-cache-dynamic",
     "lookup-cache-static",
     "lora",
+    "lora-init-without-apply",
     "lora-scaled",
     "mcp-servers-config",
     "mcp-servers-json",
@@ -184,6 +204,7 @@ const RESERVED: &[&str] = &[
     "mlock",
     "mmap",
     "mmproj",
+    "mmproj-auto",
     "mmproj-url",
     "model",
     "model-draft",
@@ -196,12 +217,17 @@ const RESERVED: &[&str] = &[
     "n-cpu-ffn",
     "n-cpu-moe",
     "n-gpu-layers",
+    "negative-file",
     "offline",
+    "output",
+    "output-file",
     "override-kv",
     "override-tensor",
     "parallel",
     "path",
     "port",
+    "positive-file",
+    "prompt-cache",
     "props",
     "reuse-port",
     "rpc",
@@ -211,8 +237,10 @@ const RESERVED: &[&str] = &[
     "spec-draft-model",
     "ssl-cert-file",
     "ssl-key-file",
+    "system-prompt-file",
     "tools",
     "tools-runtime",
+    "tts-speaker-file",
     "ui",
     "ui-config",
     "ui-config-file",

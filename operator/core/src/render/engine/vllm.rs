@@ -1,11 +1,11 @@
 //! vLLM: `vllm serve`, OpenAI-compatible, for safetensors on one or several accelerators of a node.
 //!
-//! Written for version 0.29; the newest option used is `--shutdown-timeout`, of 0.18.
+//! Checked against the argument parser of version 0.33.0; the newest option used is `--shutdown-timeout`, of 0.18.
 
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
 use crate::render::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
@@ -16,7 +16,9 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     command: &["vllm", "serve"],
     syntax: ArgumentSyntax::Joined,
     arguments,
+    adapters: Some(adapters),
     environment: ENVIRONMENT,
+    variables: |_, _| Vec::new(),
     health_path: "/health",
     metrics_path: "/metrics",
     drain: Drain::ByEngine,
@@ -31,6 +33,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     rules: RULES,
     reserved: RESERVED,
     abbreviates: true,
+    spreads_heads: true,
+    not_in_names: &[],
 };
 
 /// Reports of use are on by default and are turned off twice; the hub is never asked; nothing is written but under the
@@ -107,6 +111,28 @@ fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     }
 }
 
+/// The greatest ranks for which the engine can set room aside.
+const RANKS: [i32; 9] = [1, 8, 16, 32, 64, 128, 256, 320, 512];
+
+/// Adapters for which there is room on the accelerators at the same time; further ones wait in the host's memory.
+const MAX_ADAPTERS_AT_ONCE: usize = 8;
+
+/// The adapters, loaded at the start. They can be asked for like models, by their names. Room is set aside for the greatest
+/// rank that is known; where none is known, the engine sets it aside for 16.
+fn adapters(adapters: &[MountedAdapter<'_>]) -> Vec<Argument> {
+    let rank = adapters.iter().filter_map(|adapter| adapter.rank).max();
+    let room = rank.and_then(|rank| RANKS.into_iter().find(|room| *room >= rank));
+    let mut arguments = vec![
+        Argument::switch("enable-lora"),
+        Argument::value("max-loras", adapters.len().min(MAX_ADAPTERS_AT_ONCE)),
+        Argument::value("max-cpu-loras", adapters.len()),
+    ];
+    arguments.extend(room.map(|rank| Argument::value("max-lora-rank", rank)));
+    let modules = adapters.iter().map(|adapter| format!("{}={}", adapter.name, adapter.path));
+    arguments.push(Argument::several("lora-modules", modules));
+    arguments
+}
+
 const RULES: &[ArgumentRule] = &[
     ArgumentRule { name: "async-scheduling", value: Switch },
     ArgumentRule { name: "block-size", value: OneOf(&["8", "16", "32", "64", "128"]) },
@@ -153,6 +179,7 @@ const RULES: &[ArgumentRule] = &[
 ];
 
 const RESERVED: &[&str] = &[
+    "additional-config",
     "allow-credentials",
     "allowed-headers",
     "allowed-local-media-path",
@@ -161,74 +188,137 @@ const RESERVED: &[&str] = &[
     "allowed-origins",
     "api-key",
     "api-server-count",
+    "attention-config",
+    "aux-output-config",
     "chat-template",
     "code-revision",
     "collect-detailed-traces",
+    "compilation-config",
     "config",
+    "config-format",
     "data-parallel-address",
+    "data-parallel-backend",
+    "data-parallel-external-lb",
+    "data-parallel-hybrid-lb",
+    "data-parallel-multi-port-external-lb",
+    "data-parallel-rank",
     "data-parallel-rpc-port",
     "data-parallel-size",
+    "data-parallel-size-local",
+    "data-parallel-start-rank",
+    "data-parallel-supervisor-port",
+    "default-chat-template-kwargs",
+    "default-mm-loras",
+    "device-ids",
+    "diffusion-config",
     "disable-access-log-for-endpoints",
     "disable-fastapi-docs",
     "disable-log-stats",
     "disable-uvicorn-access-log",
     "distributed-executor-backend",
     "download-dir",
+    "ec-manager-config",
     "ec-transfer-config",
+    "enable-elastic-ep",
+    "enable-fault-tolerance",
+    "enable-log-deltas",
     "enable-log-outputs",
     "enable-log-requests",
+    "enable-lora",
+    "enable-mm-embeds",
+    "enable-offline-docs",
+    "enable-prompt-embeds",
     "enable-request-id-headers",
+    "enable-scale-out",
     "enable-server-load-tracking",
+    "enable-sleep-mode",
     "enable-ssl-refresh",
+    "enable-tokenizer-info-endpoint",
+    "enable-trace-replay",
+    "engram-config",
+    "eplb-config",
+    "fault-tolerance-config",
+    "grpc",
+    "grpc-port",
     "headless",
     "hf-config-path",
     "hf-overrides",
     "hf-token",
     "host",
+    "ignore-patterns",
     "io-processor-plugin",
+    "kernel-config",
     "kv-cache-dtype",
     "kv-events-config",
+    "kv-offloading-backend",
     "kv-transfer-config",
     "load-format",
     "log-config-file",
+    "log-error-stack",
+    "log-level",
+    "logging-config",
     "logits-processor-pattern",
     "logits-processors",
     "lora-modules",
     "master-addr",
     "master-port",
+    "max-cpu-loras",
     "max-log-len",
+    "max-lora-rank",
+    "max-loras",
     "max-model-len",
     "max-num-seqs",
+    "media-io-kwargs",
     "middleware",
+    "mm-encoder-fp8-scale-path",
+    "mm-encoder-fp8-scale-save-path",
+    "mm-processor-kwargs",
     "model",
+    "model-class-overrides",
+    "model-impl",
     "model-loader-extra-config",
     "nnodes",
     "node-rank",
     "otlp-traces-endpoint",
+    "override-generation-config",
     "pipeline-parallel-size",
+    "pooler-config",
     "port",
     "profiler-config",
+    "pt-load-map-location",
+    "quantization-config",
+    "ray-workers-use-nsight",
+    "reasoning-config",
     "reasoning-parser-plugin",
     "revision",
     "root-path",
     "scheduler-cls",
     "served-model-name",
     "shutdown-timeout",
+    "spec-method",
+    "spec-model",
+    "spec-tokens",
     "speculative-config",
     "ssl-ca-certs",
     "ssl-cert-reqs",
     "ssl-certfile",
     "ssl-ciphers",
     "ssl-keyfile",
+    "structured-outputs-config",
     "tensor-parallel-size",
     "tokenizer",
     "tokenizer-revision",
+    "tokens-only",
     "tool-parser-plugin",
     "tool-server",
     "trust-remote-code",
     "trust-request-chat-template",
+    "trust-request-mm-kwargs",
     "uds",
     "uvicorn-log-level",
+    "watchdog-config",
+    "watermark-config",
+    "weight-transfer-config",
     "worker-cls",
     "worker-extension-cls",
 ];

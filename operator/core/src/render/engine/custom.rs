@@ -1,0 +1,86 @@
+//! An engine of the user's own: an image of which nothing is known but what its model says of it.
+//!
+//! What holds for every engine holds for it: isolation, rights, placement, weights by digest and read-only, offline. What it
+//! is told of its model is in its environment, because nobody knows how it wants its arguments; whether it heeds it is up to
+//! its maker.
+
+use hemvist_api::values::{EngineType, ModelFormat};
+
+use super::{ArgumentSyntax, Drain, EngineDescription, port};
+use crate::validate::ValidatedModel;
+
+/// An engine of the user's own.
+pub const DESCRIPTION: EngineDescription = EngineDescription {
+    engine: EngineType::Custom,
+    formats: &[ModelFormat::Safetensors, ModelFormat::GGUF],
+    command: &[],
+    syntax: ArgumentSyntax::Joined,
+    arguments: |_, _| Vec::new(),
+    // Nobody knows how it would be told of them.
+    adapters: None,
+    environment: ENVIRONMENT,
+    variables,
+    health_path: "/health",
+    metrics_path: "/metrics",
+    // Whether it lets requests end is not known, so it gets its time before it is told to stop.
+    drain: Drain::BeforeStop,
+    group: 2000,
+    cache_gibibytes: 10,
+    temporary_gibibytes: 2,
+    // Whether it streams its weights or maps them is not known, so there is room for all of them.
+    weights_per_host_byte: 1,
+    // Every argument is for the policy to allow.
+    rules: &[],
+    reserved: RESERVED,
+    abbreviates: false,
+    spreads_heads: false,
+    not_in_names: &[],
+};
+
+/// What engines that are built on common libraries heed.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("DO_NOT_TRACK", "1"),
+    ("HF_HOME", "/cache/huggingface"),
+    ("HF_HUB_DISABLE_TELEMETRY", "1"),
+    ("HF_HUB_OFFLINE", "1"),
+    ("HOME", "/cache"),
+    ("PYTHONDONTWRITEBYTECODE", "1"),
+    ("TMPDIR", "/tmp"),
+    ("TRANSFORMERS_OFFLINE", "1"),
+    ("TRITON_CACHE_DIR", "/cache/triton"),
+    ("USER", "hemvist"),
+    ("XDG_CACHE_HOME", "/cache/xdg"),
+    ("XDG_CONFIG_HOME", "/cache/xdg-config"),
+];
+
+/// What the typed fields become. A field that the model leaves out is no variable.
+fn variables(model: &ValidatedModel, weights: &str) -> Vec<(&'static str, String)> {
+    let engine = &model.engine;
+    let mut variables = vec![
+        ("HEMVIST_ACCELERATORS", model.accelerator.count.to_string()),
+        ("HEMVIST_DRAIN_SECONDS", model.drain_seconds.max(0).to_string()),
+        ("HEMVIST_KEY_VALUE_CACHE_TYPE", engine.key_value_cache_type.to_string()),
+        ("HEMVIST_MODEL_FORMAT", model.format.to_string()),
+        ("HEMVIST_MODEL_NAME", model.model_name.clone()),
+        ("HEMVIST_MODEL_PATH", weights.to_owned()),
+        ("HEMVIST_PORT", port(model).to_string()),
+        ("HEMVIST_REQUEST_LOGGING", model.request_logging.to_string()),
+    ];
+    variables.extend(engine.context_length.map(|tokens| ("HEMVIST_CONTEXT_LENGTH", tokens.to_string())));
+    variables.extend(engine.concurrency.map(|requests| ("HEMVIST_CONCURRENCY", requests.to_string())));
+    variables
+}
+
+/// What no policy can allow, by the names that it has in the engines that are known: code from the weights, secrets in plain
+/// sight, and tools that act on the node.
+const RESERVED: &[&str] = &[
+    "admin-api-key",
+    "agent",
+    "api-key",
+    "hf-token",
+    "middleware",
+    "rpc",
+    "tool-server",
+    "tools",
+    "trust-remote-code",
+];
