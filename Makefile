@@ -1,12 +1,12 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane programs demo up down bench
+.PHONY: help core crds lint test controlplane node programs e2e-real demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 core: ## The inner loop: the tests that need no cluster
 	cargo test --package hemvist-api --package hemvist-core
@@ -24,9 +24,15 @@ test: ## Everything that has to hold before a merge, with one closing line that 
 controlplane: ## Build Kubernetes, etcd, KWOK and Helm for the tests (about 13 minutes the first time)
 	@e2e/controlplane/build.sh
 
+node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)
+	@e2e/node/build.sh
+
 programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
+
+e2e-real: controlplane node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
+	cargo test --workspace --test real -- --ignored --nocapture
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo

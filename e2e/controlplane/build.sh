@@ -6,7 +6,7 @@ set -eu
 source=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$(CDPATH= cd -- "$source/../.." && pwd)/target}
 output=$target/controlplane
-programs="etcd helm kube-apiserver kube-controller-manager kube-scheduler kubectl kubelet kwok"
+programs="etcd helm kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet kwok"
 kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$source/go.mod")
 helm=$(awk '$1 == "helm.sh/helm/v4" { print $2 }' "$source/go.mod")
 wanted_go=$(awk '$1 == "go" { print $2 }' "$source/go.mod")

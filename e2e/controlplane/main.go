@@ -21,6 +21,7 @@ var programs = map[string]program{
 	"helm":                    helm,
 	"kube-apiserver":          apiServer,
 	"kube-controller-manager": controllerManager,
+	"kube-proxy":              proxy,
 	"kube-scheduler":          scheduler,
 	"kubectl":                 kubectl,
 	"kubelet":                 kubelet,

@@ -13,6 +13,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	apiserverapp "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanagerapp "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxyapp "k8s.io/kubernetes/cmd/kube-proxy/app"
 	schedulerapp "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubeletapp "k8s.io/kubernetes/cmd/kubelet/app"
 )
@@ -25,6 +26,7 @@ func etcd() int {
 func apiServer() int         { return serve(apiserverapp.NewAPIServerCommand()) }
 func controllerManager() int { return serve(controllermanagerapp.NewControllerManagerCommand()) }
 func scheduler() int         { return serve(schedulerapp.NewSchedulerCommand()) }
+func proxy() int             { return serve(proxyapp.NewProxyCommand()) }
 func kubelet() int           { return serve(kubeletapp.NewKubeletCommand(context.Background())) }
 
 func serve(command *cobra.Command) int { return cli.Run(command) }

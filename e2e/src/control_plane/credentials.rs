@@ -75,7 +75,8 @@ impl Credentials {
 
     fn create_users(&self, server: &str, users: &[[String; 3]]) -> Result<()> {
         let mut tokens = String::new();
-        let further = users.iter().map(|[name, user, groups]| (name.as_str(), user.as_str(), groups.as_str()));
+        let further =
+            users.iter().map(|[name, user, groups]| (name.as_str(), user.as_str(), groups.as_str()));
         for (name, user, group) in USERS.into_iter().chain(further) {
             let token = random_token()?;
             tokens.extend([token.as_str(), ",", user, ",", user, ",\"", group, "\"\n"]);

@@ -1,0 +1,15 @@
+//! A real node beside the cluster of the end-to-end tests: what is rendered runs on a real kubelet.
+//!
+//! [`RealNode`] is kubelet, kube-proxy, containerd, runc and CNI in namespaces of their own, so that nothing of it is seen
+//! outside and all of it ends at once. [`engine`] holds what runs on it: llama.cpp, a model of random weights and a client,
+//! as images by digest that [`image`] writes. [`inside`] reads what a pod can do from where the pod is.
+
+pub mod containerd;
+pub mod engine;
+pub mod image;
+pub mod inside;
+pub mod machine;
+pub mod node;
+pub mod programs;
+
+pub use node::RealNode;

@@ -1,0 +1,291 @@
+//! One real node: its programs in namespaces of their own, beside a cluster of the end-to-end tests.
+//!
+//! The node's first process holds its mounts, its processes and its network. When it ends, all of them are gone, whatever
+//! state they were in: no mount, no shim and no interface is left on the machine.
+
+mod configuration;
+mod link;
+mod traces;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use hemvist_e2e::binaries::control_plane_program;
+use hemvist_e2e::nodes::is_ready;
+use hemvist_e2e::process::{Launch, Process};
+use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use self::configuration::{CONTAINERD_SOCKET, Configuration};
+use self::link::Link;
+use crate::containerd::Containerd;
+use crate::image::Image;
+use crate::programs::{node_program, programs_folder};
+
+/// The name of the node.
+pub const NAME: &str = "real";
+
+/// The user that a kubelet is, whose name the authorizer of nodes knows, and the file of its access.
+const KUBELET: [&str; 3] = ["kubelet", "system:node:real", "system:nodes"];
+
+/// The user that Kubernetes' own roles give to kube-proxy.
+const KUBE_PROXY: [&str; 3] = ["kube-proxy", "system:kube-proxy", ""];
+
+/// Processors that the node says it has: a replica asks for three, and a client for a little.
+const PROCESSORS: u32 = 4;
+
+/// How long a part may take to come up or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A node that runs. It ends with this value; end it with [`RealNode::stop`] where errors matter.
+pub struct RealNode {
+    folder: PathBuf,
+    // In the order in which they end.
+    kube_proxy: Option<Process>,
+    kubelet: Option<Process>,
+    containerd: Option<Process>,
+    first: Process,
+    first_id: u32,
+    link: Link,
+}
+
+impl RealNode {
+    /// A cluster that a real node can join: it knows the node's users, and reaches the kubelet by address.
+    pub fn expected_by(options: Options) -> Options {
+        let by_address = "--kubelet-preferred-address-types=InternalIP";
+        let options = options.argument(Component::ApiServer, by_address);
+        [KUBELET, KUBE_PROXY]
+            .into_iter()
+            .fold(options, |options, [file, user, groups]| options.user(file, user, groups))
+    }
+
+    /// Starts a node beside a cluster and waits until it is ready. The images are there from the start, so that nothing
+    /// is ever pulled; the first one holds the namespaces of pods.
+    ///
+    /// # Errors
+    /// Where something has not been built or does not come up.
+    pub async fn start(cluster: &ControlPlane, images: &[&Image]) -> Result<Self> {
+        let folder = cluster.folder().join("node");
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let mut first = start_first_process(&folder)?;
+        let first_id = first_process_id(&folder, &mut first).await?;
+        let port = cluster.server().rsplit(':').next().and_then(|port| port.parse().ok());
+        let link = Link::create(first_id, port.context("an API server without a port")?).await?;
+        let sandbox = images.first().context("no image holds the namespaces of pods")?.reference();
+        let mut node =
+            Self { folder, kube_proxy: None, kubelet: None, containerd: None, first, first_id, link };
+        node.configure(cluster, &sandbox)?;
+        node.start_containerd().await?;
+        for image in images {
+            node.containerd().import(image, &node.folder).await?;
+        }
+        node.start_kubelet()?;
+        node.start_kube_proxy()?;
+        node.wait_until_ready(cluster).await?;
+        Ok(node)
+    }
+
+    fn configure(&self, cluster: &ControlPlane, sandbox: &str) -> Result<()> {
+        let api_server = self.link.api_server();
+        let configuration = Configuration {
+            folder: &self.folder,
+            name: NAME,
+            address: self.link.node_address(),
+            api_server: &api_server,
+            sandbox_image: sandbox,
+        };
+        configuration.write()?;
+        for [file, ..] in [KUBELET, KUBE_PROXY] {
+            configuration.write_kubeconfig(file, &cluster.kubeconfig_of(file))?;
+        }
+        Ok(())
+    }
+
+    /// Starts containerd and waits until it answers.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub async fn start_containerd(&mut self) -> Result<()> {
+        let program = node_program("containerd")?;
+        let config = self.folder.join("containerd.toml");
+        let mut process = self.launch("containerd", program, &["--config".into(), config.into()])?;
+        let containerd = self.containerd();
+        wait_until("containerd to answer", PATIENCE, async || {
+            process.ensure_running()?;
+            let answer = containerd.ctr(&["version"]).await?;
+            Ok(Progress::when(answer.code == 0, answer.stderr))
+        })
+        .await?;
+        self.containerd = Some(process);
+        Ok(())
+    }
+
+    /// Starts the kubelet.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start_kubelet(&mut self) -> Result<()> {
+        let arguments = [
+            self.flag("--config", "kubelet.json"),
+            self.flag("--kubeconfig", "kubelet.kubeconfig"),
+            self.flag("--root-dir", "kubelet"),
+            self.flag("--cert-dir", "kubelet-certificates"),
+            format!("--hostname-override={NAME}").into(),
+            format!("--node-ip={}", self.link.node_address()).into(),
+        ];
+        self.kubelet = Some(self.launch("kubelet", control_plane_program("kubelet")?, &arguments)?);
+        Ok(())
+    }
+
+    fn start_kube_proxy(&mut self) -> Result<()> {
+        let arguments = [self.flag("--config", "kube-proxy.json")];
+        self.kube_proxy =
+            Some(self.launch("kube-proxy", control_plane_program("kube-proxy")?, &arguments)?);
+        Ok(())
+    }
+
+    fn flag(&self, name: &str, file: &str) -> OsString {
+        format!("{name}={}", self.folder.join(file).display()).into()
+    }
+
+    /// Runs a program in the node's namespaces.
+    fn launch(&self, name: &str, program: PathBuf, arguments: &[OsString]) -> Result<Process> {
+        let mut all: Vec<OsString> = enter(self.first_id).iter().map(OsString::from).collect();
+        all.push(program.into());
+        all.extend_from_slice(arguments);
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path =
+            std::env::join_paths([programs_folder()].into_iter().chain(std::env::split_paths(&others)))?;
+        Process::start(&Launch {
+            name: name.to_owned(),
+            program: "nsenter".into(),
+            arguments: all,
+            environment: vec![("PATH".to_owned(), path)],
+            folder: self.folder.clone(),
+        })
+    }
+
+    async fn wait_until_ready(&mut self, cluster: &ControlPlane) -> Result<()> {
+        let nodes: Api<Node> = Api::all(cluster.client());
+        let parts = [&mut self.containerd, &mut self.kubelet, &mut self.kube_proxy];
+        let mut parts: Vec<_> = parts.into_iter().flatten().collect();
+        wait_until("the real node to be ready", PATIENCE, async || {
+            for part in &mut parts {
+                part.ensure_running()?;
+            }
+            let node = nodes.get_opt(NAME).await?;
+            Ok(Progress::when(
+                node.as_ref().is_some_and(is_ready),
+                format!("{:?}", node.and_then(|node| node.status)),
+            ))
+        })
+        .await
+    }
+
+    /// Gives the node accelerators that are not there, as a device plug-in would announce them: the kubelet keeps what
+    /// stands in its status and admits pods that ask for it.
+    ///
+    /// # Errors
+    /// Where the API server refuses.
+    pub async fn announce(&self, cluster: &ControlPlane, resource: &str, count: u32) -> Result<()> {
+        let amount = json!({resource: count.to_string()});
+        let change = json!({"status": {"capacity": amount, "allocatable": amount}});
+        let nodes: Api<Node> = Api::all(cluster.client());
+        nodes
+            .patch_status(NAME, &PatchParams::default(), &Patch::Merge(&change))
+            .await
+            .with_context(|| format!("announcing {resource} on the real node"))?;
+        Ok(())
+    }
+
+    /// The container runtime.
+    pub const fn containerd(&self) -> Containerd {
+        Containerd::new(self.first_id)
+    }
+
+    /// The id of the node's first process, which holds its namespaces.
+    pub const fn first_process(&self) -> u32 {
+        self.first_id
+    }
+
+    /// The node's folder, with a log of each part.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Ends it in order and then everything that is left of it.
+    ///
+    /// # Errors
+    /// Where a part does not end, or leaves something on the machine.
+    pub async fn stop(mut self) -> Result<()> {
+        for part in [&mut self.kube_proxy, &mut self.kubelet, &mut self.containerd] {
+            if let Some(mut process) = part.take() {
+                process.stop(PATIENCE).await?;
+            }
+        }
+        self.end()?;
+        traces::ensure_none(&self.folder)
+    }
+
+    /// Ends the first process, and with it every other; then removes what outlives processes.
+    fn end(&mut self) -> Result<()> {
+        let containers = traces::containers(self.first_id);
+        self.first.kill()?;
+        traces::remove_control_groups(&containers)
+    }
+}
+
+impl Drop for RealNode {
+    fn drop(&mut self) {
+        // After a stop in order there is nothing left to do, and nothing is done.
+        if let Err(error) = self.end() {
+            eprintln!("the real node did not end: {error:#}");
+        }
+    }
+}
+
+/// The command that runs another one in the namespaces of the process.
+pub(crate) fn enter(process: u32) -> [String; 6] {
+    let target = process.to_string();
+    ["--target", &target, "--mount", "--pid", "--net", "--"].map(str::to_owned)
+}
+
+/// The address at which `ctr` finds containerd.
+pub(crate) const fn containerd_socket() -> &'static str {
+    CONTAINERD_SOCKET
+}
+
+fn start_first_process(folder: &Path) -> Result<Process> {
+    let script = folder.join("enter.sh");
+    std::fs::write(&script, include_str!("node/enter.sh"))
+        .with_context(|| format!("writing {}", script.display()))?;
+    let mut arguments: Vec<OsString> =
+        ["--mount", "--pid", "--net", "--fork", "--kill-child", "sh"].map(OsString::from).into();
+    arguments.extend([script.into(), folder.into(), std::process::id().to_string().into()]);
+    arguments.push(PROCESSORS.to_string().into());
+    Process::start(&Launch {
+        name: "node".to_owned(),
+        program: "unshare".into(),
+        arguments,
+        environment: Vec::new(),
+        // Listed with the cluster's processes, so that a test run that was killed is cleared away as a whole.
+        folder: folder.parent().unwrap_or(folder).to_owned(),
+    })
+}
+
+/// The id of the first process as the machine sees it, which it writes down once its namespaces are set up.
+async fn first_process_id(folder: &Path, process: &mut Process) -> Result<u32> {
+    let ready = folder.join("ready");
+    loop {
+        process.ensure_running()?;
+        if let Ok(text) = std::fs::read_to_string(&ready) {
+            return text.trim().parse().context("reading the id of the node's first process");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

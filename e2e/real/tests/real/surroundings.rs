@@ -1,0 +1,121 @@
+//! The cluster around the model: the region of the examples with one real node.
+
+use anyhow::{Context, Result};
+use hemvist_e2e::governed::{Governed, split};
+use hemvist_e2e::installation::workspace;
+use hemvist_e2e::nodes::{CLEARANCE_PREFIX, Gpu, SimulatedNode};
+use hemvist_e2e::operator::Operator;
+use hemvist_e2e::{Options, region};
+use hemvist_e2e_real::engine::Images;
+use hemvist_e2e_real::{RealNode, node};
+use serde_json::{Value, json};
+
+/// The model of the examples that is served: internal information, llama.cpp, one small card.
+pub const MODEL: &str = "kommunikation/oversattning";
+
+/// The namespace that the example names as the model's consumer.
+pub const CONSUMER: &str = "intranat";
+
+/// The engine's program in its container.
+pub const SERVER: &str = "/app/llama-server";
+
+/// A cluster with a policy that is enforced, an operator, and images for the model.
+pub struct Surroundings {
+    pub governed: Governed,
+    pub node: RealNode,
+    pub images: Images,
+    pub model: Value,
+    operator: Operator,
+}
+
+impl Surroundings {
+    /// Starts all of it.
+    pub async fn start() -> Result<Self> {
+        let mut model = example()?;
+        let images = images(&model)?;
+        adapt(&mut model, &images);
+        let governed = Governed::start(RealNode::expected_by(Options::new("real"))).await?;
+        let cluster = governed.cluster();
+        for node in simulated_nodes() {
+            node.create(&cluster.client()).await?;
+        }
+        let node = RealNode::start(cluster, &images.all()).await?;
+        let labels = [
+            format!("{CLEARANCE_PREFIX}/region=se-f"),
+            format!("{CLEARANCE_PREFIX}/data-centre=jkpg-a"),
+            format!("{CLEARANCE_PREFIX}/clearance=Internal"),
+            "nvidia.com/gpu.present=true".to_owned(),
+            format!("nvidia.com/gpu.product={}", Gpu::A10.product),
+            format!("nvidia.com/gpu.family={}", Gpu::A10.family),
+            format!("nvidia.com/gpu.memory={}", Gpu::A10.memory),
+            "nvidia.com/gpu.count=1".to_owned(),
+        ];
+        let mut command = vec!["label", "node", node::NAME];
+        command.extend(labels.iter().map(String::as_str));
+        cluster.kubectl()?.run(&command).await?.success()?;
+        node.announce(cluster, "nvidia.com/gpu", 1).await?;
+        let operator = governed.operator("hemvist-operator")?;
+        region::apply_policies(cluster).await?;
+        region::wait_until_enforced(cluster).await?;
+        governed.create_namespaces(&[CONSUMER]).await?;
+        Ok(Self { governed, node, images, model, operator })
+    }
+
+    /// Applies the model, as its department would.
+    pub async fn apply_model(&self) -> Result<()> {
+        self.governed.objects().apply(&self.model).await?;
+        Ok(())
+    }
+
+    /// Ends everything, after the oracle has judged what was bound.
+    pub async fn end(self) -> Result<()> {
+        let Self { governed, node, operator, .. } = self;
+        let report = governed.report().await?;
+        report.ensure_clean(1)?;
+        node.stop().await?;
+        governed.end(vec![operator], 1).await
+    }
+}
+
+/// Nodes that the model may not go to: other cards in its data centre, its own card in another one.
+fn simulated_nodes() -> Vec<SimulatedNode> {
+    vec![
+        SimulatedNode::new("jkpg-a-l40s-1").gpus(Gpu::L40S, 4).cleared("se-f", "jkpg-a", "Sensitive"),
+        SimulatedNode::new("jkpg-b-a10-1").gpus(Gpu::A10, 2).cleared("se-f", "jkpg-b", "Open"),
+    ]
+}
+
+fn example() -> Result<Value> {
+    let (_, name) = split(MODEL)?;
+    let path = workspace().join(format!("examples/region/models/{name}.yaml"));
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    serde_saphyr::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Images under the names that the example gives.
+fn images(model: &Value) -> Result<Images> {
+    let repository = |reference: &Value| {
+        let reference = reference.as_str().and_then(|reference| reference.split_once('@'));
+        reference.map(|(repository, _)| repository.to_owned()).context("an image without a digest")
+    };
+    let source = &model["spec"]["model"]["source"]["image"];
+    let path = source["path"].as_str().context("weights without a path")?;
+    Images::write(&repository(&model["spec"]["engine"]["image"])?, &repository(&source["reference"])?, path)
+}
+
+/// What is other than in the example: the digests, and the facts of a model that is much smaller.
+fn adapt(model: &mut Value, images: &Images) {
+    let spec = &mut model["spec"];
+    spec["engine"]["image"] = json!(images.engine.reference());
+    spec["model"]["source"]["image"]["reference"] = json!(images.model.reference());
+    spec["model"]["facts"] = json!({
+        "weights": "427Ki",
+        "layers": 2,
+        "attentionHeads": 4,
+        "keyValueHeads": 2,
+        "headDimension": 16,
+        "maxContextLength": 4096,
+    });
+    // Nobody asks while it is deleted.
+    spec["rollout"] = json!({"drainSeconds": 5});
+}
