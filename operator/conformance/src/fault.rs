@@ -249,85 +249,39 @@ impl Change {
             // The names of pods are judged by other rules.
             Self::Named(_) | Self::Within(_) if !compiled.name.starts_with("hemvist-models") => {}
             Self::OnlyAudit => compiled.actions = vec![(Enforcement::Audit, Scope::everywhere())],
-            _ => compiled.for_each_tree(|tree| *tree = self.rewritten(tree)),
+            _ => compiled.for_each_tree(|tree| *tree = self.rewritten(tree.clone())),
         }
     }
 
     /// The tree with the fault in it.
-    fn rewritten(&self, tree: &Expr) -> Expr {
-        self.taken_for(tree).unwrap_or_else(|| self.with_parts_rewritten(tree))
-    }
-
-    fn with_parts_rewritten(&self, tree: &Expr) -> Expr {
-        let again = |part: &Expr| self.rewritten(part);
-        let boxed = |part: &Expr| Box::new(self.rewritten(part));
-        match tree {
-            Expr::Text(text) => Expr::Text(self.text(text)),
-            Expr::Bool(_) | Expr::Int(_) | Expr::Name(_) => tree.clone(),
-            Expr::List(parts) => Expr::List(self.list(parts.iter().map(again).collect())),
-            Expr::All(parts) => Expr::All(parts.iter().map(again).collect()),
-            Expr::Any(parts) => Expr::Any(parts.iter().map(again).collect()),
-            Expr::Map(entries) => {
-                Expr::Map(entries.iter().map(|(key, value)| (*key, again(value))).collect())
+    fn rewritten(&self, tree: Expr) -> Expr {
+        match (self, tree) {
+            // What stands for a part of the tree, whatever its value is.
+            (Self::Named(value), tree) if tree == name("object").path(["metadata", "name"]) => text(*value),
+            (Self::Within(value), tree) if tree == name("request").field("namespace") => text(*value),
+            (Self::CaseOfHosts, Expr::Call { on: Some(on), function: "lowerAscii", .. }) => {
+                self.rewritten(*on)
             }
-            Expr::Field { of, name, optional } => {
-                let name = if let Self::Field(from, to) = self
-                    && from == name
-                {
-                    to
-                } else {
-                    name
-                };
-                Expr::Field { of: boxed(of), name, optional: *optional }
-            }
-            Expr::Item { of, key, optional } => {
-                Expr::Item { of: boxed(of), key: boxed(key), optional: *optional }
-            }
-            Expr::Call { on: Some(on), function: "lowerAscii", .. } if matches!(self, Self::CaseOfHosts) => {
-                again(on)
-            }
-            Expr::Call { on, function, arguments } => Expr::Call {
-                on: on.as_deref().map(boxed),
-                function,
-                arguments: arguments.iter().map(again).collect(),
-            },
-            Expr::Each { of, quantifier, variable, body } => {
-                let is = matches!(self, Self::Macro(from, _) if from == quantifier);
-                let quantifier = if let Self::Macro(_, to) = self
-                    && is
-                {
-                    *to
-                } else {
-                    *quantifier
-                };
-                Expr::Each { of: boxed(of), quantifier, variable, body: boxed(body) }
-            }
-            Expr::Not(inner) => Expr::Not(boxed(inner)),
-            Expr::Compare { left, operator, right } => {
-                let is = matches!(self, Self::Operator(from, _) if from == operator);
-                let operator = if let Self::Operator(_, to) = self
-                    && is
-                {
-                    *to
-                } else {
-                    *operator
-                };
-                Expr::Compare { left: boxed(left), operator, right: boxed(right) }
-            }
-            Expr::Choice { condition, then, otherwise } => {
-                Expr::Choice { condition: boxed(condition), then: boxed(then), otherwise: boxed(otherwise) }
-            }
+            (_, tree) => self.at(tree).with_parts(|part| self.rewritten(part)),
         }
     }
 
-    /// What stands for a part of the tree, whatever its value is.
-    fn taken_for(&self, tree: &Expr) -> Option<Expr> {
-        let (of, value) = match self {
-            Self::Named(value) => (name("object").path(["metadata", "name"]), value),
-            Self::Within(value) => (name("request").field("namespace"), value),
-            _ => return None,
-        };
-        (*tree == of).then(|| text(*value))
+    /// The expression with the fault in itself, and not in its parts.
+    fn at(&self, expression: Expr) -> Expr {
+        match (self, expression) {
+            (_, Expr::Text(text)) => Expr::Text(self.text(&text)),
+            (_, Expr::List(parts)) => Expr::List(self.list(parts)),
+            (Self::Field(from, to), Expr::Field { of, name, optional }) if name == *from => {
+                Expr::Field { of, name: to, optional }
+            }
+            (Self::Macro(from, to), Expr::Each { of, quantifier, variable, body }) if quantifier == *from => {
+                Expr::Each { of, quantifier: *to, variable, body }
+            }
+            (Self::Operator(from, to), Expr::Compare { left, operator, right }) if operator == *from => {
+                Expr::Compare { left, operator: *to, right }
+            }
+            (_, other) => other,
+        }
     }
 
     fn text(&self, text: &str) -> String {
