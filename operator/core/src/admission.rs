@@ -10,6 +10,7 @@
 mod accelerator;
 mod author;
 pub mod cel;
+mod data_centres;
 mod fixed;
 mod hoist;
 mod image;

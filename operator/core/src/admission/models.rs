@@ -13,6 +13,7 @@ use k8s_openapi::jiff::civil::Date;
 
 use super::author::Author;
 use super::cel::{Expr, all, any, call, has, name, text, texts};
+use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
 use super::object::{Door, Message, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
@@ -161,22 +162,14 @@ impl Rules<'_> {
     /// Data centres that were asked for have to be allowed; where none was, one has to be left.
     fn residency(&self) -> Vec<Rule> {
         let residency = self.policy.residency.as_ref();
-        let common: Option<BTreeSet<String>> =
-            residency.and_then(|residency| residency.data_centres.as_ref()).map(|list| texts_of(list));
+        let common = data_centres::of_all(self.policy);
         let mut rules = Vec::new();
         if let Some(allowed) = &common {
             rules.extend(self.data_centres(None, "spec.residency.dataCentres", allowed, allowed.is_empty()));
         }
-        for rule in self.policy.information_classes.iter().flatten() {
-            let Some(own) = &rule.data_centres else { continue };
-            let own: BTreeSet<String> = texts_of(own);
-            // Who stays within the list of all classes stays within a longer one too.
-            if common.as_ref().is_some_and(|common| common.is_subset(&own)) {
-                continue;
-            }
+        for (class, field, own) in data_centres::of_classes(self.policy) {
             let left = common.as_ref().map_or_else(|| own.clone(), |common| common & &own);
-            let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
-            rules.extend(self.data_centres(Some(rule.class), &field, &own, left.is_empty()));
+            rules.extend(self.data_centres(Some(class), &field, &own, left.is_empty()));
         }
         if residency.and_then(|residency| residency.regions.as_ref()).is_some_and(Vec::is_empty) {
             rules.push(self.nothing_left(AllowList::Regions, "spec.residency.regions", Expr::Bool(false)));
@@ -458,11 +451,10 @@ impl Rules<'_> {
 }
 
 /// A rule on the names of arguments: in the engine's own list, or in `further`. What an engine reserves nobody can allow.
-/// An engine that is not carried out would have no list, and be refused by the controller.
 pub(super) fn arguments(further: &BTreeSet<String>, and_not_there: &str, unless: Option<Expr>) -> Rule {
     let type_ = || spec().path(["engine", "type"]);
-    let known = EngineType::ALL.iter().filter_map(|engine| description(*engine));
-    let allowed = known.fold(Expr::Bool(true), |otherwise, engine| {
+    let engines = EngineType::ALL.iter().map(|engine| description(*engine));
+    let allowed = engines.fold(Expr::Bool(true), |otherwise, engine| {
         let own = engine.rules.iter().map(|rule| rule.name.to_owned());
         let added = further.iter().filter(|name| !engine.reserves(name)).cloned();
         let names: BTreeSet<String> = own.chain(added).collect();

@@ -13,6 +13,7 @@ use hemvist_api::values::{InformationClass, Isolation, UnmanagedAccelerators};
 use super::accelerator::{some_container, uses_accelerator_expr};
 use super::author::Author;
 use super::cel::{Expr, all, any, has, name, text, texts};
+use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
 use super::models::{texts_of, variable};
 use super::object::{Door, Message, Rule};
@@ -146,18 +147,11 @@ impl Rules<'_> {
         if let Some(regions) = residency.and_then(|residency| residency.regions.as_ref()) {
             rules.push(self.within(None, NODE_REGION, "spec.residency.regions", &texts_of(regions)));
         }
-        if let Some(list) = residency.and_then(|residency| residency.data_centres.as_ref()) {
-            rules.push(self.within(None, NODE_DATA_CENTRE, "spec.residency.dataCentres", &texts_of(list)));
+        if let Some(list) = data_centres::of_all(self.policy) {
+            rules.push(self.within(None, NODE_DATA_CENTRE, "spec.residency.dataCentres", &list));
         }
-        let common = residency.and_then(|residency| residency.data_centres.as_deref()).map(texts_of);
-        for rule in self.policy.information_classes.iter().flatten() {
-            let Some(list) = rule.data_centres.as_deref().map(texts_of) else { continue };
-            // Who stays within the list of all classes stays within a longer one too.
-            if common.as_ref().is_some_and(|common| common.is_subset(&list)) {
-                continue;
-            }
-            let field = format!("{}.dataCentres", DutyScope::Information(rule.class).path());
-            rules.push(self.within(Some(rule.class), NODE_DATA_CENTRE, &field, &list));
+        for (class, field, list) in data_centres::of_classes(self.policy) {
+            rules.push(self.within(Some(class), NODE_DATA_CENTRE, &field, &list));
         }
         rules
     }

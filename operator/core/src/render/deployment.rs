@@ -20,9 +20,6 @@ use crate::validate::ValidatedModel;
 const REVISION_HISTORY_LIMIT: i32 = 3;
 
 /// The Deployment of `model`.
-///
-/// An engine that is not carried out has no description. Validation refuses such a model; were one to come here, it
-/// becomes a template without containers, which the API server refuses: nothing runs.
 pub fn deployment(model: &ValidatedModel) -> Deployment {
     let engine = description(model.engine.engine);
     Deployment {
@@ -35,7 +32,7 @@ pub fn deployment(model: &ValidatedModel) -> Deployment {
             progress_deadline_seconds: Some(lifecycle::progress_deadline_seconds(model)),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(meta::labels(model)), ..Default::default() }),
-                spec: Some(engine.map(|engine| pod::pod(model, engine)).unwrap_or_default()),
+                spec: Some(pod::pod(model, engine)),
             },
             ..Default::default()
         }),

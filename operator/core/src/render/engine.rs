@@ -94,19 +94,19 @@ pub enum Drain {
     BeforeStop,
 }
 
-/// The description of an engine; `None` for one that this version does not carry out. There is none such today.
-pub fn description(engine: EngineType) -> Option<&'static EngineDescription> {
+/// The description of an engine.
+pub const fn description(engine: EngineType) -> &'static EngineDescription {
     match engine {
-        EngineType::VLLM => Some(&vllm::DESCRIPTION),
-        EngineType::SGLang => Some(&sglang::DESCRIPTION),
-        EngineType::LlamaCpp => Some(&llama_cpp::DESCRIPTION),
-        EngineType::Custom => Some(&custom::DESCRIPTION),
+        EngineType::VLLM => &vllm::DESCRIPTION,
+        EngineType::SGLang => &sglang::DESCRIPTION,
+        EngineType::LlamaCpp => &llama_cpp::DESCRIPTION,
+        EngineType::Custom => &custom::DESCRIPTION,
     }
 }
 
 /// Whether a `ModelDeployment` may give `engine` the argument `name`, with `value` or as a switch.
 pub fn allowed_argument(engine: EngineType, name: &str, value: Option<&str>) -> ArgumentVerdict {
-    let Some(description) = description(engine) else { return ArgumentVerdict::Unknown };
+    let description = description(engine);
     if description.reserves(name) {
         return ArgumentVerdict::Reserved;
     }
@@ -149,11 +149,6 @@ impl EngineDescription {
         (!words.is_empty()).then_some(words)
     }
 
-    /// The port on which the engine of `model` listens.
-    pub fn port(&self, model: &ValidatedModel) -> i32 {
-        port(model)
-    }
-
     /// The path that answers when `model` can be asked.
     pub fn health_path<'a>(&'a self, model: &'a ValidatedModel) -> &'a str {
         model.engine.custom.as_ref().map_or(self.health_path, |custom| &custom.health_path)
@@ -193,14 +188,14 @@ mod tests {
     use super::*;
 
     fn descriptions() -> impl Iterator<Item = &'static EngineDescription> {
-        EngineType::ALL.iter().filter_map(|engine| description(*engine))
+        EngineType::ALL.iter().map(|engine| description(*engine))
     }
 
     #[test]
     fn every_engine_is_carried_out_and_describes_itself() {
         assert_eq!(descriptions().count(), EngineType::ALL.len());
         for engine in EngineType::ALL {
-            assert!(description(*engine).is_some_and(|description| description.engine == *engine));
+            assert_eq!(description(*engine).engine, *engine);
         }
     }
 

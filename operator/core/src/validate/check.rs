@@ -201,7 +201,7 @@ pub(crate) fn partition_isolation(spec: &ModelDeploymentSpec, policy: &Effective
 /// Some engines spread the attention heads evenly over the accelerators of a replica.
 fn parallelism(spec: &ModelDeploymentSpec, count: i32) -> Option<Violation> {
     let heads = spec.model.facts.as_ref()?.attention_heads?;
-    let spreads = description(spec.engine.type_).is_some_and(|engine| engine.spreads_heads);
+    let spreads = description(spec.engine.type_).spreads_heads;
     (spreads && heads % count != 0).then(|| {
         invalid(
             "spec.accelerator.count",

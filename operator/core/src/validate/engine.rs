@@ -6,7 +6,7 @@ use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::model_deployment::{CustomEngine, EngineArgument};
 use hemvist_api::values::{EngineType, KeyValueCacheType};
 
-use super::check::{invalid, not_supported};
+use super::check::invalid;
 use super::{CustomSettings, EngineSettings};
 use crate::policy::EffectivePolicy;
 use crate::render::SERVING_PORT;
@@ -24,13 +24,7 @@ pub(super) fn engine(
 ) -> Result<EngineSettings, Vec<Violation>> {
     let engine = &spec.engine;
     let type_ = engine.type_;
-    let Some(description) = description(type_) else {
-        return Err(vec![not_supported(
-            "spec.engine.type",
-            &format!("the engine {type_}"),
-            "Use an engine of which the reference page of engines tells.",
-        )]);
-    };
+    let description = description(type_);
     let mut faults = format(spec, description);
     faults.extend(name(model_name, description));
     faults.extend(custom_fault(type_, engine.custom.as_ref()));

@@ -45,7 +45,7 @@ pub(super) fn adapters(
 
 /// The fault of giving adapters to `engine`, if it takes none.
 fn untaken(engine: EngineType) -> Option<Violation> {
-    let takes = |engine| description(engine).is_some_and(|description| description.adapters.is_some());
+    let takes = |engine| description(engine).adapters.is_some();
     let others = EngineType::ALL.iter().filter(|other| takes(**other)).map(|other| other.as_str());
     let others: Vec<_> = others.collect();
     (!takes(engine)).then(|| {

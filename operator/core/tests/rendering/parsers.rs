@@ -115,7 +115,7 @@ fn choices(file: &str) -> Vec<Choice> {
 }
 
 fn parsers() -> impl Iterator<Item = (&'static EngineDescription, Vec<Choice>)> {
-    PARSERS.iter().map(|(engine, file)| (description(*engine).unwrap(), choices(file)))
+    PARSERS.iter().map(|(engine, file)| (description(*engine), choices(file)))
 }
 
 fn named<'a>(choices: &'a [Choice], name: &str) -> Option<&'a Choice> {

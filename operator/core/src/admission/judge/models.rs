@@ -60,9 +60,8 @@ fn arguments(policy: &EffectivePolicy, model: &ModelDeploymentSpec, silent: bool
         ArgumentVerdict::Unknown => !allowed,
         ArgumentVerdict::Reserved => true,
     };
-    let known = crate::render::engine::description(engine).is_some();
     let mut violations = Vec::new();
-    for argument in model.engine.args.iter().flatten().filter(|_| known) {
+    for argument in model.engine.args.iter().flatten() {
         let field = format!("spec.engine.args[name={}]", argument.name);
         let finding =
             Finding::ArgumentNotAllowed { argument: argument.name.clone(), engine: engine.to_string() };

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Capabilities, Container, ContainerPort, EnvVar, SecurityContext};
 
 use super::{lifecycle, resources, volumes};
-use crate::render::engine::EngineDescription;
+use crate::render::engine::{EngineDescription, port};
 use crate::render::service::SERVING_PORT_NAME;
 use crate::validate::ValidatedModel;
 
@@ -24,7 +24,7 @@ pub fn container(model: &ValidatedModel, engine: &EngineDescription) -> Containe
         env: Some(environment(engine, model, &weights)),
         ports: Some(vec![ContainerPort {
             name: Some(SERVING_PORT_NAME.to_owned()),
-            container_port: engine.port(model),
+            container_port: port(model),
             protocol: Some("TCP".to_owned()),
             ..Default::default()
         }]),
