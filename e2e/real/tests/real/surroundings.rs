@@ -16,8 +16,8 @@ pub const MODEL: &str = "kommunikation/oversattning";
 /// The namespace that the example names as the model's consumer.
 pub const CONSUMER: &str = "intranat";
 
-/// The engine's program in its container.
-pub const SERVER: &str = "/app/llama-server";
+/// A namespace that the model knows nothing of.
+pub const STRANGER: &str = "gast";
 
 /// A cluster with a policy that is enforced, an operator, and images for the model.
 pub struct Surroundings {
@@ -34,7 +34,9 @@ impl Surroundings {
         let mut model = example()?;
         let images = images(&model)?;
         adapt(&mut model, &images);
-        let governed = Governed::start(RealNode::expected_by(Options::new("real"))).await?;
+        let proxy = format!("proxy.image.digest={}", images.proxy.digest());
+        let options = RealNode::expected_by(Options::new("real"));
+        let governed = Governed::start_with(options, &[&proxy]).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;
@@ -48,16 +50,16 @@ impl Surroundings {
             format!("nvidia.com/gpu.product={}", Gpu::A10.product),
             format!("nvidia.com/gpu.family={}", Gpu::A10.family),
             format!("nvidia.com/gpu.memory={}", Gpu::A10.memory),
-            "nvidia.com/gpu.count=1".to_owned(),
+            "nvidia.com/gpu.count=2".to_owned(),
         ];
         let mut command = vec!["label", "node", node::NAME];
         command.extend(labels.iter().map(String::as_str));
         cluster.kubectl()?.run(&command).await?.success()?;
-        node.announce(cluster, "nvidia.com/gpu", 1).await?;
+        node.announce(cluster, "nvidia.com/gpu", 2).await?;
         let operator = governed.operator("hemvist-operator")?;
         region::apply_policies(cluster).await?;
         region::wait_until_enforced(cluster).await?;
-        governed.create_namespaces(&[CONSUMER]).await?;
+        governed.create_namespaces(&[CONSUMER, STRANGER]).await?;
         Ok(Self { governed, node, images, model, operator })
     }
 

@@ -42,7 +42,7 @@ pub const EXAMPLE_PROXY_IMAGE: &str = "registry.region.example/envoyproxy/envoy@
 const PROGRAM: &str = "/usr/local/bin/envoy";
 
 /// Threads that pass on requests. One passes on some ten thousand pieces of answers a second.
-const THREADS: u32 = 2;
+const THREADS: &str = "2";
 
 /// Memory of the proxy: about 20 MiB and 40 KiB for each request under way.
 const MEMORY: &str = "256Mi";
@@ -56,16 +56,7 @@ pub fn container(model: &ValidatedModel, engine: &EngineDescription, settings: &
         image_pull_policy: Some("IfNotPresent".to_owned()),
         restart_policy: Some("Always".to_owned()),
         command: Some(vec![PROGRAM.to_owned()]),
-        args: Some(vec![
-            // In the template and not in a ConfigMap: whoever can change it makes another pod, and every rule for pods holds.
-            "--config-yaml".to_owned(),
-            configuration,
-            // Two processes that hand over to each other need shared memory and a writable folder.
-            "--disable-hot-restart".to_owned(),
-            format!("--concurrency={THREADS}"),
-            // At `debug` it would log what is asked.
-            "--log-level=warning".to_owned(),
-        ]),
+        args: Some(arguments(configuration)),
         ports: Some(vec![port(SERVING_PORT_NAME, SERVING_PORT), port(STATUS_PORT_NAME, STATUS_PORT)]),
         resources: Some(resources()),
         startup_probe: Some(Probe { period_seconds: Some(1), failure_threshold: Some(60), ..up() }),
@@ -73,6 +64,18 @@ pub fn container(model: &ValidatedModel, engine: &EngineDescription, settings: &
         security_context: Some(security()),
         ..Default::default()
     }
+}
+
+/// The arguments, each value by itself: the parser takes no `--name=value`.
+fn arguments(configuration: String) -> Vec<String> {
+    // In the template and not in a ConfigMap: whoever changes it makes another pod, and every rule for pods holds.
+    let mut arguments = vec!["--config-yaml".to_owned(), configuration];
+    // Two processes that hand over to each other would need shared memory and a writable folder.
+    arguments.push("--disable-hot-restart".to_owned());
+    // At `debug` it would log what is asked.
+    let others = ["--concurrency", THREADS, "--log-level", "warning"];
+    arguments.extend(others.map(str::to_owned));
+    arguments
 }
 
 /// A probe of the engine, asked through the proxy: nobody outside the pod can ask the engine itself.

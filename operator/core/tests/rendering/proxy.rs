@@ -1,13 +1,15 @@
 //! The contract of the proxy beside every engine: what it lets through, whom it asks, and what it is allowed itself.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
 use hemvist_api::values::EngineType;
 use hemvist_core::validate::ValidatedModel;
 use serde_json::{Value, json};
 
 use crate::contract::Check;
-use crate::fixtures::Case;
+use crate::fixtures::{Case, every_case};
 
 pub const CHECKS: &[Check] = &[
     ("the proxy starts before the engine and ends after it", |case| {
@@ -234,4 +236,19 @@ fn question(case: &Case) -> bool {
         && body["model"] == case.model.model_name.as_str()
         && body["max_tokens"] == 1
         && asked("engine") == well
+}
+
+#[test]
+#[ignore = "needs Envoy: make node"]
+fn the_real_proxy_takes_every_configuration() {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/node/envoy/usr/local/bin/envoy");
+    let distinct: BTreeSet<_> = every_case().iter().map(|case| proxy(case)["args"].to_string()).collect();
+    for arguments in &distinct {
+        let arguments: Vec<String> = serde_json::from_str(arguments).expect("a list");
+        let output =
+            Command::new(&program).args(["--mode", "validate"]).args(&arguments).output().expect("Envoy");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.trim().is_empty(), "{arguments:?}: {said}");
+    }
+    println!("Envoy takes {} configurations without a word of warning", distinct.len());
 }
