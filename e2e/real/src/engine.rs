@@ -27,7 +27,7 @@ while [ "$count" -gt 0 ]; do
     shift
     count=$((count - 1))
 done
-exec /app/bin/llama-server "$@"
+exec /bin/busybox env -u PWD -u SHLVL /app/bin/llama-server "$@"
 "#;
 
 /// The program that asks an engine: an address, then a question.
