@@ -1,5 +1,7 @@
 //! The contract of the proxy beside every engine: what it lets through, whom it asks, and what it is allowed itself.
 
+#![allow(clippy::disallowed_types, reason = "the real proxy is a program")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -68,7 +70,7 @@ pub const CHECKS: &[Check] = &[
         filter(case, "http")["common_http_protocol_options"]["max_requests_per_connection"] == 1
     }),
     ("metrics are all that can be read besides", |case| {
-        let up = ("/up".to_owned(), "".to_owned());
+        let up = ("/up".to_owned(), String::new());
         let metrics = ("/metrics".to_owned(), "GET".to_owned());
         routes(case, "status") == BTreeSet::from([up, metrics])
     }),
@@ -110,8 +112,8 @@ fn proxy(case: &Case) -> &Value {
 
 fn configuration(case: &Case) -> Value {
     let args = list(&proxy(case)["args"]);
-    let place = args.iter().position(|arg| arg == "--config-yaml").expect("a configuration");
-    serde_json::from_str(args[place + 1].as_str().expect("text")).expect("JSON")
+    let place = args.iter().position(|arg| arg == "--config-yaml").unwrap();
+    serde_json::from_str(args[place + 1].as_str().unwrap()).unwrap()
 }
 
 fn list(value: &Value) -> Vec<Value> {
@@ -136,7 +138,7 @@ fn addresses(cluster: &Value) -> Vec<(String, i64)> {
 /// The filter that speaks HTTP at the listener of this name.
 fn filter(case: &Case, listener: &str) -> Value {
     let listeners = list(&configuration(case)["static_resources"]["listeners"]);
-    let found = listeners.iter().find(|one| one["name"] == listener).expect("the listener");
+    let found = listeners.iter().find(|one| one["name"] == listener).unwrap();
     let filters = list(&found["filter_chains"][0]["filters"]);
     assert_eq!((list(&found["filter_chains"]).len(), filters.len()), (1, 1));
     filters[0]["typed_config"].clone()
@@ -202,7 +204,7 @@ fn readiness(case: &Case) -> bool {
         let filters = list(&filter(case, "status")["http_filters"]);
         let found =
             filters.iter().find(|one| one["typed_config"]["headers"][0]["string_match"]["exact"] == path);
-        found.expect("a filter")["typed_config"]["cluster_min_healthy_percentages"].clone()
+        found.unwrap()["typed_config"]["cluster_min_healthy_percentages"].clone()
     };
     probe("startupProbe") == asks("/ready")
         && probe("readinessProbe") == asks("/ready")
@@ -215,7 +217,7 @@ fn readiness(case: &Case) -> bool {
 fn question(case: &Case) -> bool {
     let clusters = list(&configuration(case)["static_resources"]["clusters"]);
     let asked = |name: &str| {
-        let cluster = clusters.iter().find(|cluster| cluster["name"] == name).expect("the cluster");
+        let cluster = clusters.iter().find(|cluster| cluster["name"] == name).unwrap();
         cluster["health_checks"][0]["http_health_check"].clone()
     };
     let health = case.model.engine.custom.as_ref().map_or("/health", |custom| &custom.health_path);
@@ -229,8 +231,8 @@ fn question(case: &Case) -> bool {
         .as_bytes()
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair)?, 16).map_err(Into::into));
-    let bytes: Vec<u8> = bytes.collect::<Result<_, Box<dyn std::error::Error>>>().expect("hexadecimal");
-    let body: Value = serde_json::from_slice(&bytes).expect("JSON");
+    let bytes: Vec<u8> = bytes.collect::<Result<_, Box<dyn std::error::Error>>>().unwrap();
+    let body: Value = serde_json::from_slice(&bytes).unwrap();
     question["path"] == "/v1/completions"
         && question["method"] == "POST"
         && body["model"] == case.model.model_name.as_str()
@@ -244,9 +246,8 @@ fn the_real_proxy_takes_every_configuration() {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/node/envoy/usr/local/bin/envoy");
     let distinct: BTreeSet<_> = every_case().iter().map(|case| proxy(case)["args"].to_string()).collect();
     for arguments in &distinct {
-        let arguments: Vec<String> = serde_json::from_str(arguments).expect("a list");
-        let output =
-            Command::new(&program).args(["--mode", "validate"]).args(&arguments).output().expect("Envoy");
+        let arguments: Vec<String> = serde_json::from_str(arguments).unwrap();
+        let output = Command::new(&program).args(["--mode", "validate"]).args(&arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.trim().is_empty(), "{arguments:?}: {said}");
     }

@@ -106,7 +106,7 @@ fn status_filters() -> [Value; 2] {
 }
 
 fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value {
-    let router = json!({
+    let passing_on = json!({
         "name": "router",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
@@ -114,7 +114,7 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
             "suppress_envoy_headers": true,
         },
     });
-    let filters: Vec<_> = filters.iter().cloned().chain([router]).collect();
+    let filters: Vec<_> = filters.iter().cloned().chain([passing_on]).collect();
     let connections = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
