@@ -120,6 +120,10 @@ closed_enum! {
         ApplyFailed,
         /// A NetworkPolicy is in place; whether the cluster enforces it was not tried.
         EnforcementNotProbed,
+        /// The network was seen to keep out whom the NetworkPolicy does not let in.
+        EnforcementSeen,
+        /// The network let in whom the NetworkPolicy does not.
+        NotEnforced,
         /// The model serves.
         Serving,
         /// `suspend` is set.

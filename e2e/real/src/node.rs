@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hemvist_e2e::binaries::control_plane_program;
+use hemvist_e2e::command::Program;
 use hemvist_e2e::nodes::is_ready;
 use hemvist_e2e::process::{Launch, Process};
 use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
@@ -91,8 +92,9 @@ impl RealNode {
     }
 
     fn configure(&self, cluster: &ControlPlane, sandbox: &str) -> Result<()> {
-        let api_server = self.link.api_server();
+        let (api_server, pods) = (self.link.api_server(), self.link.pods());
         let configuration = Configuration {
+            pods: &pods,
             folder: &self.folder,
             name: NAME,
             address: self.link.node_address(),
@@ -103,6 +105,25 @@ impl RealNode {
         for [file, ..] in [KUBELET, KUBE_PROXY] {
             configuration.write_kubeconfig(file, &cluster.kubeconfig_of(file))?;
         }
+        Ok(())
+    }
+
+    /// Has the node's network keep the machine out of a port of every pod, as a network plug-in would that carries out
+    /// NetworkPolicies. This one carries out none.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub async fn keep_machine_out_of(&self, port: u16) -> Result<()> {
+        let machine = self.link.machine_address();
+        let rules = format!(
+            "table ip plugin {{ chain forward {{ type filter hook forward priority 0; ip saddr {machine} tcp dport {port} \
+             drop; }} }}"
+        );
+        let node = self.first_id.to_string();
+        let nft = node_program("nft")?;
+        let enter = ["--target", &node, "--net", "--"].map(OsString::from);
+        let command = [enter.as_slice(), &[nft.into(), "--file".into(), "-".into()]].concat();
+        Program::new("nsenter").run(&command, &rules).await?.success()?;
         Ok(())
     }
 

@@ -191,7 +191,13 @@ explanations! {
         "Read the message; often a quota or an admission policy is in the way.";
     EnforcementNotProbed:
         "A NetworkPolicy that isolates the model is in place. Whether the cluster's network enforces it was not tried.",
-        "See that the network of the cluster enforces NetworkPolicies.";
+        "Let the operator reach the port of status of a replica (inspection.enabled in the chart), or try it yourself.";
+    EnforcementSeen:
+        "The operator asked a replica: it got in to the port that is open to it, and not to that of the model, so the network enforces NetworkPolicies for traffic in. Traffic out was not tried.",
+        "Nothing.";
+    NotEnforced:
+        "The operator reached the port of the model, though the NetworkPolicy does not let it in: the cluster's network enforces no NetworkPolicies, and whoever is in the cluster can ask the model.",
+        "Use a network plug-in that enforces NetworkPolicies.";
     Serving:
         "The model serves.",
         "Nothing.";

@@ -45,7 +45,7 @@ impl World {
         let view = Arc::new(View::new(Arc::default(), true));
         let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
         let (events, _) = Events::new(api.client(), "test", deadline, metrics.clone());
-        let triggers = Triggers::new(queue(), queue(), queue(), queue(), queue(), view.clone());
+        let triggers = Triggers::new(queue(), queue(), queue(), queue(), queue(), queue(), view.clone());
         let client = ClientHandle::new(api.client());
         let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
         let context = Context { view, triggers, events, metrics, client, deadline, resync, jitter };

@@ -44,6 +44,14 @@ pub struct Args {
     #[arg(long, env = "HEMVIST_PROXY_IMAGE", value_name = "IMAGE", value_parser = NonEmptyStringValueParser::new())]
     proxy_image: String,
 
+    /// Whether replicas are asked how they are: what the engine says of its model, and whether the network keeps out whom it
+    /// should. NetworkPolicies then let the operator in to the port of status and metrics.
+    #[arg(
+        long, env = "HEMVIST_INSPECT", default_value_t = true, action = ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true", require_equals = true
+    )]
+    inspect: bool,
+
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
@@ -200,6 +208,7 @@ impl Args {
                 ungoverned_namespaces: named(self.ungoverned_namespaces),
                 monitoring_namespace: self.monitoring_namespace.filter(|name| !name.is_empty()),
                 proxy_image: Some(self.proxy_image),
+                inspects: self.inspect,
                 identities,
                 other_devices,
             }),

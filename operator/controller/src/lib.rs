@@ -22,6 +22,7 @@ pub mod evict;
 #[cfg(test)]
 mod fake_api;
 pub mod http;
+pub mod inspect;
 pub mod jitter;
 pub mod lease;
 pub mod managed_fields;
@@ -32,6 +33,7 @@ pub mod queue;
 pub mod quota;
 pub mod reconcile;
 mod run;
+pub mod sightings;
 pub mod status;
 pub mod telemetry;
 pub mod triggers;

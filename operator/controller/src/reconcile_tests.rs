@@ -82,7 +82,7 @@ impl World {
         let view = Arc::new(View::new(Arc::default(), false));
         let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
         let (events, _) = Events::new(api.client(), "test", deadline, metrics.clone());
-        let triggers = Triggers::new(queue(), queue(), queue(), queue(), queue(), view.clone());
+        let triggers = Triggers::new(queue(), queue(), queue(), queue(), queue(), queue(), view.clone());
         let client = ClientHandle::new(api.client());
         let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
         let world = Self {

@@ -22,7 +22,7 @@ use crate::triggers::Triggers;
 use crate::view::View;
 use crate::watch::Watches;
 use crate::workers::{Pulse, Workers};
-use crate::{admission, clock, policy, quota, reconcile, unmanaged};
+use crate::{admission, clock, inspect, policy, quota, reconcile, unmanaged};
 
 /// Name of the queue of ModelDeployments.
 const MODELS: &str = "modeldeployment";
@@ -45,8 +45,14 @@ const POLICY_CONCURRENCY: usize = 2;
 /// How often it is looked whether the work may begin.
 const POLL: Duration = Duration::from_millis(50);
 
+/// Name of the queue of replicas that are asked how they are.
+const REPLICAS: &str = "replica";
+
+/// Replicas that are asked at the same time. Most of that is waiting for those that do not answer.
+const REPLICA_CONCURRENCY: usize = 8;
+
 /// All of them.
-const QUEUES: [&str; 5] = [MODELS, POLICIES, ADMISSION, QUOTAS, UNMANAGED];
+const QUEUES: [&str; 6] = [MODELS, POLICIES, ADMISSION, QUOTAS, UNMANAGED, REPLICAS];
 
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +99,8 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let client = connect(options.request_timeout, metrics.clone()).await?;
 
     let view = Arc::new(View::new(options.settings.clone(), options.compiles));
-    let [models, policies, admission, quotas, unmanaged] = QUEUES.map(|name| queue(&metrics, name));
-    let triggers = Triggers::new(models, policies, admission, quotas, unmanaged, view.clone());
+    let [models, policies, admission, quotas, unmanaged, replicas] = QUEUES.map(|name| queue(&metrics, name));
+    let triggers = Triggers::new(models, policies, admission, quotas, unmanaged, replicas, view.clone());
     let pulses = QUEUES.map(|_| Arc::new(Pulse::default()));
     let report = Report { view: view.clone(), metrics: metrics.clone(), pulses: pulses.to_vec() };
     let http = serve(report, options.health_address, options.metrics_address).await?;
@@ -172,7 +178,7 @@ async fn elect(
 async fn work(
     context: Arc<Context>,
     concurrency: usize,
-    pulses: [Arc<Pulse>; 5],
+    pulses: [Arc<Pulse>; 6],
     mut leading: channel::Receiver<bool>,
     mut stopped: channel::Receiver<bool>,
 ) {
@@ -191,7 +197,7 @@ async fn work(
     tracing::info!(models = context.view.model_keys().len(), "the work begins");
     // Also where nothing is seen to change: what is in force has to be tried once.
     context.triggers.admission();
-    let [models, policies, compiled, quotas, of_nobody] = pulses;
+    let [models, policies, compiled, quotas, of_nobody, replicas] = pulses;
     let workers = |controller, concurrency, queue: &Arc<Queue<Key>>, pulse| Workers {
         controller,
         concurrency,
@@ -205,7 +211,11 @@ async fn work(
     let admission_workers = workers(ADMISSION, 1, &context.triggers.admission, compiled);
     let quota_workers = workers(QUOTAS, POLICY_CONCURRENCY, &context.triggers.quotas, quotas);
     let unmanaged_workers = workers(UNMANAGED, 1, &context.triggers.unmanaged, of_nobody);
+    let replica_workers = workers(REPLICAS, REPLICA_CONCURRENCY, &context.triggers.replicas, replicas);
     tokio::join!(
+        replica_workers.run(stopped.clone(), |context, key, _| async move {
+            Ok(inspect::reconcile(&context, &key).await)
+        }),
         model_workers.run(stopped.clone(), |context, key, failures| async move {
             reconcile::reconcile(&context, &key, failures).await
         }),

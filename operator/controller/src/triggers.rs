@@ -7,6 +7,7 @@ use hemvist_core::snapshot::{Key, NodeFacts, PodFacts};
 
 use crate::admission::{self, SeenPart};
 use crate::cache::Change;
+use crate::inspect;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::queue::Queue;
 use crate::quota::{self, SeenQuota};
@@ -22,6 +23,9 @@ const SETTLE_NODES: Duration = Duration::from_millis(500);
 /// Models that wait change nothing but what their status says of it: the scheduler gives them their nodes. A burst of pods
 /// must not have all of them judged anew for each.
 const SETTLE_WAITING: Duration = Duration::from_secs(2);
+
+/// A network plug-in learns of a new pod a moment after the kubelet.
+const SETTLE_REPLICA: Duration = Duration::from_secs(1);
 
 /// The counts of a policy follow a burst of models in few writes.
 const SETTLE_COUNTS: Duration = Duration::from_secs(2);
@@ -39,6 +43,8 @@ pub struct Triggers {
     pub quotas: Arc<Queue<Key>>,
     /// Pods that use accelerators and belong to no model: one key.
     pub unmanaged: Arc<Queue<Key>>,
+    /// Replicas to ask how they are, by pod.
+    pub replicas: Arc<Queue<Key>>,
     view: Arc<View>,
 }
 
@@ -50,9 +56,10 @@ impl Triggers {
         admission: Arc<Queue<Key>>,
         quotas: Arc<Queue<Key>>,
         unmanaged: Arc<Queue<Key>>,
+        replicas: Arc<Queue<Key>>,
         view: Arc<View>,
     ) -> Self {
-        Self { models, policies, admission, quotas, unmanaged, view }
+        Self { models, policies, admission, quotas, unmanaged, replicas, view }
     }
 
     /// A ModelDeployment has changed.
@@ -117,6 +124,7 @@ impl Triggers {
                 self.models.add_after(Key::new(&pod.key.namespace, name), SETTLE);
             }
         }
+        self.replica(old, new);
         if new.is_some_and(|pod| pod.model_uid.is_none()) {
             self.unmanaged.add_after(unmanaged::key(), SETTLE);
         }
@@ -124,6 +132,20 @@ impl Triggers {
             for waiting in self.view.waiting() {
                 self.models.add_after(waiting, SETTLE_WAITING);
             }
+        }
+    }
+
+    /// A replica is asked how it is as soon as it serves, and forgotten when it is gone.
+    fn replica(&self, old: Option<&PodFacts>, new: Option<&PodFacts>) {
+        let Some(new) = new else {
+            if let Some(old) = old {
+                self.view.sightings.forget(&old.uid);
+            }
+            return;
+        };
+        let worth_a_look = self.view.settings.inspects && inspect::is_worth_a_look(new);
+        if worth_a_look && !old.is_some_and(|old| old.uid == new.uid && inspect::is_worth_a_look(old)) {
+            self.replicas.add_after(new.key.clone(), SETTLE_REPLICA);
         }
     }
 

@@ -10,7 +10,15 @@ use crate::view::Verdict;
 
 fn triggers() -> Triggers {
     let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
-    Triggers::new(queue(), queue(), queue(), queue(), queue(), Arc::new(View::new(Arc::default(), true)))
+    Triggers::new(
+        queue(),
+        queue(),
+        queue(),
+        queue(),
+        queue(),
+        queue(),
+        Arc::new(View::new(Arc::default(), true)),
+    )
 }
 
 fn object(name: &str, generation: i64, version: u64) -> (Stamp, Value) {

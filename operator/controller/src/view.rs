@@ -16,6 +16,7 @@ use crate::admission::Known;
 use crate::cache::{Cache, Shared};
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::quota::SeenQuota;
+use crate::sightings::Sightings;
 
 /// What this process sees of the cluster.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct View {
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
     shared: Shared<SharedParts>,
     verdicts: Shared<HashMap<Key, Verdict>>,
+    /// What was seen by asking replicas.
+    pub sightings: Sightings,
 }
 
 /// The parts that all snapshots share, each with the revision of the cache that it was made from.
@@ -71,6 +74,7 @@ impl View {
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
             shared: Shared::new(SharedParts::default()),
             verdicts: Shared::new(HashMap::new()),
+            sightings: Sightings::default(),
         }
     }
 
@@ -139,7 +143,7 @@ impl View {
         let pods = pods
             .iter()
             .filter(|pod| pod.key.namespace == namespace)
-            .map(|pod| PodFacts::clone(pod))
+            .map(|pod| self.sightings.with(pod))
             .collect();
         (children, pods)
     }

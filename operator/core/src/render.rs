@@ -25,7 +25,7 @@ use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
 pub(crate) use meta::{COMPONENT, NAME};
-pub use proxy::{EXAMPLE_PROXY_IMAGE, PROXY, STATUS_PORT};
+pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY, STATUS_PORT};
 pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
 pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 

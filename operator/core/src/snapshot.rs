@@ -8,6 +8,7 @@ mod installation;
 mod manifests;
 mod node;
 mod pod;
+mod sighting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +24,7 @@ pub use installation::{Identities, OtherDevices};
 pub use manifests::{ManifestError, Manifests};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind};
+pub use sighting::{Isolation, ServedModel, Sighting};
 
 use crate::policy::PolicyBook;
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub monitoring_namespace: Option<String>,
     /// The image of the proxy beside every engine; `None` where nobody has named it, as for `hemvist check`.
     pub proxy_image: Option<String>,
+    /// Whether the operator asks replicas how they are, and is let in to the port where they say it.
+    pub inspects: bool,
     /// Who is who in the cluster.
     pub identities: Identities,
     /// Devices that are no accelerators.
@@ -72,9 +76,19 @@ impl Default for Settings {
             ungoverned_namespaces: BTreeSet::new(),
             monitoring_namespace: None,
             proxy_image: None,
+            inspects: false,
             identities: Identities::default(),
             other_devices: OtherDevices::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The namespace from which the operator asks replicas how they are; `None` where it does not.
+    pub fn inspector(&self) -> Option<&str> {
+        let account =
+            self.identities.operator.strip_prefix("system:serviceaccount:").filter(|_| self.inspects)?;
+        account.split_once(':').map(|(namespace, _)| namespace)
     }
 }
 

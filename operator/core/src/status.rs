@@ -3,6 +3,7 @@
 mod available;
 mod duties;
 mod enforced;
+mod isolated;
 mod model;
 mod placed;
 mod policy;

@@ -309,7 +309,8 @@ fn an_empty_clearance_is_met_by_no_node() {
 fn with_nobody_to_let_in_nobody_comes_in() {
     let mut model = vllm_in_an_image();
     model.consumers.clear();
-    let policy = render(&model, &Settings { monitoring_namespace: None, ..settings() }).network_policy;
+    let nobody = Settings { monitoring_namespace: None, inspects: false, ..settings() };
+    let policy = render(&model, &nobody).network_policy;
     let spec = policy.spec.unwrap();
     assert_eq!(spec.policy_types, Some(vec!["Ingress".to_owned(), "Egress".to_owned()]));
     assert_eq!(spec.ingress, None);

@@ -11,9 +11,6 @@ use crate::programs::{cni_folder, node_program};
 /// The socket of containerd. In the node's own `/run`, since the name of a socket must not be long.
 pub const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 
-/// The addresses of the node's pods; none of those that KWOK gives to simulated ones.
-const PODS: &str = "10.246.0.0/24";
-
 /// Where pods ask for names. Nobody answers: what is deployed gets no names, and clients are told addresses.
 const NAME_SERVER: &str = "10.96.0.10";
 
@@ -30,6 +27,8 @@ pub struct Configuration<'a> {
     pub api_server: &'a str,
     /// The image of the process that holds a pod's namespaces.
     pub sandbox_image: &'a str,
+    /// The addresses of the node's pods; none of those that KWOK gives to simulated ones.
+    pub pods: &'a str,
 }
 
 impl Configuration<'_> {
@@ -118,7 +117,7 @@ BinaryName = "{runc}"
                 "ipam": {
                     "type": "host-local",
                     "dataDir": self.file("addresses"),
-                    "ranges": [[{"subnet": PODS}]],
+                    "ranges": [[{"subnet": self.pods}]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                 },
             }],
@@ -157,7 +156,7 @@ BinaryName = "{runc}"
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",
             "mode": "nftables",
-            "clusterCIDR": PODS,
+            "clusterCIDR": self.pods,
             "clientConnection": {"kubeconfig": self.file("kube-proxy.kubeconfig")},
             "hostnameOverride": self.name,
             "metricsBindAddress": "127.0.0.1:10249",

@@ -49,6 +49,8 @@ impl Link {
             let enter = ["--target", &node, "--net", "--", "ip"].map(str::to_owned);
             Program::new("nsenter").run(&[enter.as_slice(), &arguments].concat(), "").await?.success()?;
         }
+        // The operator runs on the machine, and asks replicas how they are.
+        ip(&["route", "add", &pods(number), "via", &inner_address(number).to_string()]).await?;
         let listener =
             TcpListener::bind((outer_address(number), 0)).await.context("listening on the link")?;
         let port = listener.local_addr()?.port();
@@ -58,6 +60,16 @@ impl Link {
     /// The node's address.
     pub fn node_address(&self) -> Ipv4Addr {
         inner_address(self.number)
+    }
+
+    /// The machine's address, as the node sees it.
+    pub fn machine_address(&self) -> Ipv4Addr {
+        outer_address(self.number)
+    }
+
+    /// The network of the node's pods, which the machine reaches through the link.
+    pub fn pods(&self) -> String {
+        pods(self.number)
     }
 
     /// The API server, as the node reaches it.
@@ -78,6 +90,10 @@ fn outer_address(number: u8) -> Ipv4Addr {
 
 fn inner_address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 247, number, 2)
+}
+
+fn pods(number: u8) -> String {
+    format!("10.246.{number}.0/24")
 }
 
 /// A network of the private range that the machine has no address in yet.

@@ -36,7 +36,7 @@ impl Surroundings {
         adapt(&mut model, &images);
         let proxy = format!("proxy.image.digest={}", images.proxy.digest());
         let options = RealNode::expected_by(Options::new("real"));
-        let governed = Governed::start_with(options, &[&proxy]).await?;
+        let governed = Governed::start_with(options, &[&proxy, "inspection.enabled=true"]).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;

@@ -18,14 +18,15 @@ use crate::validate::ValidatedModel;
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
-/// Ingress to the serving port from the consumers, and to the port of status and metrics from the monitoring; with neither,
-/// from nobody.
+/// Ingress to the serving port from the consumers, and to the port of status and metrics from the monitoring and the
+/// operator; with none of them, from nobody.
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
 /// kept by the API server, so that every apply of one would count as a change.
 pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
-    let monitoring = settings.monitoring_namespace.iter().cloned().collect();
-    let ingress: Vec<_> = [(&model.consumers, SERVING_PORT), (&monitoring, STATUS_PORT)]
+    let watchers = settings.monitoring_namespace.as_deref().into_iter().chain(settings.inspector());
+    let watchers = watchers.map(str::to_owned).collect();
+    let ingress: Vec<_> = [(&model.consumers, SERVING_PORT), (&watchers, STATUS_PORT)]
         .into_iter()
         .filter_map(|(from, port)| from_namespaces(from, port))
         .collect();

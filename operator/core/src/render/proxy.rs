@@ -32,6 +32,9 @@ pub const READY_PATH: &str = "/ready";
 /// Answers as the engine answers for its health.
 pub const LIVE_PATH: &str = "/live";
 
+/// Answers with the names of the models that the engine serves, and what it says of them.
+pub const MODELS_PATH: &str = "/v1/models";
+
 /// Answers 200 as soon as the proxy is there.
 const UP_PATH: &str = "/up";
 

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
 
-use super::Key;
+use super::{Key, Sighting};
 use crate::placement::vendor::accelerator_resources;
 
 /// The fields of a Pod that are read; the rest is never decoded.
@@ -58,6 +58,8 @@ pub struct PodStatus {
     reason: String,
     #[serde(default)]
     message: String,
+    #[serde(rename = "podIP")]
+    pod_ip: Option<String>,
     #[serde(default)]
     conditions: Vec<PodCondition>,
     #[serde(default)]
@@ -132,6 +134,10 @@ pub struct PodFacts {
     pub accelerators: BTreeMap<String, i64>,
     /// What is wrong with it, if anything is.
     pub trouble: Option<PodTrouble>,
+    /// The address by which it is reached.
+    pub address: Option<String>,
+    /// What was seen by asking it, where it was asked.
+    pub sighting: Option<Sighting>,
 }
 
 impl Default for Key {
@@ -189,6 +195,8 @@ impl From<PodObject> for PodFacts {
                 .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
             accelerators: held(&pod.spec.containers, &pod.spec.init_containers),
             trouble,
+            address: pod.status.pod_ip.filter(|address| !address.is_empty()),
+            sighting: None,
         }
     }
 }

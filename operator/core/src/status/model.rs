@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::available::available;
 use super::duties::duties_current;
+use super::isolated::{isolated, served_context};
 use super::placed::placed;
 use super::{Application, draft};
 use crate::decide::{Decision, Plan};
@@ -56,7 +57,7 @@ pub fn model(
         accelerators: Some(plan.map_or(0, |plan| held(subject, plan))),
         selector: Some(format!("{MODEL_DEPLOYMENT_UID}={}", metadata.uid.as_deref().unwrap_or_default())),
         endpoint: plan.map(|plan| endpoint(&plan.model.key.name, &plan.model.key.namespace)),
-        resolved: plan.map(resolved),
+        resolved: plan.map(|plan| resolved(plan, served_context(&subject.pods))),
         fit: None,
         waiting_for: unplaced
             .filter(|plan| plan.placement.verdict() == Verdict::Waiting)
@@ -120,7 +121,7 @@ fn conditions(
     let accepted = accepted(decision);
     let placed = placed(snapshot, subject, decision);
     let available = available(subject, decision, application);
-    let isolated = isolated(decision, application);
+    let isolated = isolated(&snapshot.settings, subject, decision, application);
     let rolling_out = available.reason == Reason::RollingOut;
     let ready = ready(subject, decision, application, [&accepted, &placed, &available]);
     let stalled = is_stalled(decision, application, &placed);
@@ -162,34 +163,6 @@ fn accepted(decision: &Decision) -> ConditionDraft {
             let text = format!("Every AIPolicy that binds it allows it: {}.", policies.join(", "));
             draft(type_, ConditionStatus::True, Reason::Accepted, bounded(&text, 1000))
         }
-    }
-}
-
-/// What was rendered; whether the cluster's network enforces it has not been tried, and is not claimed.
-fn isolated(decision: &Decision, application: &Application) -> ConditionDraft {
-    let type_ = ConditionType::Isolated;
-    match (decision.plan(), application) {
-        (Some(plan), Application::Applied(_)) => {
-            let consumers: Vec<_> = plan.model.consumers.iter().map(String::as_str).collect();
-            let whom = if consumers.is_empty() { "no namespace".to_owned() } else { consumers.join(", ") };
-            let text = format!(
-                "A NetworkPolicy allows no traffic out, and traffic in from {whom}. Whether the cluster's network enforces it \
-                 was not tried."
-            );
-            draft(type_, ConditionStatus::Unknown, Reason::EnforcementNotProbed, bounded(&text, 1000))
-        }
-        (Some(_), _) => draft(
-            type_,
-            ConditionStatus::Unknown,
-            Reason::ApplyFailed,
-            "The objects could not be written.".to_owned(),
-        ),
-        (None, _) => draft(
-            type_,
-            ConditionStatus::Unknown,
-            Reason::NotAccepted,
-            "The model is not accepted.".to_owned(),
-        ),
     }
 }
 
@@ -256,7 +229,7 @@ fn endpoint(name: &str, namespace: &str) -> String {
     format!("http://{name}.{namespace}.svc:{SERVING_PORT}/v1")
 }
 
-fn resolved(plan: &Plan) -> ResolvedSettings {
+fn resolved(plan: &Plan, served_context: Option<i64>) -> ResolvedSettings {
     let model = &plan.model;
     let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
     ResolvedSettings {
@@ -270,15 +243,28 @@ fn resolved(plan: &Plan) -> ResolvedSettings {
             value: i64::from(model.accelerator.count),
             reason: "One replica is spread over all its accelerators.".to_owned(),
         }),
-        context_length: model.engine.context_length.map(|length| ResolvedNumber {
-            value: i64::from(length),
-            reason: "spec.engine.contextLength asks for it.".to_owned(),
-        }),
+        context_length: context_length(model.engine.context_length.map(i64::from), served_context),
         data_centres: Some(ResolvedText {
             value: bounded(&data_centres.join(","), 1024),
             reason: bounded(&model.clearance.reason, 1024),
         }),
     }
+}
+
+/// The context that is served. What the engine says outranks what it was asked for.
+fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNumber> {
+    let (value, reason) = match (asked, served) {
+        (Some(asked), Some(served)) if served < asked => {
+            let reason = format!(
+                "spec.engine.contextLength asks for {asked}, and the engine serves no more than this."
+            );
+            (served, reason)
+        }
+        (Some(asked), _) => (asked, "spec.engine.contextLength asks for it.".to_owned()),
+        (None, Some(served)) => (served, "The engine chose it.".to_owned()),
+        (None, None) => return None,
+    };
+    Some(ResolvedNumber { value, reason })
 }
 
 fn children(objects: &DesiredObjects<Applied>) -> Vec<ChildStatus> {

@@ -199,6 +199,7 @@ fn environment_is_listed(case: &Case) -> bool {
         "LLAMA_CACHE",
         "PYTHONDONTWRITEBYTECODE",
         "SGLANG_CACHE_DIR",
+        "SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION",
         "SGLANG_HOST_IP",
         "TMPDIR",
         "TRANSFORMERS_OFFLINE",
@@ -371,7 +372,7 @@ fn network(case: &Case) -> bool {
         && spec["ingress"]
             == json!([
                 rule(json!(case.model.consumers), 8000),
-                rule(json!([case.settings.monitoring_namespace]), 8001),
+                rule(json!(["hemvist-system", case.settings.monitoring_namespace]), 8001),
             ])
 }
 

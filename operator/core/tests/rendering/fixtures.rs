@@ -88,6 +88,7 @@ impl Case {
 pub fn settings() -> Settings {
     Settings {
         monitoring_namespace: Some("overvakning".to_owned()),
+        inspects: true,
         proxy_image: Some(format!("registry.region.example/envoyproxy/envoy@sha256:{}", digest('8'))),
         ..Settings::default()
     }

@@ -72,7 +72,8 @@ pub const CHECKS: &[Check] = &[
     ("metrics are all that can be read besides", |case| {
         let up = ("/up".to_owned(), String::new());
         let metrics = ("/metrics".to_owned(), "GET".to_owned());
-        routes(case, "status") == BTreeSet::from([up, metrics])
+        let models = ("/v1/models".to_owned(), "GET".to_owned());
+        routes(case, "status") == BTreeSet::from([up, metrics, models])
     }),
     ("a replica is ready when the model has answered and its engine is well", readiness),
     ("the model is asked by its name for one token", question),

@@ -63,6 +63,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     // Kernels of Triton, Inductor, TileLang, FlashInfer and CUDA are kept below it as well.
     ("SGLANG_CACHE_DIR", "/cache/sglang"),
     // Workers of one node talk over the loopback.
+    // Otherwise it makes a token each time that it is asked whether it is well. The proxy asks it for one now and then.
+    ("SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION", "false"),
     ("SGLANG_HOST_IP", "127.0.0.1"),
     ("TMPDIR", "/tmp"),
     ("TRANSFORMERS_OFFLINE", "1"),

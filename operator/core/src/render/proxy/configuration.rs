@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::{LIVE_PATH, READY_PATH, STATUS_PORT, UP_PATH};
+use super::{LIVE_PATH, MODELS_PATH, READY_PATH, STATUS_PORT, UP_PATH};
 use crate::render::engine::{ENGINE_ADDRESS, EngineDescription, Method, Question, port};
 use crate::render::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
@@ -74,7 +74,8 @@ fn routes(model: &ValidatedModel, engine: &EngineDescription) -> Vec<Value> {
 
 fn status_routes(engine: &EngineDescription) -> Vec<Value> {
     let up = json!({"match": {"path": UP_PATH}, "direct_response": {"status": 200}});
-    vec![up, route(Method::Get, engine.metrics_path, ENGINE)]
+    // What the engine says of its model, for those who may not ask the model itself.
+    vec![up, route(Method::Get, engine.metrics_path, ENGINE), route(Method::Get, MODELS_PATH, MODEL)]
 }
 
 /// A path and nothing below it, with one method. An answer may take as long as it takes.

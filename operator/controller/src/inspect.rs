@@ -1,0 +1,131 @@
+//! Asks replicas how they are: what the engine says of its model, and whether the network lets in whom it should keep out.
+//!
+//! Nothing rests on it but what status tells. Where no replica can be reached, models serve all the same.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hemvist_core::render::{MODELS_PATH, SERVING_PORT, STATUS_PORT};
+use hemvist_core::snapshot::{Key, PodFacts, ServedModel, Sighting};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::context::Context;
+use crate::reconcile::Next;
+
+/// How long a replica may take to answer. A network that keeps out mostly says nothing at all.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The longest answer that is read: a few hundred bytes for each adapter.
+const LONGEST_ANSWER: usize = 256 * 1024;
+
+/// Looks at one pod, and has its model looked at where something new was seen.
+pub async fn reconcile(context: &Context, key: &Key) -> Next {
+    let pod = context.view.pods.lock().get(key);
+    let Some(pod) = pod.filter(|pod| is_worth_a_look(pod)) else { return Next::Gone };
+    let Some(address) = pod.address.as_deref().and_then(|text| text.parse().ok()) else { return Next::Gone };
+    let sighting = look(address).await;
+    tracing::debug!(pod = %key, ?sighting, "a replica was asked");
+    let reached = sighting.status_port_answers;
+    if context.view.sightings.remember(&pod.uid, &sighting)
+        && let Some(name) = &pod.model_name
+    {
+        context.triggers.models.add(Key::new(&key.namespace, name));
+    }
+    // What cannot be reached now may be in a while: a plug-in learns of a new pod a little late.
+    if reached { Next::Settled } else { Next::Retry("unreachable") }
+}
+
+/// Whether the pod serves a model and can be asked.
+pub fn is_worth_a_look(pod: &PodFacts) -> bool {
+    pod.ready && !pod.terminating && pod.model_uid.is_some() && pod.address.is_some()
+}
+
+async fn look(address: IpAddr) -> Sighting {
+    let (status, serving) = tokio::join!(ask(address, STATUS_PORT), connect(address, SERVING_PORT));
+    Sighting {
+        status_port_answers: status.is_some(),
+        serving_port_answers: serving.is_some(),
+        served: status.as_deref().and_then(|answer| ServedModel::of(&serde_json::from_slice(answer).ok()?)),
+    }
+}
+
+async fn connect(address: IpAddr, port: i32) -> Option<TcpStream> {
+    let address = SocketAddr::new(address, u16::try_from(port).ok()?);
+    timeout(PATIENCE, TcpStream::connect(address)).await.ok()?.ok()
+}
+
+/// The answer of the replica's status port, whatever it is; `None` where there is none.
+async fn ask(address: IpAddr, port: i32) -> Option<Bytes> {
+    let stream = connect(address, port).await?;
+    timeout(PATIENCE, exchange(stream)).await.ok()?
+}
+
+async fn exchange(stream: TcpStream) -> Option<Bytes> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let request = Request::get(MODELS_PATH).header(HOST, "replica").body(Empty::<Bytes>::new()).ok()?;
+    let answer = async {
+        let response = sender.send_request(request).await.ok()?;
+        let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.ok()?;
+        Some(body.to_bytes())
+    };
+    tokio::pin!(answer, connection);
+    loop {
+        tokio::select! {
+            answer = &mut answer => return answer,
+            ended = &mut connection => ended.ok()?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_read_and_silence_is_none() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = i32::from(listener.local_addr().unwrap().port());
+        let models = r#"{"data":[{"id":"m","max_model_len":8192}]}"#;
+        let server =
+            axum::serve(listener, Router::new().route("/v1/models", get(move || async move { models })));
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let answer = tokio::select! {
+            answer = ask(address, port) => answer.unwrap(),
+            _ = server => panic!("the server ended"),
+        };
+        assert_eq!(answer, models.as_bytes());
+        assert_eq!(ask(address, port).await, None, "nobody listens any more");
+    }
+
+    #[test]
+    fn only_a_ready_replica_of_a_model_is_asked() {
+        let pod = PodFacts {
+            ready: true,
+            model_uid: Some("u".to_owned()),
+            address: Some("10.0.0.1".to_owned()),
+            ..PodFacts::default()
+        };
+        assert!(is_worth_a_look(&pod));
+        for other in [
+            PodFacts { ready: false, ..pod.clone() },
+            PodFacts { terminating: true, ..pod.clone() },
+            PodFacts { model_uid: None, ..pod.clone() },
+            PodFacts { address: None, ..pod.clone() },
+        ] {
+            assert!(!is_worth_a_look(&other), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What was seen by asking replicas. It can be lost: they are asked again.
+
+use std::collections::HashMap;
+
+use hemvist_core::snapshot::{PodFacts, Sighting};
+
+use crate::cache::Shared;
+
+/// What was seen, by the UID of the pod.
+#[derive(Debug)]
+pub struct Sightings(Shared<HashMap<String, Sighting>>);
+
+impl Default for Sightings {
+    fn default() -> Self {
+        Self(Shared::new(HashMap::new()))
+    }
+}
+
+impl Sightings {
+    /// Remembers what was seen; says whether it is other than before.
+    pub fn remember(&self, uid: &str, sighting: &Sighting) -> bool {
+        let old = self.0.lock().insert(uid.to_owned(), sighting.clone());
+        old.as_ref() != Some(sighting)
+    }
+
+    /// Forgets a pod that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().remove(uid);
+    }
+
+    /// The pod with what was seen of it.
+    pub fn with(&self, pod: &PodFacts) -> PodFacts {
+        PodFacts { sighting: self.0.lock().get(&pod.uid).cloned(), ..pod.clone() }
+    }
+}

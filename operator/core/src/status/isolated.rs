@@ -1,0 +1,75 @@
+//! `Isolated`: what was rendered to keep others away from a model, and whether the network was seen to carry it out.
+
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
+
+use super::{Application, draft};
+use crate::decide::{Decision, Plan};
+use crate::placement::bounded;
+use crate::snapshot::{Isolation, PodFacts, Settings, Sighting, Subject};
+
+/// The condition. It informs and holds nothing back: a model on a network that keeps nobody out is refused by no policy yet.
+pub(super) fn isolated(
+    settings: &Settings,
+    subject: &Subject<'_>,
+    decision: &Decision,
+    application: &Application,
+) -> ConditionDraft {
+    let type_ = ConditionType::Isolated;
+    let unknown = |reason, text: &str| draft(type_, ConditionStatus::Unknown, reason, text.to_owned());
+    match (decision.plan(), application) {
+        (Some(plan), Application::Applied(_)) => {
+            let (status, reason, seen) = seen(settings, subject, plan);
+            draft(type_, status, reason, bounded(&format!("{} {seen}", rendered(plan)), 1000))
+        }
+        (Some(_), _) => unknown(Reason::ApplyFailed, "The objects could not be written."),
+        (None, _) => unknown(Reason::NotAccepted, "The model is not accepted."),
+    }
+}
+
+fn rendered(plan: &Plan) -> String {
+    let consumers: Vec<_> = plan.model.consumers.iter().map(String::as_str).collect();
+    let whom = if consumers.is_empty() { "no namespace".to_owned() } else { consumers.join(", ") };
+    format!("A NetworkPolicy allows no traffic out, and traffic in from {whom}.")
+}
+
+/// What was seen of it at the replicas that serve.
+fn seen(settings: &Settings, subject: &Subject<'_>, plan: &Plan) -> (ConditionStatus, Reason, String) {
+    let not_tried = |why: &str| {
+        let text = format!("Whether the cluster's network enforces it was not tried{why}.");
+        (ConditionStatus::Unknown, Reason::EnforcementNotProbed, text)
+    };
+    if settings.inspector().is_none_or(|namespace| plan.model.consumers.contains(namespace)) {
+        return not_tried(if settings.inspects { ": the operator's own namespace is let in" } else { "" });
+    }
+    let looked_at: Vec<_> = subject
+        .pods
+        .iter()
+        .filter(|pod| pod.ready && !pod.terminating)
+        .filter_map(|pod| Some((pod, pod.sighting.as_ref()?)))
+        .collect();
+    let found = |isolation| looked_at.iter().find(|(_, sighting)| sighting.isolation() == isolation);
+    if let Some((pod, _)) = found(Isolation::NotEnforced) {
+        let text = format!(
+            "The cluster's network does not enforce it: the operator, which it does not let in, reached {}. Whoever is in \
+             the cluster can ask the model. Use a network plug-in that enforces NetworkPolicies.",
+            pod.key.name
+        );
+        return (ConditionStatus::False, Reason::NotEnforced, text);
+    }
+    if found(Isolation::Unknown).is_some() {
+        return not_tried(": the operator reaches not even the port of a replica that is open to it");
+    }
+    if found(Isolation::Enforced).is_none() {
+        return not_tried(" yet");
+    }
+    let text = "The cluster's network was seen to keep the operator out of the model's port, and to let it in to that of its \
+                status. Traffic out was not tried.";
+    (ConditionStatus::True, Reason::EnforcementSeen, text.to_owned())
+}
+
+/// The longest context that every replica that was looked at serves, in tokens.
+pub(super) fn served_context(pods: &[PodFacts]) -> Option<i64> {
+    let seen = pods.iter().filter(|pod| pod.ready && !pod.terminating);
+    let served = |sighting: &Sighting| sighting.served.as_ref()?.context_length;
+    seen.filter_map(|pod| served(pod.sighting.as_ref()?)).min()
+}
