@@ -2,7 +2,9 @@
 //
 //	client ask URL QUESTION             one question; prints the whole answer
 //	client try URL...                   one request each by GET and by POST; prints status, method and URL in lines
-//	client load URL QUESTION SECONDS    asks all the time, several at once; prints what became of it as JSON
+//	client load URL QUESTION SECONDS COUNT
+//	                                    asks all the time, several at once, at least so long and so often; prints what
+//	                                    became of it as JSON
 //
 // It is one file without libraries, so that an image needs nothing else.
 package main
@@ -38,14 +40,18 @@ func run(arguments []string) error {
 			try(url)
 		}
 		return nil
-	case len(arguments) == 4 && arguments[0] == "load":
+	case len(arguments) == 5 && arguments[0] == "load":
 		seconds, err := strconv.Atoi(arguments[3])
 		if err != nil {
 			return err
 		}
-		return load(arguments[1], arguments[2], time.Duration(seconds)*time.Second)
+		count, err := strconv.Atoi(arguments[4])
+		if err != nil {
+			return err
+		}
+		return load(arguments[1], arguments[2], time.Duration(seconds)*time.Second, count)
 	}
-	return fmt.Errorf("usage: client ask URL QUESTION | try URL... | load URL QUESTION SECONDS")
+	return fmt.Errorf("usage: client ask URL QUESTION | try URL... | load URL QUESTION SECONDS COUNT")
 }
 
 func ask(url, question string) error {
@@ -113,18 +119,23 @@ type report struct {
 }
 
 // load counts every request once: nothing is tried again, so that whatever is lost shows.
-func load(url, question string, duration time.Duration) error {
+func load(url, question string, duration time.Duration, count int) error {
 	var mutex sync.Mutex
 	var total time.Duration
 	var told report
 	var group sync.WaitGroup
 	end := time.Now().Add(duration)
+	goesOn := func() bool {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return time.Now().Before(end) || told.Requests < count
+	}
 	for range askers {
 		group.Add(1)
 		go func() {
 			defer group.Done()
 			client := http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{}}
-			for time.Now().Before(end) {
+			for goesOn() {
 				begun := time.Now()
 				err := once(&client, url, question)
 				took := time.Since(begun)

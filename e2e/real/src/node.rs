@@ -117,7 +117,7 @@ impl RealNode {
         let machine = self.link.machine_address();
         let rules = format!(
             "table ip plugin {{ chain forward {{ type filter hook forward priority 0; ip saddr {machine} tcp dport {port} \
-             drop; }} }}"
+             drop; }} }}\n"
         );
         let node = self.first_id.to_string();
         let nft = node_program("nft")?;

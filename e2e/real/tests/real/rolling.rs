@@ -13,7 +13,7 @@ use crate::surroundings::{CONSUMER, MODEL, Surroundings};
 use crate::{PATIENCE, serves};
 
 /// How long is asked: two replicas are replaced one after the other, each with its time to drain.
-const SECONDS: u64 = 60;
+const SECONDS: u64 = 75;
 
 /// Fewer requests would show little.
 const AT_LEAST: u64 = 2000;
@@ -25,8 +25,13 @@ pub async fn loses_no_request(surroundings: &Surroundings) -> Result<()> {
     let scale = ["scale", "modeldeployment", name, "--namespace", namespace, "--replicas=2"];
     kubectl.run(&scale).await?.success()?;
     replicas(surroundings, 2).await?;
-    let ask =
-        ["load".to_owned(), address(surroundings).await?, question(surroundings, 4), SECONDS.to_string()];
+    let ask = [
+        "load".to_owned(),
+        address(surroundings).await?,
+        question(surroundings, 4),
+        SECONDS.to_string(),
+        AT_LEAST.to_string(),
+    ];
     let client = Client::start(surroundings, [CONSUMER, "load"], &ask).await?;
     // It asks already when the rollout begins.
     tokio::time::sleep(Duration::from_secs(3)).await;
