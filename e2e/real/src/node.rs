@@ -116,8 +116,9 @@ impl RealNode {
     pub async fn keep_machine_out_of(&self, port: u16) -> Result<()> {
         let machine = self.link.machine_address();
         let rules = format!(
-            "table ip plugin {{ chain forward {{ type filter hook forward priority 0; ip saddr {machine} tcp dport {port} \
-             drop; }} }}\n"
+            "add table ip plugin\n\
+             add chain ip plugin forward {{ type filter hook forward priority 0; }}\n\
+             add rule ip plugin forward ip saddr {machine} tcp dport {port} drop\n"
         );
         let node = self.first_id.to_string();
         let nft = node_program("nft")?;

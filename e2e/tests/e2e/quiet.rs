@@ -39,6 +39,7 @@ async fn what_is_settled_costs_no_write_and_a_new_model_one_for_each_object() ->
     }
     wait_until_all_serve(&governed, MODELS).await?;
     wait_for_tally(&governed, MODELS).await?;
+    wait_for_events(&governed, MODELS).await?;
 
     let since = governed.cluster().audit_log().position()?;
     tokio::time::sleep(SILENCE).await;
@@ -88,6 +89,18 @@ async fn wait_until_all_serve(governed: &Governed, count: usize) -> Result<()> {
 async fn wait_for_tally(governed: &Governed, count: usize) -> Result<()> {
     let counts = |policy: &Value| policy["status"]["boundModelDeployments"] == count;
     governed.wait_for_policy("hemvist-system/region", &format!("count {count}"), counts).await.map(|_| ())
+}
+
+/// What was told of a model is written after its status, by a task of its own.
+async fn wait_for_events(governed: &Governed, count: usize) -> Result<()> {
+    let kubectl = governed.cluster().kubectl()?;
+    wait_until(&format!("{count} models to be told of"), PATIENCE, async || {
+        let told =
+            ["get", "events", "--namespace=teknik", "--field-selector=reason=Serving", "--output=name"];
+        let told = kubectl.run(&told).await?.success()?.lines().count();
+        Ok(Progress::when(told == count, format!("{told} are told of")))
+    })
+    .await
 }
 
 fn nothing_was_written(governed: &Governed, since: Position) -> Result<()> {
