@@ -8,6 +8,7 @@ mod installation;
 mod manifests;
 mod node;
 mod pod;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

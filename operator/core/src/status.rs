@@ -4,6 +4,7 @@ mod available;
 mod duties;
 mod enforced;
 mod model;
+mod obstacle;
 mod placed;
 mod policy;
 
