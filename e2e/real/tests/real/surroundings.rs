@@ -39,7 +39,7 @@ impl Surroundings {
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;
         }
-        let node = RealNode::start(cluster, &images.all()).await?;
+        let mut node = RealNode::start(cluster, &images.all()).await?;
         let labels = [
             format!("{CLEARANCE_PREFIX}/region=se-f"),
             format!("{CLEARANCE_PREFIX}/data-centre=jkpg-a"),
@@ -53,7 +53,7 @@ impl Surroundings {
         let mut command = vec!["label", "node", node::NAME];
         command.extend(labels.iter().map(String::as_str));
         cluster.kubectl()?.run(&command).await?.success()?;
-        node.announce(cluster, "nvidia.com/gpu", 1).await?;
+        node.hand_out(cluster, "nvidia.com/gpu", 1).await?;
         let operator = governed.operator("hemvist-operator")?;
         region::apply_policies(cluster).await?;
         region::wait_until_enforced(cluster).await?;

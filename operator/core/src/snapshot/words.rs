@@ -29,15 +29,33 @@ pub(super) fn ending(text: &str) -> String {
     format!("…{end}")
 }
 
-/// Without line breaks, and without what a terminal would take for a command.
+/// Without line breaks, without what a terminal would take for a command, and without what is another one each time.
 fn one_line(text: &str) -> String {
     let visible: String = text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+    visible.split_whitespace().map(lasting).collect::<Vec<_>>().join(" ")
+}
+
+/// A connection is named by both its ends, `10.0.0.1:48371->10.0.0.2:53`, and the port of the first is any that was free.
+fn lasting(word: &str) -> &str {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    match word.split_once("->") {
+        Some((from, to)) if from.rsplit(':').next().is_some_and(is_port) => to,
+        _ => word,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_is_another_one_each_time_is_left_out() {
+        let told =
+            |port: u16| shortened(&format!("lookup x: read udp [::1]:{port}->[::1]:53: read: refused"));
+        assert_eq!(told(48371), "lookup x: read udp [::1]:53: read: refused");
+        assert_eq!(told(48371), told(55233));
+        assert_eq!(shortened("a -> b c->d"), "a -> b c->d");
+    }
 
     #[test]
     fn the_cause_at_the_end_stays() {
