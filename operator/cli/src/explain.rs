@@ -180,7 +180,8 @@ explanations! {
         "Look at the node that the message names. When it is back, the model serves again by itself.";
     AcceleratorUnhealthy:
         "The device plug-in says that an accelerator which a replica holds is broken. The engine may not have noticed yet.",
-        "Have the device mended or its node drained. A pod keeps its device, so delete the pod once another one is free.";
+        "Have the device mended. A replica that no longer takes requests is moved once another accelerator is free; one that \
+         still does is left alone.";
     ArchitectureMismatch:
         "The image of the engine is for processors of another kind than the node has, such as arm64 on amd64.",
         "Name the image for the node's processors by its digest, or the list of images that has one for each.";

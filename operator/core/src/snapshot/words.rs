@@ -32,7 +32,19 @@ pub(super) fn ending(text: &str) -> String {
 /// Without line breaks, without what a terminal would take for a command, and without what is another one each time.
 fn one_line(text: &str) -> String {
     let visible: String = text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
-    visible.split_whitespace().map(lasting).collect::<Vec<_>>().join(" ")
+    visible.split_whitespace().filter(|word| !is_time(word)).map(lasting).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a word of a log says when its line was written: a day, a time of the day, or the time since the program began as
+/// llama.cpp writes it, `0.00.014.906`.
+fn is_time(word: &str) -> bool {
+    let word = word.trim_matches(|sign| matches!(sign, '[' | ']' | '(' | ')' | ','));
+    let shape: String = word.chars().map(|one| if one.is_ascii_digit() { '0' } else { one }).collect();
+    shape == "00-00"
+        || ["00:00:00", "0000-00-00"].iter().any(|beginning| shape.starts_with(beginning))
+        || shape
+            .strip_suffix(".00.000.000")
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|one| one == b'0'))
 }
 
 /// A connection is named by both its ends, `10.0.0.1:48371->10.0.0.2:53`, and the port of the first is any that was free.
@@ -55,6 +67,23 @@ mod tests {
         assert_eq!(told(48371), "lookup x: read udp [::1]:53: read: refused");
         assert_eq!(told(48371), told(55233));
         assert_eq!(shortened("a -> b c->d"), "a -> b c->d");
+    }
+
+    #[test]
+    fn when_a_line_of_a_log_was_written_is_left_out() {
+        for line in [
+            "0.00.014.906 E failed",
+            "12.00.014.906 E failed",
+            "2026-11-23T15:50:56.123Z E failed",
+            "2026-11-23 15:50:56,123 E failed",
+            "[2026-11-23 15:50:56] E failed",
+            "11-23 15:50:56 E failed",
+        ] {
+            assert_eq!(ending(line), "E failed", "{line}");
+        }
+        for line in ["at 127.0.0.1:8000", "vllm 0.33.0", "tried 3 times in 10.5 s", "parts 1-3"] {
+            assert_eq!(ending(line), line, "{line}");
+        }
     }
 
     #[test]

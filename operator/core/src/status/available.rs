@@ -84,10 +84,12 @@ fn unavailable(
     if let Some(failure) = &seen.replica_failure {
         return not_available(Reason::ApplyFailed, format!("A replica could not be made: {failure}"));
     }
-    let text = format!(
-        "{} of {wanted} replicas take requests; the others start and load the model.",
-        seen.ready.min(wanted)
-    );
+    let text = if seen.observed_generation < seen.generation {
+        "The replicas are being made or changed.".to_owned()
+    } else {
+        let ready = seen.ready.min(wanted);
+        format!("{ready} of {wanted} replicas take requests; the others start and load the model.")
+    };
     not_available(Reason::Starting, text)
 }
 
@@ -120,7 +122,7 @@ fn sentence(trouble: &PodTrouble) -> String {
     let (what, help) = match trouble.kind {
         TroubleKind::AcceleratorUnhealthy => (
             "An accelerator that a replica holds is broken",
-            "Mend the device, or delete the pod once another device is free.",
+            "If it fails for it, its pod is moved once another accelerator is free.",
         ),
         TroubleKind::OutOfMemory => (
             "A replica ran out of memory",

@@ -1,4 +1,4 @@
-//! Failures of the node: a part of it ends, for long or to start anew.
+//! Failures of the node: a device breaks, it is drained, a part of it ends, for long or to start anew.
 
 use std::time::{Duration, Instant};
 
@@ -10,26 +10,79 @@ use kube::Api;
 use serde_json::Value;
 
 use super::HOLD;
-use super::watch::{Row, Watch};
+use super::watch::{Row, Watch, engine};
 use crate::surroundings::{MODEL, Surroundings};
 use crate::{PATIENCE, serves};
 
 /// How long a part is away that only starts anew.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Ends each part and starts it again.
+/// The only device of the node, by the name that its plug-in gives it.
+const DEVICE: &str = "GPU-0";
+
+/// Breaks each part and mends it again.
 pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
+    println!("the accelerator breaks:");
+    let device = device_breaks(surroundings).await;
+    println!("the node is drained:");
+    let drained = is_drained(surroundings).await;
     println!("containerd starts anew:");
     let containerd = starts_anew(surroundings, Part::Containerd).await;
     println!("the kubelet starts anew:");
     let kubelet = starts_anew(surroundings, Part::Kubelet).await;
+    println!("containerd is down:");
+    let without_containerd = is_down(surroundings, Part::Containerd).await;
     println!("the kubelet is down:");
-    let down = is_down(surroundings).await;
+    let without_kubelet = is_down(surroundings, Part::Kubelet).await;
     Ok(vec![
+        Row::new("the accelerator breaks", "AcceleratorUnhealthy", device),
+        Row::new("the node is drained", "WaitingForAccelerators", drained),
         Row::new("containerd starts anew", "Serving", containerd),
         Row::new("the kubelet starts anew", "Serving", kubelet),
-        Row::new("the kubelet is down", "NodeNotReady", down),
+        Row::new("containerd is down", "NodeNotReady", without_containerd),
+        Row::new("the kubelet is down", "NodeNotReady", without_kubelet),
     ])
+}
+
+/// The plug-in says so while the engine, which computes on the processor, serves on.
+async fn device_breaks(surroundings: &Surroundings) -> Result<(Duration, Duration)> {
+    let before = serves(surroundings, 0).await?;
+    surroundings.node.break_device(DEVICE)?;
+    let told = device_is_told(surroundings).await;
+    let begun = Instant::now();
+    surroundings.node.mend_device(DEVICE)?;
+    let mut watch = Watch::new(surroundings, "Available");
+    watch.tells("ReplicasAvailable", PATIENCE, async || Ok(true)).await?;
+    runs_on(&before, &serves(surroundings, 0).await?)?;
+    Ok((told?, begun.elapsed()))
+}
+
+async fn device_is_told(surroundings: &Surroundings) -> Result<Duration> {
+    let mut watch = Watch::new(surroundings, "Available");
+    let is_there = async || {
+        let pods = surroundings.governed.pods(MODEL).await?;
+        let devices = pods.iter().filter_map(engine).map(|engine| &engine["allocatedResourcesStatus"]);
+        Ok(devices.into_iter().any(|devices| devices[0]["resources"][0]["health"] == "Unhealthy"))
+    };
+    let told = watch.tells("AcceleratorUnhealthy", PATIENCE, is_there).await?;
+    watch.keeps_on("AcceleratorUnhealthy", HOLD).await?;
+    watch.has_said(&["1 of 1 replicas take requests", DEVICE])?;
+    Ok(told)
+}
+
+/// No other node is cleared for the model.
+async fn is_drained(surroundings: &Surroundings) -> Result<(Duration, Duration)> {
+    let kubectl = surroundings.governed.cluster().kubectl()?;
+    kubectl.run(&["drain", node::NAME, "--delete-emptydir-data", "--timeout=60s"]).await?.success()?;
+    let mut watch = Watch::new(surroundings, "Ready");
+    let told = watch.tells("WaitingForAccelerators", PATIENCE, async || Ok(true)).await;
+    let kept = watch.keeps_on("WaitingForAccelerators", HOLD).await;
+    let said = watch.has_said(&["real takes no new pods"]);
+    let begun = Instant::now();
+    kubectl.run(&["uncordon", node::NAME]).await?.success()?;
+    serves(surroundings, 0).await?;
+    kept.and(said)?;
+    Ok((told?, begun.elapsed()))
 }
 
 #[derive(Clone, Copy)]
@@ -38,39 +91,46 @@ enum Part {
     Kubelet,
 }
 
+impl Part {
+    async fn stop(self, surroundings: &mut Surroundings) -> Result<()> {
+        match self {
+            Self::Containerd => surroundings.node.stop_containerd().await,
+            Self::Kubelet => surroundings.node.stop_kubelet().await,
+        }
+    }
+
+    async fn start(self, surroundings: &mut Surroundings) -> Result<()> {
+        match self {
+            Self::Containerd => surroundings.node.start_containerd().await,
+            Self::Kubelet => surroundings.node.start_kubelet(),
+        }
+    }
+}
+
 /// Nothing is wrong with a model whose node lets go of it for a moment.
 async fn starts_anew(surroundings: &mut Surroundings, part: Part) -> Result<(Duration, Duration)> {
     let before = serves(surroundings, 0).await?;
-    match part {
-        Part::Containerd => {
-            surroundings.node.stop_containerd().await?;
-            tokio::time::sleep(PAUSE).await;
-            surroundings.node.start_containerd().await?;
-        }
-        Part::Kubelet => {
-            surroundings.node.stop_kubelet().await?;
-            tokio::time::sleep(PAUSE).await;
-            surroundings.node.start_kubelet()?;
-        }
-    }
-    let begun = Instant::now();
-    Watch::new(surroundings, "Ready").keeps_on("Serving", HOLD).await?;
+    part.stop(surroundings).await?;
+    tokio::time::sleep(PAUSE).await;
+    part.start(surroundings).await?;
+    let mut watch = Watch::new(surroundings, "Ready");
+    let kept = watch.keeps_on("Serving", HOLD).await;
     runs_on(&before, &serves(surroundings, 0).await?)?;
-    Ok((Duration::ZERO, begun.elapsed().saturating_sub(HOLD)))
+    kept.map(|()| (Duration::ZERO, Duration::ZERO))
 }
 
 /// The node is told to be away when the cluster has missed it, and the engine runs on all the while.
-async fn is_down(surroundings: &mut Surroundings) -> Result<(Duration, Duration)> {
+async fn is_down(surroundings: &mut Surroundings, part: Part) -> Result<(Duration, Duration)> {
     let before = serves(surroundings, 0).await?;
-    surroundings.node.stop_kubelet().await?;
-    let told = is_told(surroundings).await;
+    part.stop(surroundings).await?;
+    let told = silence_is_told(surroundings).await;
     let begun = Instant::now();
-    surroundings.node.start_kubelet()?;
+    part.start(surroundings).await?;
     runs_on(&before, &serves(surroundings, 0).await?)?;
     Ok((told?, begun.elapsed()))
 }
 
-async fn is_told(surroundings: &Surroundings) -> Result<Duration> {
+async fn silence_is_told(surroundings: &Surroundings) -> Result<Duration> {
     let nodes: Api<Node> = Api::all(surroundings.governed.cluster().client());
     let mut watch = Watch::new(surroundings, "Ready");
     let is_there = async || Ok(!is_ready(&nodes.get(node::NAME).await?));
@@ -83,7 +143,7 @@ async fn is_told(surroundings: &Surroundings) -> Result<Duration> {
 /// The same pod with the same run of its engine.
 fn runs_on(before: &Value, after: &Value) -> Result<()> {
     let which = |pod: &Value| {
-        let engine = super::watch::engine(pod).map(|engine| engine["containerID"].clone());
+        let engine = engine(pod).map(|engine| engine["containerID"].clone());
         (pod["metadata"]["uid"].clone(), engine)
     };
     ensure!(which(before) == which(after), "another engine serves {MODEL}");

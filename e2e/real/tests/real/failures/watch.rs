@@ -107,6 +107,7 @@ impl<'a> Watch<'a> {
     /// Watches that the condition keeps its reason and its words.
     pub async fn keeps_on(&mut self, reason: &str, how_long: Duration) -> Result<()> {
         let until = Instant::now() + how_long;
+        self.look().await?;
         let begun = self.said.len();
         while Instant::now() < until {
             let said = self.look().await?;

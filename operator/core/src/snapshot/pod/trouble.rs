@@ -137,10 +137,11 @@ impl Pod<'_> {
         if was_ready == Some(false) && is_of_another_architecture(&run.message) {
             return Some(not_started(name, &run.message));
         }
-        if let Some(seconds) = self.startup_seconds(name).filter(|_| was_ready == Some(false))
-            && run.seconds() >= seconds
+        if let Some(probe) = self.startup_probe(name).filter(|_| was_ready == Some(false))
+            && run.seconds() >= probe.seconds_until_the_last_attempt()
         {
-            let text = format!("container {name} has {seconds} seconds to start{}", last_words(run));
+            let text =
+                format!("container {name} has {} seconds to start{}", probe.seconds(), last_words(run));
             return Some(PodTrouble::new(TroubleKind::StartupTimeout, text));
         }
         let alone = container.restart_count <= 1 || run.seconds() >= FORGIVEN_AFTER_SECONDS;
@@ -154,21 +155,26 @@ impl Pod<'_> {
         Some(PodTrouble::new(TroubleKind::CrashLoop, text))
     }
 
-    /// How long a container has at least until the kubelet ends it because it has not answered, in seconds.
-    fn startup_seconds(&self, container: &str) -> Option<i64> {
+    fn startup_probe(&self, container: &str) -> Option<StartupProbe> {
         let mut containers = self.spec.init_containers.iter().chain(&self.spec.containers);
-        let probe = containers.find(|one| one.name == container)?.startup_probe?;
-        Some(probe.seconds()).filter(|seconds| *seconds > 0)
+        containers.find(|one| one.name == container)?.startup_probe
     }
 }
 
 impl StartupProbe {
-    /// From the start to the failure that is one too many; the first attempt comes at once.
+    /// How long a container has to start, as it was meant.
     fn seconds(self) -> i64 {
         let attempts = self.failure_threshold.unwrap_or(FAILURE_THRESHOLD);
-        let waits = attempts.saturating_sub(1).max(0);
-        self.initial_delay_seconds
-            .saturating_add(waits.saturating_mul(self.period_seconds.unwrap_or(PERIOD_SECONDS)))
+        self.initial_delay_seconds.saturating_add(attempts.saturating_mul(self.period()))
+    }
+
+    /// How long it runs at least until the kubelet ends it: the first attempt comes at once and not after a period.
+    fn seconds_until_the_last_attempt(self) -> i64 {
+        self.seconds().saturating_sub(self.period())
+    }
+
+    fn period(self) -> i64 {
+        self.period_seconds.unwrap_or(PERIOD_SECONDS)
     }
 }
 
