@@ -98,7 +98,7 @@ fn unavailable(
 fn worst<'a>(subject: &'a Subject<'_>, wanted: i32) -> Option<&'a PodTrouble> {
     let lives = |pod: &&PodFacts| !pod.ended && !pod.terminating;
     let replaced = i32::try_from(subject.pods.iter().filter(lives).count()).unwrap_or(i32::MAX) >= wanted;
-    let pods = subject.pods.iter().filter(|pod| !pod.terminating && !(pod.ended && replaced));
+    let pods = subject.pods.iter().filter(|pod| !pod.terminating && (!pod.ended || !replaced));
     pods.filter_map(|pod| pod.trouble.as_ref()).min()
 }
 

@@ -19,7 +19,7 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
     let fits = plan.placement.verdict() == Verdict::Fits;
     let is_silent = |pod: &&PodFacts| {
         let node = pod.node.as_ref().and_then(|node| snapshot.nodes.get(node));
-        !pod.ended && !(pod.terminating && fits) && node.is_some_and(|node| !node.ready)
+        !pod.ended && (!pod.terminating || !fits) && node.is_some_and(|node| !node.ready)
     };
     let pod = subject.pods.iter().find(is_silent)?;
     let node = pod.node.as_deref().unwrap_or_default();

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use hemvist_e2e::governed::split;
 use hemvist_e2e::objects::Kind;
 use hemvist_e2e_real::broken::Broken;
+use hemvist_e2e_real::image::Image;
 use serde_json::{Value, json};
 
 use super::HOLD;
@@ -31,7 +32,7 @@ pub async fn all(surroundings: &Surroundings) -> Result<Vec<Row>> {
     }
     impatient_kubelet(surroundings, &broken).await?;
     let mut rows = Vec::new();
-    for failure in failures(surroundings, &broken) {
+    for failure in of_images(surroundings, &broken).into_iter().chain(of_engines(&broken)) {
         println!("{}:", failure.name);
         let came_of_it = comes_and_goes(surroundings, &failure).await;
         rows.push(Row::new(failure.name, failure.reason, came_of_it));
@@ -40,94 +41,109 @@ pub async fn all(surroundings: &Surroundings) -> Result<Vec<Row>> {
 }
 
 fn images(surroundings: &Surroundings) -> Result<Broken> {
-    let repository = |image: &hemvist_e2e_real::image::Image| {
-        image
-            .reference()
-            .split_once('@')
-            .map(|(repository, _)| repository.to_owned())
-            .context("an image without a digest")
-    };
     let images = &surroundings.images;
     let path = surroundings.model["spec"]["model"]["source"]["image"]["path"].as_str();
-    Broken::write(
-        &repository(&images.engine)?,
-        &repository(&images.model)?,
-        path.context("weights without a path")?,
-    )
+    let path = path.context("weights without a path")?;
+    Broken::write(&repository(&images.engine), &repository(&images.model), path)
 }
 
-fn failures(surroundings: &Surroundings, broken: &Broken) -> Vec<Failure> {
-    let of_engine = |reference: String| json!({"spec": {"engine": {"image": reference}}});
-    let of_weights =
-        |reference: String| json!({"spec": {"model": {"source": {"image": {"reference": reference}}}}});
-    let unknown = |reference: String| {
-        let repository = reference.split('@').next().unwrap_or_default();
-        format!("{repository}@sha256:{}", "0".repeat(64))
-    };
+/// What cannot be pulled or run.
+fn of_images(surroundings: &Surroundings, broken: &Broken) -> Vec<Failure> {
     let images = &surroundings.images;
-    let waits: fn(&Value) -> bool =
-        |engine| engine["state"]["waiting"]["reason"].as_str().is_some_and(|reason| reason.contains("Pull"));
-    let ended: fn(&Value) -> bool =
-        |engine| [&engine["state"], &engine["lastState"]].iter().any(|state| state["terminated"].is_object());
-    let failure = |name, change, reason, says, shown| Failure { name, change, reason, says, shown };
     vec![
-        failure(
-            "the engine's digest is wrong",
-            of_engine(unknown(images.engine.reference())),
-            "ImagePullFailed",
-            &["the image of container engine", "the registry does not answer", "registry.region.example"],
-            waits,
-        ),
-        failure(
-            "the weights' digest is wrong",
-            of_weights(unknown(images.model.reference())),
-            "ImagePullFailed",
-            &["the weights' image", "the registry does not answer"],
-            waits,
-        ),
-        failure(
-            "the engine is for other processors",
-            of_engine(broken.foreign.reference()),
-            "ArchitectureMismatch",
-            &["exec format error"],
-            ended,
-        ),
-        failure(
-            "the image has no engine",
-            of_engine(broken.empty.reference()),
-            "ContainerStartFailed",
-            &["no such file or directory"],
-            ended,
-        ),
-        failure(
-            "the weights cannot be read",
-            of_weights(broken.weights.reference()),
-            "CrashLoop",
-            &["exit code 1", "its last words"],
-            ended,
-        ),
-        failure(
-            "the engine takes too much memory",
-            of_engine(broken.greedy.reference()),
-            "OutOfMemory",
-            &[],
-            ended,
-        ),
-        failure(
-            "the engine listens on another port",
-            of_engine(broken.elsewhere.reference()),
-            "StartupTimeout",
-            &["another port"],
-            ended,
-        ),
-        failure(
-            "the weights load for too long",
-            of_engine(broken.slow.reference()),
-            "StartupTimeout",
-            &["loaded 12 of 163 shards"],
-            ended,
-        ),
+        Failure {
+            name: "the engine's digest is wrong",
+            change: engine_of(&unknown(&images.engine)),
+            reason: "ImagePullFailed",
+            says: &[
+                "the image of container engine",
+                "the registry does not answer",
+                "registry.region.example",
+            ],
+            shown: waits_for_a_pull,
+        },
+        Failure {
+            name: "the weights' digest is wrong",
+            change: weights_of(&unknown(&images.model)),
+            reason: "ImagePullFailed",
+            says: &["the weights' image", "the registry does not answer"],
+            shown: waits_for_a_pull,
+        },
+        Failure {
+            name: "the engine is for other processors",
+            change: engine_of(&broken.foreign.reference()),
+            reason: "ArchitectureMismatch",
+            says: &["exec format error"],
+            shown: has_ended,
+        },
+        Failure {
+            name: "the image has no engine",
+            change: engine_of(&broken.empty.reference()),
+            reason: "ContainerStartFailed",
+            says: &["no such file or directory"],
+            shown: has_ended,
+        },
     ]
+}
+
+/// What runs and does not serve.
+fn of_engines(broken: &Broken) -> Vec<Failure> {
+    vec![
+        Failure {
+            name: "the weights cannot be read",
+            change: weights_of(&broken.weights.reference()),
+            reason: "CrashLoop",
+            says: &["exit code 1", "its last words"],
+            shown: has_ended,
+        },
+        Failure {
+            name: "the engine takes too much memory",
+            change: engine_of(&broken.greedy.reference()),
+            reason: "OutOfMemory",
+            says: &["more memory than its limit"],
+            shown: has_ended,
+        },
+        Failure {
+            name: "the engine listens on another port",
+            change: engine_of(&broken.elsewhere.reference()),
+            reason: "StartupTimeout",
+            says: &["has 20 seconds to start", "another port"],
+            shown: has_ended,
+        },
+        Failure {
+            name: "the weights load for too long",
+            change: engine_of(&broken.slow.reference()),
+            reason: "StartupTimeout",
+            says: &["has 20 seconds to start", "loaded 12 of 163 shards"],
+            shown: has_ended,
+        },
+    ]
+}
+
+fn engine_of(reference: &str) -> Value {
+    json!({"spec": {"engine": {"image": reference}}})
+}
+
+fn weights_of(reference: &str) -> Value {
+    json!({"spec": {"model": {"source": {"image": {"reference": reference}}}}})
+}
+
+/// The image by a digest that nobody has.
+fn unknown(image: &Image) -> String {
+    format!("{}@sha256:{}", repository(image), "0".repeat(64))
+}
+
+fn repository(image: &Image) -> String {
+    let reference = image.reference();
+    reference.split('@').next().unwrap_or_default().to_owned()
+}
+
+fn waits_for_a_pull(engine: &Value) -> bool {
+    engine["state"]["waiting"]["reason"].as_str().is_some_and(|reason| reason.contains("Pull"))
+}
+
+fn has_ended(engine: &Value) -> bool {
+    [&engine["state"], &engine["lastState"]].iter().any(|state| state["terminated"].is_object())
 }
 
 /// How long it took to be told, and to serve again once the change was taken back, which happens in any case.
