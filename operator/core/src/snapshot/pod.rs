@@ -51,6 +51,7 @@ struct PodContainer {
     #[serde(default)]
     resources: PodResources,
     startup_probe: Option<StartupProbe>,
+    restart_policy: Option<String>,
 }
 
 /// How long a container has until it first answers.

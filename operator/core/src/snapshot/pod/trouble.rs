@@ -3,7 +3,7 @@
 //! What is said stays the same from one attempt of the kubelet to the next: no number of restarts, no time to wait.
 
 use super::status::{ContainerStatus, Ended, PodStatus, Waiting};
-use super::{PodSpec, StartupProbe};
+use super::{PodContainer, PodSpec, StartupProbe};
 use crate::snapshot::words::{ending, shortened};
 
 /// What is wrong with a pod. Ordered by how much it explains: the first kind hides the later ones.
@@ -121,8 +121,7 @@ impl Pod<'_> {
     /// What the end of a container's last run comes to.
     fn ended(&self, container: &ContainerStatus, run: &Ended) -> Option<PodTrouble> {
         let name = &container.name;
-        let init = self.status.init_container_statuses.iter().any(|one| one.name == *name);
-        if init && run.exit_code == 0 {
+        if run.exit_code == 0 && self.is_to_end(name) {
             return None;
         }
         let was_ready = self.status.was_ready_during(run);
@@ -131,7 +130,10 @@ impl Pod<'_> {
             return Some(not_started(name, &run.message));
         }
         if run.reason == "OOMKilled" {
-            let text = format!("container {name} used more memory than its limit, and is started again");
+            let text = format!(
+                "container {name} used more memory than its limit and ended with exit code {}",
+                run.exit_code
+            );
             return Some(PodTrouble::new(TroubleKind::OutOfMemory, text));
         }
         if was_ready == Some(false) && is_of_another_architecture(&run.message) {
@@ -153,6 +155,13 @@ impl Pod<'_> {
         let words = if was_ready == Some(false) { last_words(run) } else { String::new() };
         let text = format!("container {name} ended with exit code {}{words}", run.exit_code);
         Some(PodTrouble::new(TroubleKind::CrashLoop, text))
+    }
+
+    /// Whether the end of a container is what it is there for: it prepares something and does not serve.
+    fn is_to_end(&self, container: &str) -> bool {
+        let prepares =
+            |one: &PodContainer| one.name == container && one.restart_policy.as_deref() != Some("Always");
+        self.spec.init_containers.iter().any(prepares)
     }
 
     fn startup_probe(&self, container: &str) -> Option<StartupProbe> {
