@@ -210,11 +210,13 @@ impl RealNode {
         .await
     }
 
-    /// Starts a device plug-in that hands out devices which are not there, and waits until the node counts them.
+    /// Starts a device plug-in that hands out devices which are not there, in place of the one before, and waits until the
+    /// node counts them.
     ///
     /// # Errors
     /// Where it does not come up.
     pub async fn hand_out(&mut self, cluster: &ControlPlane, resource: &str, count: u32) -> Result<()> {
+        stop(&mut self.device_plugin).await?;
         let broken = self.broken_devices();
         std::fs::create_dir_all(&broken).with_context(|| format!("making {}", broken.display()))?;
         let arguments = [resource.into(), count.to_string().into(), broken.into()];

@@ -16,6 +16,9 @@ pub const MODEL: &str = "kommunikation/oversattning";
 /// The namespace that the example names as the model's consumer.
 pub const CONSUMER: &str = "intranat";
 
+/// What the device plug-in hands out.
+pub const RESOURCE: &str = "nvidia.com/gpu";
+
 /// The engine's program in its container.
 pub const SERVER: &str = "/app/llama-server";
 
@@ -53,7 +56,7 @@ impl Surroundings {
         let mut command = vec!["label", "node", node::NAME];
         command.extend(labels.iter().map(String::as_str));
         cluster.kubectl()?.run(&command).await?.success()?;
-        node.hand_out(cluster, "nvidia.com/gpu", 1).await?;
+        node.hand_out(cluster, RESOURCE, 1).await?;
         let operator = governed.operator("hemvist-operator")?;
         region::apply_policies(cluster).await?;
         region::wait_until_enforced(cluster).await?;

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hemvist_e2e::nodes::is_ready;
+use hemvist_e2e_real::inside::EngineProcess;
 use hemvist_e2e_real::node;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::HOLD;
 use super::watch::{Row, Watch, engine};
-use crate::surroundings::{MODEL, Surroundings};
+use crate::surroundings::{MODEL, RESOURCE, SERVER, Surroundings};
 use crate::{PATIENCE, serves};
 
 /// How long a part is away that only starts anew.
@@ -24,6 +25,8 @@ const DEVICE: &str = "GPU-0";
 pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
     println!("the accelerator breaks:");
     let device = device_breaks(surroundings).await;
+    println!("the accelerator breaks, and the engine with it:");
+    let engine = engine_breaks(surroundings).await;
     println!("the node is drained:");
     let drained = is_drained(surroundings).await;
     println!("containerd starts anew:");
@@ -36,6 +39,7 @@ pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
     let without_kubelet = is_down(surroundings, Part::Kubelet).await;
     Ok(vec![
         Row::new("the accelerator breaks", "AcceleratorUnhealthy", device),
+        Row::new("the accelerator breaks, and the engine with it", "AcceleratorUnhealthy", engine),
         Row::new("the node is drained", "WaitingForAccelerators", drained),
         Row::new("containerd starts anew", "Serving", containerd),
         Row::new("the kubelet starts anew", "Serving", kubelet),
@@ -68,6 +72,41 @@ async fn device_is_told(surroundings: &Surroundings) -> Result<Duration> {
     watch.keeps_on("AcceleratorUnhealthy", HOLD).await?;
     watch.has_said(&["1 of 1 replicas take requests", DEVICE])?;
     Ok(told)
+}
+
+/// A container that is started again has the device that its pod was given. There is another one, so the pod is moved to it.
+async fn engine_breaks(surroundings: &mut Surroundings) -> Result<(Duration, Duration)> {
+    let before = serves(surroundings, 0).await?;
+    let Surroundings { node, governed, .. } = surroundings;
+    node.hand_out(governed.cluster(), RESOURCE, 2).await?;
+    let moved = is_moved(surroundings, &before).await;
+    surroundings.node.mend_device(device(&before)?)?;
+    moved
+}
+
+/// How long it took to be told, and then to serve with the other device.
+async fn is_moved(surroundings: &Surroundings, before: &Value) -> Result<(Duration, Duration)> {
+    surroundings.node.break_device(device(before)?)?;
+    let mut watch = Watch::new(surroundings, "Available");
+    watch.tells("AcceleratorUnhealthy", PATIENCE, async || Ok(true)).await?;
+    let begun = Instant::now();
+    let id = engine(before).and_then(|engine| engine["containerID"].as_str());
+    let id = id.and_then(|id| id.rsplit('/').next()).context("a pod without an engine")?;
+    EngineProcess::of(id, SERVER)?.kill()?;
+    let mut watch = Watch::new(surroundings, "Ready");
+    let told = watch.tells("AcceleratorUnhealthy", PATIENCE, async || Ok(true)).await?;
+    let after = serves(surroundings, 0).await?;
+    let (old, new) = (device(before)?, device(&after)?);
+    ensure!(old != new, "the model serves with {new} again");
+    Ok((told, begun.elapsed()))
+}
+
+/// The device that a pod was given.
+fn device(pod: &Value) -> Result<&str> {
+    let devices = engine(pod).map(|engine| &engine["allocatedResourcesStatus"]);
+    devices
+        .and_then(|devices| devices[0]["resources"][0]["resourceID"].as_str())
+        .context("a pod without a device")
 }
 
 /// No other node is cleared for the model.
