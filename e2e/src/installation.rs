@@ -21,6 +21,10 @@ pub const ROOT_NAMESPACE: &str = "hemvist-system";
 /// The release's name.
 const RELEASE: &str = "hemvist";
 
+/// An image for the proxy, which the policies of the examples want by digest. Simulated nodes pull nothing.
+const PROXY: &str =
+    "proxy.image.digest=sha256:3d1f0d6c2bb7c2b46c6f4a9f8f1f6f0b1f8b5d5d4a4e0b6c1a8e2c7f9d3b5a60";
+
 /// Kinds that belong to the operator's pods, which do not run in these clusters.
 const KINDS_OF_THE_PODS: [&str; 3] = ["Deployment", "PodDisruptionBudget", "NetworkPolicy"];
 
@@ -45,7 +49,9 @@ impl Installation {
     /// Where the chart does not render, or the API server refuses an object of it.
     pub async fn install(cluster: &ControlPlane, values: &[&str]) -> Result<Self> {
         let chart = workspace().join("charts/hemvist");
-        let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, values).await?;
+        // Of two that name the same value, the later one holds.
+        let values = [&[PROXY], values].concat();
+        let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, &values).await?;
         let objects = manifests::objects(&text).context("reading the rendered chart")?;
         let kubectl = cluster.kubectl()?;
         kubectl.run(&["create", "namespace", ROOT_NAMESPACE]).await?.success()?;

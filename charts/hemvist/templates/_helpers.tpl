@@ -33,7 +33,18 @@
 
 {{- define "hemvist.image" -}}
 {{- $image := .Values.operator.image -}}
-{{- $reference := printf "%s/%s:%s" .Values.global.imageRegistry $image.repository (default .Chart.AppVersion $image.tag) -}}
+{{- include "hemvist.imageReference" (list .Values.global.imageRegistry $image (default .Chart.AppVersion $image.tag)) -}}
+{{- end -}}
+
+{{- define "hemvist.proxyImage" -}}
+{{- $image := .Values.proxy.image -}}
+{{- include "hemvist.imageReference" (list .Values.global.imageRegistry $image $image.tag) -}}
+{{- end -}}
+
+{{/* A reference of registry, image and tag. */}}
+{{- define "hemvist.imageReference" -}}
+{{- $image := index . 1 -}}
+{{- $reference := printf "%s/%s:%s" (index . 0) $image.repository (index . 2) -}}
 {{- if $image.digest -}}
 {{- printf "%s@%s" $reference $image.digest -}}
 {{- else -}}

@@ -39,7 +39,7 @@ pub struct Engine {
     pub args: Option<Vec<EngineArgument>>,
 
     /// How an engine of your own is started and asked, where the type is `Custom`. Absent: its image's own program, on
-    /// port 8000, asked for its health at `/health`.
+    /// port 8080, asked for its health at `/health`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<CustomEngine>,
 }
@@ -58,14 +58,24 @@ pub struct CustomEngine {
         .message("command must not begin with a shell: name the program itself"))]
     pub command: Option<Vec<String>>,
 
-    /// The port on which it listens; clients ask port 8000 of the Service all the same. Default: 8000. Example: `3000`.
+    /// The port on which it listens, at the address 127.0.0.1: clients ask port 8000 of the Service, and the proxy passes
+    /// on what they may ask. 8000 and 8001 are the proxy's own. Default: 8080. Example: `3000`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1024, max = 65_535))]
+    #[x_kube(validation = Rule::new("self != 8000 && self != 8001")
+        .message("port must not be 8000 or 8001, which are the proxy's: choose another, such as 8080"))]
     pub port: Option<i32>,
 
     /// The path that answers 200 when the model can be asked, and not before. Default: `/health`. Example: `/ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_path: Option<AbsolutePath>,
+
+    /// Paths that clients may ask, exactly as they stand here; nothing else is passed on. Default: those of the OpenAI
+    /// interface for text, embeddings and ranking. Example: `[/v1/chat/completions, /embed]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub paths: Option<Vec<AbsolutePath>>,
 }
 
 /// One argument of an engine.

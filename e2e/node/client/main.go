@@ -1,26 +1,51 @@
-// Command client asks a model one question over HTTP and prints the whole answer, as a program of a department would.
+// Command client asks a model over HTTP, as a program of a department would.
+//
+//	client ask URL QUESTION             one question; prints the whole answer
+//	client try URL...                   one request each by GET and by POST; prints status, method and URL in lines
+//	client load URL QUESTION SECONDS    asks all the time, several at once; prints what became of it as JSON
 //
 // It is one file without libraries, so that an image needs nothing else.
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
+// How many ask at the same time under load: more than one replica answers at once.
+const askers = 6
+
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: client URL QUESTION")
-		os.Exit(2)
-	}
-	if err := ask(os.Args[1], os.Args[2]); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func run(arguments []string) error {
+	switch {
+	case len(arguments) == 3 && arguments[0] == "ask":
+		return ask(arguments[1], arguments[2])
+	case len(arguments) > 1 && arguments[0] == "try":
+		for _, url := range arguments[1:] {
+			try(url)
+		}
+		return nil
+	case len(arguments) == 4 && arguments[0] == "load":
+		seconds, err := strconv.Atoi(arguments[3])
+		if err != nil {
+			return err
+		}
+		return load(arguments[1], arguments[2], time.Duration(seconds)*time.Second)
+	}
+	return fmt.Errorf("usage: client ask URL QUESTION | try URL... | load URL QUESTION SECONDS")
 }
 
 func ask(url, question string) error {
@@ -28,13 +53,9 @@ func ask(url, question string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	answer, err := whole(response)
 	if err != nil {
 		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", response.Status, answer)
 	}
 	_, err = os.Stdout.Write(answer)
 	return err
@@ -52,4 +73,85 @@ func post(url, question string) (*http.Response, error) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+func whole(response *http.Response) ([]byte, error) {
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, answer)
+	}
+	return answer, err
+}
+
+func try(url string) {
+	client := http.Client{Timeout: 5 * time.Second}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		request, err := http.NewRequest(method, url, strings.NewReader("{}"))
+		if err != nil {
+			fmt.Println("-", method, url, err)
+			continue
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := client.Do(request)
+		if err != nil {
+			fmt.Println("-", method, url, err)
+			continue
+		}
+		response.Body.Close()
+		fmt.Println(response.StatusCode, method, url)
+	}
+}
+
+// What became of a load.
+type report struct {
+	Requests            int      `json:"requests"`
+	Failed              int      `json:"failed"`
+	FirstFailures       []string `json:"firstFailures"`
+	LongestMilliseconds int64    `json:"longestMilliseconds"`
+	MeanMilliseconds    float64  `json:"meanMilliseconds"`
+}
+
+// load counts every request once: nothing is tried again, so that whatever is lost shows.
+func load(url, question string, duration time.Duration) error {
+	var mutex sync.Mutex
+	var total time.Duration
+	var told report
+	var group sync.WaitGroup
+	end := time.Now().Add(duration)
+	for range askers {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			client := http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{}}
+			for time.Now().Before(end) {
+				begun := time.Now()
+				err := once(&client, url, question)
+				took := time.Since(begun)
+				mutex.Lock()
+				told.Requests++
+				total += took
+				told.LongestMilliseconds = max(told.LongestMilliseconds, took.Milliseconds())
+				if err != nil {
+					told.Failed++
+					if len(told.FirstFailures) < 5 {
+						told.FirstFailures = append(told.FirstFailures, err.Error())
+					}
+				}
+				mutex.Unlock()
+			}
+		}()
+	}
+	group.Wait()
+	told.MeanMilliseconds = float64(total.Milliseconds()) / float64(max(told.Requests, 1))
+	return json.NewEncoder(os.Stdout).Encode(told)
+}
+
+func once(client *http.Client, url, question string) error {
+	response, err := client.Post(url, "application/json", strings.NewReader(question))
+	if err != nil {
+		return err
+	}
+	_, err = whole(response)
+	return err
 }

@@ -34,8 +34,8 @@ const KUBELET: [&str; 3] = ["kubelet", "system:node:real", "system:nodes"];
 /// The user that Kubernetes' own roles give to kube-proxy.
 const KUBE_PROXY: [&str; 3] = ["kube-proxy", "system:kube-proxy", ""];
 
-/// Processors that the node says it has: a replica asks for three, and a client for a little.
-const PROCESSORS: u32 = 4;
+/// Processors that the node says it has: each of two replicas asks for three, and proxies and clients for a little.
+const PROCESSORS: u32 = 8;
 
 /// How long a part may take to come up or to end.
 const PATIENCE: Duration = Duration::from_mins(1);

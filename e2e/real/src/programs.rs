@@ -36,6 +36,14 @@ pub fn model() -> Result<PathBuf> {
     existing(folder().join("model.gguf"))
 }
 
+/// The folder of the proxy with its libraries, as they lie in its image.
+///
+/// # Errors
+/// Where it has not been built; the error names the command that builds it.
+pub fn proxy() -> Result<PathBuf> {
+    existing(folder().join("envoy"))
+}
+
 fn existing(path: PathBuf) -> Result<PathBuf> {
     ensure!(path.exists(), "{} is missing: run `make node` first", path.display());
     Ok(path)

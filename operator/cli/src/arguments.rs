@@ -104,6 +104,11 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "NAMESPACE")]
     monitoring_namespace: Option<String>,
 
+    /// The image of the proxy beside every engine, as the installation names it; where it is left out, it is not judged, and
+    /// an example stands for it in what is rendered
+    #[arg(long, value_name = "IMAGE")]
+    proxy_image: Option<String>,
+
     /// The day on which to judge, such as 2026-11-22, in UTC; today where it is left out
     #[arg(long, value_name = "DATE", value_parser = day)]
     now: Option<Date>,
@@ -255,6 +260,7 @@ impl InstallationArguments {
             root_namespace: self.root_namespace.clone(),
             ungoverned_namespaces: named.filter(|name| !name.is_empty()).collect(),
             monitoring_namespace: self.monitoring_namespace.clone(),
+            proxy_image: self.proxy_image.clone(),
             ..Settings::default()
         }
     }

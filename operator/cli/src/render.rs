@@ -104,6 +104,11 @@ fn objects(
             "ModelDeployment {key} has no UID, so its objects have no owner: deleting it leaves them.\n"
         ));
     }
+    if settings.proxy_image.is_none() {
+        notes.push(format!(
+            "ModelDeployment {key} has an example for the image of its proxy. Name yours with --proxy-image.\n"
+        ));
+    }
     Ok(Printed { text: format!("# What ModelDeployment {key} becomes.\n{text}"), note: notes.concat() })
 }
 

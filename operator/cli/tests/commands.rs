@@ -197,8 +197,18 @@ fn rendered_objects_need_no_hemvist() {
 
 #[test]
 fn rendered_objects_of_a_model_with_a_uid_are_the_operators_own() {
-    let ran = hemvist(&on_the_day(&["render", &fixture("owned"), &fixture("department/policies.yaml")]));
+    let proxy = [
+        "--proxy-image",
+        concat!(
+            "registry.region.example/envoy@sha256:",
+            "77777777777777777777777777777777",
+            "77777777777777777777777777777777"
+        ),
+    ];
+    let files = [fixture("owned"), fixture("department/policies.yaml")];
+    let ran = hemvist(&on_the_day(&[&["render", &files[0], &files[1]], proxy.as_slice()].concat()));
     assert_eq!((ran.exit, ran.stderr.as_str()), (Exit::Success, ""));
+    assert!(ran.stdout.contains(&format!("image: {}\n", proxy[1])), "{}", ran.stdout);
     assert_eq!(ran.stdout.matches("ownerReferences:").count(), 5);
     assert_eq!(
         ran.stdout.matches("uid: 6f1c2a0e-7d7b-4b57-9a0e-0d6f0f3a1b11").count(),

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
@@ -38,6 +39,10 @@ pub struct Args {
     /// Namespace whose pods may read the metrics of every model.
     #[arg(long, env = "HEMVIST_MONITORING_NAMESPACE")]
     monitoring_namespace: Option<String>,
+
+    /// Image of the proxy beside every engine: Envoy, in a registry of one's own, by digest.
+    #[arg(long, env = "HEMVIST_PROXY_IMAGE", value_name = "IMAGE", value_parser = NonEmptyStringValueParser::new())]
+    proxy_image: String,
 
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -194,6 +199,7 @@ impl Args {
                 root_namespace: self.root_namespace,
                 ungoverned_namespaces: named(self.ungoverned_namespaces),
                 monitoring_namespace: self.monitoring_namespace.filter(|name| !name.is_empty()),
+                proxy_image: Some(self.proxy_image),
                 identities,
                 other_devices,
             }),
@@ -243,7 +249,8 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
-        Args::try_parse_from([&["hemvist-operator"], arguments].concat())?.check()
+        let always = ["hemvist-operator", "--proxy-image=registry.region.example/envoy"];
+        Args::try_parse_from([&always, arguments].concat())?.check()
     }
 
     #[test]
@@ -273,6 +280,14 @@ mod tests {
         assert_eq!(options.settings.identities.pod_makers, defaults.identities.pod_makers);
         assert_eq!(options.settings.other_devices, defaults.other_devices);
         assert!(!options.compiles && parse(&[]).unwrap().compiles);
+    }
+
+    #[test]
+    fn an_installation_without_a_proxy_does_not_start() {
+        for arguments in [["hemvist-operator"].as_slice(), &["hemvist-operator", "--proxy-image="]] {
+            let error = Args::try_parse_from(arguments).unwrap_err();
+            assert!(error.to_string().contains("--proxy-image"), "{error}");
+        }
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub enum PolicyEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EffectivePolicy {
     root_namespace: String,
+    /// The image that the installation puts beside every engine; the policies judge it as any other.
+    proxy_image: Option<String>,
     /// Whether the namespace is not governed.
     ungoverned: bool,
     /// The readable policies of the root namespace that bind.
@@ -147,6 +149,7 @@ impl EffectivePolicy {
         Self {
             // Both come from one installation. Taking the smaller keeps the meet symmetrical whatever is given.
             root_namespace: self.root_namespace.clone().min(other.root_namespace.clone()),
+            proxy_image: self.proxy_image.clone().min(other.proxy_image.clone()),
             ungoverned: self.ungoverned || other.ungoverned,
             roots: &self.roots | &other.roots,
             unreadable: &self.unreadable | &other.unreadable,

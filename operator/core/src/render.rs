@@ -10,6 +10,7 @@ pub mod engine;
 mod meta;
 mod network_policy;
 mod pod_disruption_budget;
+mod proxy;
 mod resource_quota;
 mod service;
 mod service_account;
@@ -24,6 +25,7 @@ use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
 pub(crate) use meta::{COMPONENT, NAME};
+pub use proxy::{EXAMPLE_PROXY_IMAGE, PROXY, STATUS_PORT};
 pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
 pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
@@ -71,6 +73,6 @@ pub fn render(model: &ValidatedModel, settings: &Settings) -> DesiredObjects<Ren
         network_policy: meta::sealed(network_policy::network_policy(model, settings)),
         service: meta::sealed(service::service(model)),
         pod_disruption_budget: meta::sealed(pod_disruption_budget::pod_disruption_budget(model)),
-        deployment: meta::sealed(deployment::deployment(model)),
+        deployment: meta::sealed(deployment::deployment(model, settings)),
     }
 }

@@ -58,6 +58,8 @@ pub struct Settings {
     pub ungoverned_namespaces: BTreeSet<String>,
     /// The namespace whose pods may read metrics of every model, if there is one.
     pub monitoring_namespace: Option<String>,
+    /// The image of the proxy beside every engine; `None` where nobody has named it, as for `hemvist check`.
+    pub proxy_image: Option<String>,
     /// Who is who in the cluster.
     pub identities: Identities,
     /// Devices that are no accelerators.
@@ -70,6 +72,7 @@ impl Default for Settings {
             root_namespace: DEFAULT_ROOT_NAMESPACE.to_owned(),
             ungoverned_namespaces: BTreeSet::new(),
             monitoring_namespace: None,
+            proxy_image: None,
             identities: Identities::default(),
             other_devices: OtherDevices::default(),
         }

@@ -118,6 +118,8 @@ pub struct CustomSettings {
     pub port: i32,
     /// The path that answers when the model can be asked.
     pub health_path: String,
+    /// The paths that clients may ask; empty for those of the OpenAI interface.
+    pub paths: Vec<String>,
 }
 
 /// The accelerators of one replica.

@@ -11,6 +11,8 @@ mod contract;
 mod fixtures;
 #[path = "rendering/parsers.rs"]
 mod parsers;
+#[path = "rendering/proxy.rs"]
+mod proxy;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -99,16 +101,17 @@ fn an_engine_of_the_users_own() {
 fn every_pod_holds_the_contract() {
     let cases = every_case();
     assert_eq!(cases.len(), 192, "engines x sources x rollouts x isolations");
-    assert_eq!(contract::CHECKS.len(), 40, "a field of the contract was added or lost");
+    let checks: Vec<_> = contract::CHECKS.iter().chain(proxy::CHECKS).collect();
+    assert_eq!(checks.len(), 53, "a field of the contract was added or lost");
     let mut held = 0;
     let mut broken = Vec::new();
     for case in &cases {
-        for (name, check) in contract::CHECKS {
+        for (name, check) in &checks {
             if check(case) { held += 1 } else { broken.push(format!("{}: {name}", case.name)) }
         }
     }
     assert!(broken.is_empty(), "{} broken, {held} held:\n{}", broken.len(), broken.join("\n"));
-    assert_eq!(held, cases.len() * contract::CHECKS.len());
+    assert_eq!(held, cases.len() * checks.len());
 }
 
 #[test]
@@ -221,8 +224,9 @@ fn changes() -> Vec<Change> {
         ("engine.key_value_cache_type", |model| model.engine.key_value_cache_type = KeyValueCacheType::FP16),
         ("engine.args", |model| drop(model.engine.args.insert("enforce-eager".to_owned(), None))),
         ("engine.custom", |model| {
-            let health_path = "/health".to_owned();
-            model.engine.custom = Some(CustomSettings { command: Vec::new(), port: 9000, health_path });
+            let (health_path, paths) = ("/health".to_owned(), Vec::new());
+            model.engine.custom =
+                Some(CustomSettings { command: Vec::new(), port: 9000, health_path, paths });
         }),
         ("accelerator.vendor", |model| model.accelerator.vendor = AcceleratorVendor::AMD),
         ("accelerator.resource", |model| model.accelerator.resource.push('x')),
@@ -256,6 +260,7 @@ fn a_change_of_any_field_changes_a_hash() {
         assert_ne!(hashes(&changed, &settings()), before, "{field}");
     }
     assert_ne!(hashes(&model, &Settings { monitoring_namespace: None, ..settings() }), before, "monitoring");
+    assert_ne!(hashes(&model, &Settings { proxy_image: None, ..settings() }), before, "the proxy's image");
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl EngineProcess {
         checks.extend(self.mounts());
         checks.extend(self.environment(pod));
         checks.extend(self.namespaces(node));
-        checks.push(self.ports(pod));
+        checks.push(self.ports());
         checks.push(self.memory(pod));
         checks
     }
@@ -158,19 +158,20 @@ impl EngineProcess {
         .into()
     }
 
-    /// Every port that anything in the pod's network listens on.
-    fn ports(&self, pod: &Value) -> Check {
+    /// Every port that anything in the pod's network listens on, for others and for itself.
+    fn ports(&self) -> Check {
         let sockets = ["net/tcp", "net/tcp6"].map(|file| read(self.id, file)).concat();
         let listening = sockets.lines().filter_map(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
-            // 0A is the state in which a socket listens; its address is `address:port`, in hexadecimal.
-            let (_, port) = fields.get(1).filter(|_| fields.get(3) == Some(&"0A"))?.rsplit_once(':')?;
-            u64::from_str_radix(port, 16).ok()
+            // 0A is the state in which a socket listens; its address is `address:port`, in hexadecimal, the bytes of an
+            // address of four from the last to the first.
+            let (address, port) = fields.get(1).filter(|_| fields.get(3) == Some(&"0A"))?.rsplit_once(':')?;
+            Some((address == "0100007F", u16::from_str_radix(port, 16).ok()?))
         });
         let listening: BTreeSet<_> = listening.collect();
-        let asked = &pod["spec"]["containers"][0]["ports"][0]["containerPort"];
-        let kept = listening.len() == 1 && listening.first().copied() == asked.as_u64();
-        Check::new("it listens on the serving port and on no other", kept, &format!("{listening:?}"))
+        let kept = listening == BTreeSet::from([(false, 8000), (false, 8001), (true, 8080)]);
+        let seen = format!("{listening:?}");
+        Check::new("the proxy alone listens for others, and the engine on the loopback", kept, &seen)
     }
 
     /// The limit in bytes, as the kernel holds it.

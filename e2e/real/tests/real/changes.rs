@@ -6,11 +6,12 @@ use anyhow::{Result, ensure};
 use hemvist_e2e::governed::split;
 use hemvist_e2e::objects::{Kind, condition, text};
 use hemvist_e2e::{Progress, wait_until};
+use hemvist_e2e_real::engine::SERVER;
 use hemvist_e2e_real::inside::{EngineProcess, Inside};
 use hemvist_e2e_real::node;
 use serde_json::{Value, json};
 
-use crate::surroundings::{MODEL, SERVER, Surroundings};
+use crate::surroundings::{MODEL, Surroundings};
 use crate::{PATIENCE, serves};
 
 /// Nobody does anything: the kubelet starts the container anew, and the model says so on its own.

@@ -1,6 +1,6 @@
-//! A client in a namespace that may use the model.
+//! Clients: pods that ask, in the namespace that may and in one that may not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::split;
@@ -13,27 +13,87 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 use crate::surroundings::{CONSUMER, MODEL, Surroundings};
 
-const NAME: &str = "client";
+/// A pod that runs the client's program.
+pub struct Client<'a> {
+    surroundings: &'a Surroundings,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Client<'a> {
+    /// Starts it, with these arguments.
+    pub async fn start(
+        surroundings: &'a Surroundings,
+        [namespace, name]: [&'a str; 2],
+        arguments: &[String],
+    ) -> Result<Self> {
+        let service = service(surroundings).await?;
+        let command: Vec<_> = [CLIENT.to_owned()].into_iter().chain(arguments.iter().cloned()).collect();
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"namespace": namespace, "name": name},
+            "spec": {
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": false,
+                // Simulated nodes run nothing.
+                "nodeSelector": {"kubernetes.io/hostname": node::NAME},
+                // No server of names runs here.
+                "hostAliases": [{"ip": service["spec"]["clusterIP"], "hostnames": [host(&service)]}],
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{
+                    "name": "client",
+                    "image": surroundings.images.client.reference(),
+                    "command": command,
+                }],
+            },
+        });
+        surroundings.governed.objects().create(&pod).await?;
+        Ok(Self { surroundings, namespace, name })
+    }
+
+    /// Waits until it has ended, removes it, and gives what it said.
+    pub async fn end(self, patience: Duration) -> Result<String> {
+        let Self { surroundings, namespace, name } = self;
+        let objects = surroundings.governed.objects();
+        wait_until("the client to end", patience, async || {
+            let pod = objects.get(Kind::Pod, namespace, name).await?;
+            let phase = text(&pod["status"]["phase"]);
+            Ok(Progress::when(["Succeeded", "Failed"].contains(&phase), &pod["status"]))
+        })
+        .await?;
+        let kubectl = surroundings.governed.cluster().kubectl()?;
+        let said = kubectl.run(&["logs", "--namespace", namespace, name]).await?.success()?;
+        objects.delete(Kind::Pod, namespace, name).await?;
+        wait_until("the client to be gone", PATIENCE, async || {
+            let pod = objects.find(Kind::Pod, namespace, name).await?;
+            Ok(Progress::when(pod.is_none(), "still there"))
+        })
+        .await?;
+        Ok(said)
+    }
+}
+
+/// The address at which the model answers questions.
+pub async fn address(surroundings: &Surroundings) -> Result<String> {
+    let service = service(surroundings).await?;
+    let port = &service["spec"]["ports"][0]["port"];
+    Ok(format!("http://{}:{port}/v1/chat/completions", host(&service)))
+}
+
+/// A question for some tokens.
+pub fn question(surroundings: &Surroundings, tokens: u32) -> String {
+    let model = text(&surroundings.model["spec"]["model"]["name"]);
+    let messages = json!([{"role": "user", "content": "Hej!"}]);
+    json!({"model": model, "messages": messages, "max_tokens": tokens}).to_string()
+}
 
 /// Runs a pod that asks through the model's Service, and reads the answer.
 pub async fn gets_an_answer(surroundings: &Surroundings) -> Result<()> {
-    let (namespace, name) = split(MODEL)?;
-    let objects = surroundings.governed.objects();
-    let service = objects.get(Kind::Service, namespace, name).await?;
-    let pod = pod(surroundings, &service);
     let begun = Instant::now();
-    objects.create(&pod).await?;
-    wait_until("the client to have its answer", PATIENCE, async || {
-        let pod = objects.get(Kind::Pod, CONSUMER, NAME).await?;
-        let phase = text(&pod["status"]["phase"]).to_owned();
-        ensure!(
-            phase != "Failed" || !log(surroundings).await?.is_empty(),
-            "the client failed without a word"
-        );
-        Ok(Progress::when(phase == "Succeeded" || phase == "Failed", &pod["status"]))
-    })
-    .await?;
-    let answer = log(surroundings).await?;
+    let ask = ["ask".to_owned(), address(surroundings).await?, question(surroundings, 8)];
+    let client = Client::start(surroundings, [CONSUMER, "client"], &ask).await?;
+    let answer = client.end(PATIENCE).await?;
     let completion: Value =
         serde_json::from_str(&answer).with_context(|| format!("the client got {answer:?}"))?;
     let model = text(&surroundings.model["spec"]["model"]["name"]);
@@ -47,46 +107,15 @@ pub async fn gets_an_answer(surroundings: &Surroundings) -> Result<()> {
         completion["usage"]["completion_tokens"],
         begun.elapsed()
     );
-    objects.delete(Kind::Pod, CONSUMER, NAME).await?;
-    wait_until("the client to be gone", PATIENCE, async || {
-        let pod = objects.find(Kind::Pod, CONSUMER, NAME).await?;
-        Ok(Progress::when(pod.is_none(), "still there"))
-    })
-    .await
+    Ok(())
 }
 
-async fn log(surroundings: &Surroundings) -> Result<String> {
-    let kubectl = surroundings.governed.cluster().kubectl()?;
-    kubectl.run(&["logs", "--namespace", CONSUMER, NAME]).await?.success()
+async fn service(surroundings: &Surroundings) -> Result<Value> {
+    let (namespace, name) = split(MODEL)?;
+    surroundings.governed.objects().get(Kind::Service, namespace, name).await
 }
 
-fn pod(surroundings: &Surroundings, service: &Value) -> Value {
-    let model = text(&surroundings.model["spec"]["model"]["name"]);
-    let (namespace, name) = (text(&service["metadata"]["namespace"]), text(&service["metadata"]["name"]));
-    let host = format!("{name}.{namespace}.svc");
-    let question = json!({
-        "model": model,
-        "messages": [{"role": "user", "content": "Hej!"}],
-        "max_tokens": 8,
-    });
-    let url = format!("http://{host}:{}/v1/chat/completions", service["spec"]["ports"][0]["port"]);
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"namespace": CONSUMER, "name": NAME},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": false,
-            // Simulated nodes run nothing.
-            "nodeSelector": {"kubernetes.io/hostname": node::NAME},
-            // No server of names runs here.
-            "hostAliases": [{"ip": service["spec"]["clusterIP"], "hostnames": [host]}],
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{
-                "name": "client",
-                "image": surroundings.images.client.reference(),
-                "command": [CLIENT, url, question.to_string()],
-            }],
-        },
-    })
+fn host(service: &Value) -> String {
+    let metadata = &service["metadata"];
+    format!("{}.{}.svc", text(&metadata["name"]), text(&metadata["namespace"]))
 }

@@ -4,8 +4,10 @@
 
 mod changes;
 mod client;
+mod control_paths;
 mod failures;
 mod promises;
+mod rolling;
 mod surroundings;
 
 use std::time::{Duration, Instant};
@@ -39,10 +41,12 @@ async fn a_model_of_the_examples_answers_on_a_real_node() -> Result<()> {
     let pod = serves(&surroundings, 0).await?;
     client::gets_an_answer(&surroundings).await?;
     promises::are_kept(&surroundings, &pod).await?;
+    control_paths::are_not_answered(&surroundings, &pod).await?;
     changes::an_engine_that_is_killed_comes_back(&surroundings, &pod).await?;
     client::gets_an_answer(&surroundings).await?;
     changes::an_update_takes_over(&surroundings, &pod).await?;
     client::gets_an_answer(&surroundings).await?;
+    rolling::loses_no_request(&surroundings).await?;
     changes::a_drained_node_is_left_and_taken_again(&surroundings).await?;
     client::gets_an_answer(&surroundings).await?;
     changes::what_is_deleted_is_gone(&surroundings).await?;

@@ -2,10 +2,11 @@
 
 use anyhow::{Result, ensure};
 use hemvist_e2e::objects::text;
+use hemvist_e2e_real::engine::SERVER;
 use hemvist_e2e_real::inside::{Check, EngineProcess, Inside};
 use serde_json::Value;
 
-use crate::surroundings::{SERVER, Surroundings};
+use crate::surroundings::Surroundings;
 
 /// Fewer would mean that something was not looked at.
 const AT_LEAST: usize = 20;

@@ -19,8 +19,8 @@ pub const CONSUMER: &str = "intranat";
 /// What the device plug-in hands out.
 pub const RESOURCE: &str = "nvidia.com/gpu";
 
-/// The engine's program in its container.
-pub const SERVER: &str = "/app/llama-server";
+/// A namespace that the model knows nothing of.
+pub const STRANGER: &str = "gast";
 
 /// A cluster with a policy that is enforced, an operator, and images for the model.
 pub struct Surroundings {
@@ -37,7 +37,9 @@ impl Surroundings {
         let mut model = example()?;
         let images = images(&model)?;
         adapt(&mut model, &images);
-        let governed = Governed::start(RealNode::expected_by(Options::new("real"))).await?;
+        let proxy = format!("proxy.image.digest={}", images.proxy.digest());
+        let options = RealNode::expected_by(Options::new("real"));
+        let governed = Governed::start_with(options, &[&proxy]).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;
@@ -51,16 +53,16 @@ impl Surroundings {
             format!("nvidia.com/gpu.product={}", Gpu::A10.product),
             format!("nvidia.com/gpu.family={}", Gpu::A10.family),
             format!("nvidia.com/gpu.memory={}", Gpu::A10.memory),
-            "nvidia.com/gpu.count=1".to_owned(),
+            "nvidia.com/gpu.count=2".to_owned(),
         ];
         let mut command = vec!["label", "node", node::NAME];
         command.extend(labels.iter().map(String::as_str));
         cluster.kubectl()?.run(&command).await?.success()?;
-        node.hand_out(cluster, RESOURCE, 1).await?;
+        node.hand_out(cluster, RESOURCE, 2).await?;
         let operator = governed.operator("hemvist-operator")?;
         region::apply_policies(cluster).await?;
         region::wait_until_enforced(cluster).await?;
-        governed.create_namespaces(&[CONSUMER]).await?;
+        governed.create_namespaces(&[CONSUMER, STRANGER]).await?;
         Ok(Self { governed, node, images, model, operator })
     }
 

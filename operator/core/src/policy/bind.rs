@@ -74,6 +74,7 @@ impl EffectivePolicy {
     pub(super) fn silent(settings: &Settings) -> Self {
         Self {
             root_namespace: settings.root_namespace.clone(),
+            proxy_image: settings.proxy_image.clone(),
             ungoverned: false,
             roots: BTreeSet::new(),
             unreadable: BTreeSet::new(),

@@ -16,6 +16,9 @@ use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 const INFORMATION_CLASS: &str = "spec.purpose.informationClass";
 
+/// What nobody can change in the model: whoever installed Hemvist has named the image.
+const PROXY_IMAGE: &str = "proxy.image of the installation";
+
 /// Everything in `model` that `policy` does not allow, in stable order and without doubles.
 pub(super) fn check(policy: &EffectivePolicy, whole: &ModelDeployment, today: Date) -> Vec<Violation> {
     let model = &whole.spec;
@@ -31,6 +34,9 @@ pub(super) fn check(policy: &EffectivePolicy, whole: &ModelDeployment, today: Da
         refusals.check_weights(&model.model);
         for (field, reference) in images(model) {
             refusals.check_image(&field, reference);
+        }
+        if let Some(image) = &policy.proxy_image {
+            refusals.check_image(PROXY_IMAGE, image);
         }
         let engine = model.engine.type_;
         refusals.check_listed("spec.engine.type", AllowList::Engines, &policy.engines, &engine);

@@ -14,13 +14,14 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::engine::description;
 use super::meta;
+use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
 /// Old templates that are kept: enough to see what changed, few enough not to fill the namespace.
 const REVISION_HISTORY_LIMIT: i32 = 3;
 
 /// The Deployment of `model`.
-pub fn deployment(model: &ValidatedModel) -> Deployment {
+pub fn deployment(model: &ValidatedModel, settings: &Settings) -> Deployment {
     let engine = description(model.engine.engine);
     Deployment {
         metadata: ObjectMeta { name: Some(meta::workload_name(model)), ..meta::metadata(model) },
@@ -32,7 +33,7 @@ pub fn deployment(model: &ValidatedModel) -> Deployment {
             progress_deadline_seconds: Some(lifecycle::progress_deadline_seconds(model)),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(meta::labels(model)), ..Default::default() }),
-                spec: Some(pod::pod(model, engine)),
+                spec: Some(pod::pod(model, engine, settings)),
             },
             ..Default::default()
         }),

@@ -5,16 +5,23 @@
 
 mod argument;
 mod custom;
+mod interface;
 mod llama_cpp;
 mod sglang;
 mod vllm;
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
-use super::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
 pub use argument::{Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict};
+pub use interface::{Method, Path, Question};
+
+/// Where every engine listens: in its own pod alone. What may be asked from outside, the proxy beside it passes on.
+pub const ENGINE_ADDRESS: &str = "127.0.0.1";
+
+/// The port on which an engine listens that does not say its own.
+pub const ENGINE_PORT: i32 = 8080;
 
 /// Where every engine keeps what it may write and does not need: its home, compiled kernels, downloads that never come.
 pub const CACHE_PATH: &str = "/cache";
@@ -44,9 +51,13 @@ pub struct EngineDescription {
     pub environment: &'static [(&'static str, &'static str)],
     /// Further variables of its environment, where an engine is told of its model by them and not by arguments.
     pub variables: fn(&ValidatedModel, weights: &str) -> Vec<(&'static str, String)>,
-    /// The path that answers when the model can be asked.
+    /// What clients may ask, in order.
+    pub paths: &'static [Path],
+    /// What it is asked to show that the model answers.
+    pub question: fn(&ValidatedModel) -> Question,
+    /// The path that answers when the engine is well.
     pub health_path: &'static str,
-    /// The path of its metrics, on the serving port.
+    /// The path of its metrics.
     pub metrics_path: &'static str,
     /// How it lets requests end that are under way.
     pub drain: Drain,
@@ -56,6 +67,8 @@ pub struct EngineDescription {
     pub cache_gibibytes: u64,
     /// Size of the volume at [`TEMPORARY_PATH`], in gibibytes.
     pub temporary_gibibytes: u64,
+    /// Memory of the host that it needs besides weights and shared memory, in gibibytes.
+    pub base_gibibytes: u64,
     /// Of how many bytes of weights one is in the host's memory while they are loaded and served.
     pub weights_per_host_byte: u64,
     /// Arguments that a `ModelDeployment` may add, in order of their names.
@@ -149,7 +162,15 @@ impl EngineDescription {
         (!words.is_empty()).then_some(words)
     }
 
-    /// The path that answers when `model` can be asked.
+    /// What clients of `model` may ask: what it says itself, or else what is known of the engine.
+    pub fn paths<'a>(&'a self, model: &'a ValidatedModel) -> Vec<(Method, &'a str)> {
+        let own = model.engine.custom.iter().flat_map(|custom| &custom.paths);
+        let own: Vec<_> =
+            own.flat_map(|path| [Method::Get, Method::Post].map(|method| (method, path.as_str()))).collect();
+        if own.is_empty() { self.paths.iter().map(|path| (path.method, path.path)).collect() } else { own }
+    }
+
+    /// The path that answers when the engine of `model` is well.
     pub fn health_path<'a>(&'a self, model: &'a ValidatedModel) -> &'a str {
         model.engine.custom.as_ref().map_or(self.health_path, |custom| &custom.health_path)
     }
@@ -178,9 +199,14 @@ fn opposite(name: &str) -> Option<String> {
     enabled.or_else(|| name.strip_prefix("disable-").map(|thing| format!("enable-{thing}")))
 }
 
-/// The port on which the engine of `model` listens: the serving port, except for an engine that says its own.
+/// The port on which the engine of `model` listens.
 pub fn port(model: &ValidatedModel) -> i32 {
-    model.engine.custom.as_ref().map_or(SERVING_PORT, |custom| custom.port)
+    model.engine.custom.as_ref().map_or(ENGINE_PORT, |custom| custom.port)
+}
+
+/// Whether `model` asks for the argument `name`.
+fn asks_for(model: &ValidatedModel, name: &str) -> bool {
+    model.engine.args.contains_key(name)
 }
 
 #[cfg(test)]

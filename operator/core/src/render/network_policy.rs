@@ -8,8 +8,9 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::engine::port;
 use super::meta;
+use super::proxy::STATUS_PORT;
+use super::service::SERVING_PORT;
 use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
@@ -17,16 +18,16 @@ use crate::validate::ValidatedModel;
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
-/// Ingress on the serving port only, from the consumers and from the monitoring; with neither, from nobody.
+/// Ingress to the serving port from the consumers, and to the port of status and metrics from the monitoring; with neither,
+/// from nobody.
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
 /// kept by the API server, so that every apply of one would count as a change.
 pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
     let monitoring = settings.monitoring_namespace.iter().cloned().collect();
-    // Metrics share the port with the model in every engine, so the two rules differ in who, not in what.
-    let ingress: Vec<_> = [&model.consumers, &monitoring]
+    let ingress: Vec<_> = [(&model.consumers, SERVING_PORT), (&monitoring, STATUS_PORT)]
         .into_iter()
-        .filter_map(|from| from_namespaces(from, port(model)))
+        .filter_map(|(from, port)| from_namespaces(from, port))
         .collect();
     NetworkPolicy {
         metadata: meta::metadata(model),
@@ -39,7 +40,7 @@ pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPol
     }
 }
 
-/// Lets the pods of `namespaces` reach `port`, where the engine listens. No rule for no namespaces: a rule with an empty list of peers
+/// Lets the pods of `namespaces` reach `port`. No rule for no namespaces: a rule with an empty list of peers
 /// would let in everybody.
 fn from_namespaces(namespaces: &BTreeSet<String>, port: i32) -> Option<NetworkPolicyIngressRule> {
     (!namespaces.is_empty()).then(|| NetworkPolicyIngressRule {

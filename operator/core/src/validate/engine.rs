@@ -9,8 +9,8 @@ use hemvist_api::values::{EngineType, KeyValueCacheType};
 use super::check::invalid;
 use super::{CustomSettings, EngineSettings};
 use crate::policy::EffectivePolicy;
-use crate::render::SERVING_PORT;
-use crate::render::engine::{ArgumentVerdict, EngineDescription, allowed_argument, description};
+use crate::render::engine::{ArgumentVerdict, ENGINE_PORT, EngineDescription, allowed_argument, description};
+use crate::render::{SERVING_PORT, STATUS_PORT};
 use crate::violation::{Finding, Violation};
 
 /// Programs that carry out whatever text they are given. A model that begins with one would carry code that nobody reviews.
@@ -83,6 +83,13 @@ fn custom_fault(engine: EngineType, custom: Option<&CustomEngine>) -> Option<Vio
             "Leave it out, or set spec.engine.type to Custom.",
         ));
     }
+    if let Some(port) = custom.port.filter(|port| [SERVING_PORT, STATUS_PORT].contains(port)) {
+        return Some(invalid(
+            "spec.engine.custom.port",
+            format!("port {port} of the pod is the proxy's, through which the engine is asked"),
+            format!("Let the engine listen on another port, such as {ENGINE_PORT}, at HEMVIST_HOST."),
+        ));
+    }
     let program = custom.command.as_ref()?.first()?;
     let name = program.rsplit('/').next().unwrap_or(program);
     SHELLS.contains(&name).then(|| {
@@ -98,10 +105,11 @@ fn custom(asked: Option<&CustomEngine>, description: &EngineDescription) -> Cust
     let asked = asked.cloned().unwrap_or_default();
     CustomSettings {
         command: asked.command.unwrap_or_default(),
-        port: asked.port.unwrap_or(SERVING_PORT),
+        port: asked.port.unwrap_or(ENGINE_PORT),
         health_path: asked
             .health_path
             .map_or_else(|| description.health_path.to_owned(), |path| path.as_str().to_owned()),
+        paths: asked.paths.iter().flatten().map(|path| path.as_str().to_owned()).collect(),
     }
 }
 

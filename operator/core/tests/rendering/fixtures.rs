@@ -62,8 +62,15 @@ impl Case {
         &self.template()["spec"]
     }
 
+    /// The engine.
     pub fn container(&self) -> &Value {
         &self.pod()["containers"][0]
+    }
+
+    /// Every container, whether it serves or stands beside.
+    pub fn containers(&self) -> impl Iterator<Item = &Value> {
+        let lists = ["initContainers", "containers"].map(|kind| self.pod()[kind].as_array());
+        lists.into_iter().flatten().flatten()
     }
 
     pub fn node_selector_terms(&self) -> Vec<Value> {
@@ -79,7 +86,11 @@ impl Case {
 }
 
 pub fn settings() -> Settings {
-    Settings { monitoring_namespace: Some("overvakning".to_owned()), ..Settings::default() }
+    Settings {
+        monitoring_namespace: Some("overvakning".to_owned()),
+        proxy_image: Some(format!("registry.region.example/envoyproxy/envoy@sha256:{}", digest('8'))),
+        ..Settings::default()
+    }
 }
 
 fn digest(digit: char) -> String {
@@ -297,6 +308,7 @@ pub fn custom() -> ValidatedModel {
                 command: vec!["/app/tolk".to_owned(), "serve".to_owned()],
                 port: 3000,
                 health_path: "/healthz/ready".to_owned(),
+                paths: vec!["/v1/audio/transcriptions".to_owned(), "/tolka".to_owned()],
             }),
         },
         accelerator: AcceleratorRequest { count: 1, ..vllm_in_an_image().accelerator },

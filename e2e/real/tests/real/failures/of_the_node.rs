@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::nodes::is_ready;
+use hemvist_e2e_real::engine::SERVER;
 use hemvist_e2e_real::inside::EngineProcess;
 use hemvist_e2e_real::node;
 use k8s_openapi::api::core::v1::Node;
@@ -12,14 +13,11 @@ use serde_json::Value;
 
 use super::HOLD;
 use super::watch::{Row, Watch, engine};
-use crate::surroundings::{MODEL, RESOURCE, SERVER, Surroundings};
+use crate::surroundings::{MODEL, Surroundings};
 use crate::{PATIENCE, serves};
 
 /// How long a part is away that only starts anew.
 const PAUSE: Duration = Duration::from_secs(3);
-
-/// The only device of the node, by the name that its plug-in gives it.
-const DEVICE: &str = "GPU-0";
 
 /// Breaks each part and mends it again.
 pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
@@ -51,17 +49,18 @@ pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
 /// The plug-in says so while the engine, which computes on the processor, serves on.
 async fn device_breaks(surroundings: &Surroundings) -> Result<(Duration, Duration)> {
     let before = serves(surroundings, 0).await?;
-    surroundings.node.break_device(DEVICE)?;
-    let told = device_is_told(surroundings).await;
+    let device = device(&before)?;
+    surroundings.node.break_device(device)?;
+    let told = device_is_told(surroundings, device).await;
     let begun = Instant::now();
-    surroundings.node.mend_device(DEVICE)?;
+    surroundings.node.mend_device(device)?;
     let mut watch = Watch::new(surroundings, "Available");
     watch.tells("ReplicasAvailable", PATIENCE, async || Ok(true)).await?;
     runs_on(&before, &serves(surroundings, 0).await?)?;
     Ok((told?, begun.elapsed()))
 }
 
-async fn device_is_told(surroundings: &Surroundings) -> Result<Duration> {
+async fn device_is_told(surroundings: &Surroundings, device: &str) -> Result<Duration> {
     let mut watch = Watch::new(surroundings, "Available");
     let is_there = async || {
         let pods = surroundings.governed.pods(MODEL).await?;
@@ -70,15 +69,13 @@ async fn device_is_told(surroundings: &Surroundings) -> Result<Duration> {
     };
     let told = watch.tells("AcceleratorUnhealthy", PATIENCE, is_there).await?;
     watch.keeps_on("AcceleratorUnhealthy", HOLD).await?;
-    watch.has_said(&["1 of 1 replicas take requests", DEVICE])?;
+    watch.has_said(&["1 of 1 replicas take requests", device])?;
     Ok(told)
 }
 
 /// A container that is started again has the device that its pod was given. There is another one, so the pod is moved to it.
-async fn engine_breaks(surroundings: &mut Surroundings) -> Result<(Duration, Duration)> {
+async fn engine_breaks(surroundings: &Surroundings) -> Result<(Duration, Duration)> {
     let before = serves(surroundings, 0).await?;
-    let Surroundings { node, governed, .. } = surroundings;
-    node.hand_out(governed.cluster(), RESOURCE, 2).await?;
     let moved = is_moved(surroundings, &before).await;
     surroundings.node.mend_device(device(&before)?)?;
     moved

@@ -183,7 +183,7 @@ async fn is_told(surroundings: &Surroundings, failure: &Failure) -> Result<Durat
 /// The engines that start for too long get 20 seconds and not ten minutes, and the one that takes all the memory gets less
 /// of it: a test may not take the time and the memory of its machine. Everything else of their pods is as it is rendered.
 async fn impatient_kubelet(surroundings: &Surroundings, broken: &Broken) -> Result<()> {
-    let startup = "startupProbe: Object.spec.containers.startupProbe{failureThreshold: 2}";
+    let startup = "startupProbe: Object.spec.containers.startupProbe{periodSeconds: 10, failureThreshold: 2}";
     let memory = "resources: Object.spec.containers.resources{limits: {\"memory\": \"64Mi\"}, requests: {\"memory\": \"64Mi\"}}";
     for (name, image, change) in [
         ("elsewhere", broken.elsewhere.reference(), startup),

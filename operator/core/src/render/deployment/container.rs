@@ -1,15 +1,14 @@
-//! The one container of a replica: the engine.
+//! The container of a replica that serves: the engine. Beside it is the proxy alone.
 
 use hemvist_api::values::InformationClass;
-use k8s_openapi::api::core::v1::{Capabilities, Container, ContainerPort, EnvVar, SecurityContext};
+use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
 
 use super::{lifecycle, resources, volumes};
-use crate::render::engine::{EngineDescription, port};
-use crate::render::service::SERVING_PORT_NAME;
+use crate::render::engine::EngineDescription;
 use crate::validate::ValidatedModel;
 
 /// The name of the container.
-const NAME: &str = "engine";
+pub const ENGINE: &str = "engine";
 
 /// The container of `engine`. Its image must be there already or come from the registry that its reference names; with a
 /// digest in the reference, pulling again could give nothing else.
@@ -17,22 +16,16 @@ pub fn container(model: &ValidatedModel, engine: &EngineDescription) -> Containe
     let weights = volumes::weights_path(&model.source);
     let arguments = engine.argument_list(model, &weights, &volumes::adapters(model));
     Container {
-        name: NAME.to_owned(),
+        name: ENGINE.to_owned(),
         image: Some(model.engine.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: engine.program(model),
         args: Some(arguments).filter(|arguments| !arguments.is_empty()),
         env: Some(environment(engine, model, &weights)),
-        ports: Some(vec![ContainerPort {
-            name: Some(SERVING_PORT_NAME.to_owned()),
-            container_port: port(model),
-            protocol: Some("TCP".to_owned()),
-            ..Default::default()
-        }]),
         resources: Some(resources::resources(model, engine)),
-        startup_probe: Some(lifecycle::startup_probe(model, engine)),
-        readiness_probe: Some(lifecycle::readiness_probe(model, engine)),
-        liveness_probe: Some(lifecycle::liveness_probe(model, engine)),
+        startup_probe: Some(lifecycle::startup_probe(model)),
+        readiness_probe: Some(lifecycle::readiness_probe()),
+        liveness_probe: Some(lifecycle::liveness_probe()),
         lifecycle: Some(lifecycle::lifecycle(model, engine)),
         security_context: Some(security()),
         volume_mounts: Some(volumes::mounts(model)),

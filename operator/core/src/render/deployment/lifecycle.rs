@@ -1,10 +1,9 @@
 //! How a replica starts, is watched and stops.
 
-use k8s_openapi::api::core::v1::{HTTPGetAction, Lifecycle, LifecycleHandler, Probe, SleepAction};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, Probe, SleepAction};
 
 use crate::render::engine::{Drain, EngineDescription};
-use crate::render::service::SERVING_PORT_NAME;
+use crate::render::proxy::{LIVE_PATH, READY_PATH, probe};
 use crate::validate::ValidatedModel;
 
 /// Start of every engine, whatever the weights: import, compilation, capture of graphs, first run.
@@ -19,8 +18,8 @@ const STARTUP_UNKNOWN_SECONDS: u64 = 1800;
 /// The largest budget. A start that takes longer holds accelerators that others wait for.
 const STARTUP_MAX_SECONDS: u64 = 3 * 3600;
 
-/// Time between two startup probes.
-const STARTUP_PERIOD_SECONDS: i32 = 10;
+/// Time between two startup probes. They ask the proxy, to which the question is nothing.
+const STARTUP_PERIOD_SECONDS: i32 = 2;
 
 /// Time before the startup budget runs: scheduling, and pulling the images of engine and weights.
 const PULL_SECONDS: i64 = 1800;
@@ -51,39 +50,28 @@ pub fn progress_deadline_seconds(model: &ValidatedModel) -> i32 {
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
-/// Gives the engine its budget; until it first answers, nothing else is probed and nothing is restarted. One that has used
-/// it up has no requests to finish, so it ends without their time.
-pub fn startup_probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
+/// Gives the engine its budget; until the model has answered, nothing else is probed and nothing is restarted. One that has
+/// used it up has no requests to finish, so it ends without their time.
+pub fn startup_probe(model: &ValidatedModel) -> Probe {
     let attempts = startup_seconds(model).div_ceil(STARTUP_PERIOD_SECONDS.unsigned_abs().into());
     Probe {
         period_seconds: Some(STARTUP_PERIOD_SECONDS),
         failure_threshold: Some(i32::try_from(attempts).unwrap_or(i32::MAX)),
         termination_grace_period_seconds: Some(STOP_SECONDS),
-        ..probe(model, engine)
+        ..probe(READY_PATH)
     }
 }
 
-/// Takes a replica that does not answer out of the service within fifteen seconds.
-pub fn readiness_probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
-    Probe { period_seconds: Some(5), failure_threshold: Some(3), ..probe(model, engine) }
+/// Takes a replica out of the service whose model does not answer. How patiently that is judged, the proxy knows: here it
+/// is only asked what it has found.
+pub fn readiness_probe() -> Probe {
+    Probe { period_seconds: Some(2), failure_threshold: Some(1), ..probe(READY_PATH) }
 }
 
-/// Restarts an engine that has not answered for two minutes. Slow to judge, because a start costs more than a pause: an
-/// engine under full load answers late and is not dead.
-pub fn liveness_probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
-    Probe { period_seconds: Some(10), failure_threshold: Some(12), ..probe(model, engine) }
-}
-
-fn probe(model: &ValidatedModel, engine: &EngineDescription) -> Probe {
-    Probe {
-        http_get: Some(HTTPGetAction {
-            path: Some(engine.health_path(model).to_owned()),
-            port: IntOrString::String(SERVING_PORT_NAME.to_owned()),
-            ..Default::default()
-        }),
-        timeout_seconds: Some(5),
-        ..Default::default()
-    }
+/// Restarts an engine that has not said for two minutes that it is well. Slow to judge, because a start costs more than a
+/// pause: an engine under full load answers late and is not dead.
+pub fn liveness_probe() -> Probe {
+    Probe { period_seconds: Some(10), failure_threshold: Some(12), ..probe(LIVE_PATH) }
 }
 
 /// Waits before the engine is told to stop: until no new requests come, and for an engine that would cut off those under

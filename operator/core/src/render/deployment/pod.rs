@@ -1,4 +1,4 @@
-//! The pod of a replica, without its container.
+//! The pod of a replica, without its containers.
 //!
 //! The contract of every pod that Hemvist makes: no identity, no privileges, nothing of the host, nothing that was not
 //! written in a typed field. `tests/rendering.rs` holds each field of it.
@@ -6,8 +6,9 @@
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 
 use super::{container, lifecycle, volumes};
-use crate::render::affinity;
 use crate::render::engine::EngineDescription;
+use crate::render::{affinity, proxy};
+use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
 /// The user of every engine: fixed, so that an image cannot choose, and the one that the image of vLLM has.
@@ -18,7 +19,7 @@ const VOLUME_GROUP: i64 = 2000;
 
 /// The pod of a replica. What a tenant could otherwise use to lead it elsewhere (scheduler, priority class, runtime class,
 /// name of a node, selector of nodes) is not set, because no field for it exists.
-pub fn pod(model: &ValidatedModel, engine: &EngineDescription) -> PodSpec {
+pub fn pod(model: &ValidatedModel, engine: &EngineDescription, settings: &Settings) -> PodSpec {
     PodSpec {
         service_account_name: Some(model.key.name.clone()),
         automount_service_account_token: Some(false),
@@ -33,6 +34,7 @@ pub fn pod(model: &ValidatedModel, engine: &EngineDescription) -> PodSpec {
         affinity: Some(affinity::affinity(model)),
         tolerations: Some(affinity::tolerations(model)),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
+        init_containers: Some(vec![proxy::container(model, engine, settings)]),
         containers: vec![container::container(model, engine)],
         volumes: Some(volumes::volumes(model, engine)),
         ..Default::default()

@@ -13,10 +13,6 @@ use crate::bytes::{GIBIBYTE, gibibytes_up};
 use crate::render::engine::EngineDescription;
 use crate::validate::ValidatedModel;
 
-/// Memory of the host for everything besides weights and shared memory: the interpreter, the libraries of the
-/// accelerators (about one gibibyte for each process), tokeniser and requests under way.
-const BASE_GIBIBYTES: u64 = 8;
-
 /// Weights that are reckoned with where their size is not known.
 const UNKNOWN_WEIGHTS_GIBIBYTES: u64 = 64;
 
@@ -56,7 +52,7 @@ pub fn shared_memory_gibibytes(model: &ValidatedModel) -> u64 {
 fn memory_bytes(model: &ValidatedModel, engine: &EngineDescription) -> u64 {
     let weights = model.weights_bytes.unwrap_or(UNKNOWN_WEIGHTS_GIBIBYTES * GIBIBYTE);
     let host_share = weights.div_ceil(engine.weights_per_host_byte.max(1));
-    ((BASE_GIBIBYTES + shared_memory_gibibytes(model)) * GIBIBYTE).saturating_add(host_share)
+    ((engine.base_gibibytes + shared_memory_gibibytes(model)) * GIBIBYTE).saturating_add(host_share)
 }
 
 /// Storage of the node: the volumes on it, and the logs.

@@ -6,7 +6,8 @@
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
-use super::{ArgumentSyntax, Drain, EngineDescription, port};
+use super::interface::OPENAI;
+use super::{ArgumentSyntax, Drain, ENGINE_ADDRESS, EngineDescription, Question, description, port};
 use crate::validate::ValidatedModel;
 
 /// An engine of the user's own.
@@ -20,6 +21,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     adapters: None,
     environment: ENVIRONMENT,
     variables,
+    paths: OPENAI,
+    question: |model| Question::health(description(EngineType::Custom).health_path(model)),
     health_path: "/health",
     metrics_path: "/metrics",
     // Whether it lets requests end is not known, so it gets its time before it is told to stop.
@@ -27,6 +30,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     group: 2000,
     cache_gibibytes: 10,
     temporary_gibibytes: 2,
+    // As much as the engines that are known.
+    base_gibibytes: 8,
     // Whether it streams its weights or maps them is not known, so there is room for all of them.
     weights_per_host_byte: 1,
     // Every argument is for the policy to allow.
@@ -63,6 +68,7 @@ fn variables(model: &ValidatedModel, weights: &str) -> Vec<(&'static str, String
         ("HEMVIST_MODEL_FORMAT", model.format.to_string()),
         ("HEMVIST_MODEL_NAME", model.model_name.clone()),
         ("HEMVIST_MODEL_PATH", weights.to_owned()),
+        ("HEMVIST_HOST", ENGINE_ADDRESS.to_owned()),
         ("HEMVIST_PORT", port(model).to_string()),
         ("HEMVIST_REQUEST_LOGGING", model.request_logging.to_string()),
     ];

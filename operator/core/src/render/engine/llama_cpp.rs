@@ -4,11 +4,14 @@
 //!
 //! Host, port and the web interface have changed their defaults over time, so everything that matters is stated.
 
-use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
+use hemvist_api::values::{AcceleratorVendor, EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
-use crate::render::service::SERVING_PORT;
+use super::interface::OPENAI;
+use super::{
+    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
+    MountedAdapter, Question, asks_for,
+};
 use crate::validate::ValidatedModel;
 
 /// llama.cpp.
@@ -22,6 +25,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     adapters: Some(adapters),
     environment: ENVIRONMENT,
     variables: |_, _| Vec::new(),
+    paths: OPENAI,
+    question,
     health_path: "/health",
     metrics_path: "/metrics",
     drain: Drain::BeforeStop,
@@ -29,6 +34,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     group: 2000,
     cache_gibibytes: 1,
     temporary_gibibytes: 1,
+    // The library of the accelerators, the cache of prompts, and requests under way.
+    base_gibibytes: 5,
     // The file is mapped as a whole, and its pages count as the container's.
     weights_per_host_byte: 1,
     rules: RULES,
@@ -59,10 +66,11 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
     let mut arguments = vec![
         Argument::value("model", weights),
         Argument::value("alias", &model.model_name),
-        Argument::value("host", "0.0.0.0"),
-        Argument::value("port", SERVING_PORT),
+        Argument::value("host", ENGINE_ADDRESS),
+        Argument::value("port", ENGINE_PORT),
         // All layers or none: layers that are left to the processor make a model that runs and is of no use.
         Argument::value("n-gpu-layers", "all"),
+        devices(model),
         Argument::value("cache-ram", PROMPT_CACHE_MEBIBYTES),
         Argument::switch("metrics"),
         Argument::switch("offline"),
@@ -79,6 +87,29 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
         arguments.extend([Argument::value("cache-type-k", name), Argument::value("cache-type-v", name)]);
     }
     arguments
+}
+
+/// The devices by the names that the engine has for them. It stops where one is not there; left to itself it would go on with
+/// the processor, serve, and be of no use. Each maker's devices need the image with that maker's own library.
+fn devices(model: &ValidatedModel) -> Argument {
+    let name = match model.accelerator.vendor {
+        AcceleratorVendor::NVIDIA => "CUDA",
+        AcceleratorVendor::AMD => "ROCm",
+        AcceleratorVendor::Intel => "SYCL",
+    };
+    let all: Vec<_> = (0..model.accelerator.count.max(1)).map(|place| format!("{name}{place}")).collect();
+    Argument::value("device", all.join(","))
+}
+
+/// One token; of a model that makes no text, one embedding or one order.
+fn question(model: &ValidatedModel) -> Question {
+    if asks_for(model, "reranking") {
+        Question::ranking(model)
+    } else if asks_for(model, "embeddings") {
+        Question::embedding(model)
+    } else {
+        Question::token(model)
+    }
 }
 
 /// The context. To this engine it is one buffer for all requests together, so the longest context of *one* request is

@@ -6,8 +6,11 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
-use crate::render::service::SERVING_PORT;
+use super::interface::OPENAI;
+use super::{
+    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
+    MountedAdapter, Question, asks_for,
+};
 use crate::validate::ValidatedModel;
 
 /// SGLang.
@@ -21,6 +24,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     environment: ENVIRONMENT,
     variables: |_, _| Vec::new(),
     // It lets the model generate one token, unless it is generating anyway, and answers 503 while it starts or stops.
+    paths: OPENAI,
+    question,
     health_path: "/health",
     metrics_path: "/metrics",
     // On SIGTERM it answers 503 to probes and ends when no request is under way, however long that takes; the end of the
@@ -31,6 +36,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     // Compiled kernels and graphs of one model.
     cache_gibibytes: 10,
     temporary_gibibytes: 2,
+    // The interpreter, the libraries of the accelerators (about one gibibyte for each process), tokeniser and requests.
+    base_gibibytes: 8,
     // Weights are streamed to the accelerators shard by shard, as by vLLM.
     weights_per_host_byte: 4,
     rules: RULES,
@@ -72,8 +79,8 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
     let mut arguments = vec![
         Argument::value("model-path", weights),
         Argument::value("served-model-name", &model.model_name),
-        Argument::value("host", "0.0.0.0"),
-        Argument::value("port", SERVING_PORT),
+        Argument::value("host", ENGINE_ADDRESS),
+        Argument::value("port", ENGINE_PORT),
         // Left to itself the engine would also take weights in formats that carry code.
         Argument::value("load-format", load_format(model.format)),
         Argument::value("tensor-parallel-size", model.accelerator.count),
@@ -107,6 +114,11 @@ fn access_log(logging: RequestLogging) -> Vec<Argument> {
 fn adapters(adapters: &[MountedAdapter<'_>]) -> Vec<Argument> {
     let paths = adapters.iter().map(|adapter| format!("{}={}", adapter.name, adapter.path));
     vec![Argument::switch("enable-lora"), Argument::several("lora-paths", paths)]
+}
+
+/// One token, or one embedding of a model that makes no text.
+fn question(model: &ValidatedModel) -> Question {
+    if asks_for(model, "is-embedding") { Question::embedding(model) } else { Question::token(model) }
 }
 
 /// The loader for a format.

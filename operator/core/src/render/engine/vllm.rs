@@ -5,8 +5,11 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
-use crate::render::service::SERVING_PORT;
+use super::interface::OPENAI_WITH_SPEECH;
+use super::{
+    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
+    MountedAdapter, Question,
+};
 use crate::validate::ValidatedModel;
 
 /// vLLM.
@@ -19,6 +22,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     adapters: Some(adapters),
     environment: ENVIRONMENT,
     variables: |_, _| Vec::new(),
+    paths: OPENAI_WITH_SPEECH,
+    question,
     health_path: "/health",
     metrics_path: "/metrics",
     drain: Drain::ByEngine,
@@ -27,6 +32,8 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     // Compiled kernels and graphs of one model.
     cache_gibibytes: 10,
     temporary_gibibytes: 2,
+    // The interpreter, the libraries of the accelerators (about one gibibyte for each process), tokeniser and requests.
+    base_gibibytes: 8,
     // Weights are streamed to the accelerators shard by shard; a quarter covers the shards on their way, one from each
     // worker, with the buffers that are pinned for them.
     weights_per_host_byte: 4,
@@ -71,8 +78,8 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
     let mut arguments = vec![
         Argument::Positional(weights.to_owned()),
         Argument::value("served-model-name", &model.model_name),
-        Argument::value("host", "0.0.0.0"),
-        Argument::value("port", SERVING_PORT),
+        Argument::value("host", ENGINE_ADDRESS),
+        Argument::value("port", ENGINE_PORT),
         // Left to itself the engine would also take weights in formats that carry code.
         Argument::value("load-format", load_format(model.format)),
         Argument::value("tensor-parallel-size", model.accelerator.count),
@@ -92,6 +99,16 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
     arguments
         .extend(cache_type(engine.key_value_cache_type).map(|name| Argument::value("kv-cache-dtype", name)));
     arguments
+}
+
+/// One token, or one embedding of a model that makes no text. Without the name of the model it would not answer.
+fn question(model: &ValidatedModel) -> Question {
+    let args = &model.engine.args;
+    let pools = ["runner", "convert"].iter().any(|name| {
+        let value = args.get(*name).and_then(Option::as_deref);
+        matches!(value, Some("pooling" | "embed" | "classify"))
+    });
+    if pools { Question::embedding(model) } else { Question::token(model) }
 }
 
 /// The loader for a format.
