@@ -81,17 +81,20 @@ async fn engine_breaks(surroundings: &Surroundings) -> Result<(Duration, Duratio
     moved
 }
 
-/// How long it took to be told, and then to serve with the other device.
+/// How long the device took to be told, and the model to serve with the other one after its engine had ended.
 async fn is_moved(surroundings: &Surroundings, before: &Value) -> Result<(Duration, Duration)> {
     surroundings.node.break_device(device(before)?)?;
     let mut watch = Watch::new(surroundings, "Available");
-    watch.tells("AcceleratorUnhealthy", PATIENCE, async || Ok(true)).await?;
-    let begun = Instant::now();
+    let told = watch.tells("AcceleratorUnhealthy", PATIENCE, async || Ok(true)).await?;
     let id = engine(before).and_then(|engine| engine["containerID"].as_str());
     let id = id.and_then(|id| id.rsplit('/').next()).context("a pod without an engine")?;
     EngineProcess::of(id, SERVER)?.kill()?;
-    let mut watch = Watch::new(surroundings, "Ready");
-    let told = watch.tells("AcceleratorUnhealthy", PATIENCE, async || Ok(true)).await?;
+    let begun = Instant::now();
+    let other = async || {
+        let pods = surroundings.governed.pods(MODEL).await?;
+        Ok(pods.iter().any(|pod| pod["metadata"]["uid"] != before["metadata"]["uid"]))
+    };
+    watch.tells("ReplicasAvailable", PATIENCE, other).await?;
     let after = serves(surroundings, 0).await?;
     let (old, new) = (device(before)?, device(&after)?);
     ensure!(old != new, "the model serves with {new} again");
