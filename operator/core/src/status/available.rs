@@ -75,7 +75,7 @@ fn unavailable(
     if let Some(trouble) = worst.filter(|trouble| trouble.kind != TroubleKind::Unschedulable) {
         return not_available(reason(trouble), sentence(trouble));
     }
-    if let Some(text) = predecessor(subject, plan) {
+    if let Some(text) = predecessor(snapshot, subject, plan) {
         return not_available(Reason::WaitingForPredecessor, text);
     }
     if let Some(trouble) = worst {

@@ -39,7 +39,7 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
 }
 
 /// That a replica waits for an old one of the same model, which is being ended and still holds its accelerators.
-pub(super) fn predecessor(subject: &Subject<'_>, plan: &Plan) -> Option<String> {
+pub(super) fn predecessor(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
     let bound = subject.pods.iter().filter(|pod| holds_a_place(pod)).count();
     let missing = i32::try_from(bound).unwrap_or(i32::MAX) < plan.model.replicas;
     // The scheduler has not looked at it yet, and there may be room.
@@ -51,16 +51,19 @@ pub(super) fn predecessor(subject: &Subject<'_>, plan: &Plan) -> Option<String> 
     let holds = |pod: &PodFacts| pod.accelerators.get(resource).copied().filter(|count| *count > 0);
     let leaving = |pod: &&PodFacts| pod.terminating && !pod.ended && holds(pod).is_some();
     let old = subject.pods.iter().find(leaving)?;
-    Some(bounded(
-        &format!(
-            "A replica waits for {} on node {} to end, which still holds {} × {resource}. It is given the time to finish \
-             its requests: spec.rollout.drainSeconds.",
-            old.key.name,
-            old.node.as_deref()?,
-            holds(old)?,
-        ),
-        MAX_MESSAGE,
-    ))
+    let node = old.node.as_ref()?;
+    let why = if snapshot.nodes.get(node).is_some_and(|node| !node.ready) {
+        "The node is not ready, so nobody knows when that is: bring it back, or delete the pod with --force once the node is \
+         off for certain."
+    } else {
+        "It is given the time to finish its requests: spec.rollout.drainSeconds."
+    };
+    let text = format!(
+        "A replica waits for {} on node {node} to end, which still holds {} × {resource}. {why}",
+        old.key.name,
+        holds(old)?,
+    );
+    Some(bounded(&text, MAX_MESSAGE))
 }
 
 fn refused_by_the_scheduler(pod: &PodFacts) -> bool {

@@ -47,7 +47,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
             let text = format!("Waits for {}.", plan.placement.waiting_for(snapshot, &plan.model));
             draft(type_, ConditionStatus::False, Reason::WaitingForAccelerators, bounded(&text, 1024))
         }
-        Verdict::Fits => scheduling(subject, plan, bound.len()),
+        Verdict::Fits => scheduling(snapshot, subject, plan, bound.len()),
     }
 }
 
@@ -79,9 +79,9 @@ fn places(snapshot: &Snapshot, bound: &[&PodFacts]) -> String {
     format!("{} {replicas} on cleared nodes in {}.", bound.len(), data_centres.join(", "))
 }
 
-fn scheduling(subject: &Subject<'_>, plan: &Plan, bound: usize) -> ConditionDraft {
+fn scheduling(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan, bound: usize) -> ConditionDraft {
     let type_ = ConditionType::Placed;
-    if let Some(text) = predecessor(subject, plan) {
+    if let Some(text) = predecessor(snapshot, subject, plan) {
         return draft(type_, ConditionStatus::False, Reason::WaitingForPredecessor, text);
     }
     let wanted = plan.model.replicas;
