@@ -102,14 +102,26 @@ closed_enum! {
         Starting,
         /// A new version takes over.
         RollingOut,
+        /// A replica waits for an old one of the same model to end and to give its accelerators back.
+        WaitingForPredecessor,
         /// The scheduler finds no node for a replica.
         Unschedulable,
+        /// The node of a replica does not say that it is ready.
+        NodeNotReady,
+        /// An accelerator that a replica holds is broken.
+        AcceleratorUnhealthy,
         /// The image of a container cannot be pulled.
         ImagePullFailed,
-        /// A container cannot be made.
+        /// An image is for processors of another kind than the node has.
+        ArchitectureMismatch,
+        /// A container cannot be made, or its program cannot be started.
         ContainerStartFailed,
+        /// A container ran for all the time that it has to start and did not answer.
+        StartupTimeout,
         /// A container ends again and again.
         CrashLoop,
+        /// A container ended while it took requests, and starts again.
+        Restarting,
         /// A container was ended because it used too much memory.
         OutOfMemory,
         /// A replica was evicted by its node.

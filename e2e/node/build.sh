@@ -7,7 +7,7 @@ set -eu
 source=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$(CDPATH= cd -- "$source/../.." && pwd)/target}
 output=$target/node
-containerd=$(awk '$1 == "require" && $2 == "github.com/containerd/containerd/v2" { print $3 }' "$source/go.mod")
+containerd=$(awk '$1 == "github.com/containerd/containerd/v2" { print $2 }' "$source/go.mod")
 # The Python package that carries the source of llama.cpp, and the one that writes GGUF.
 llama=0.3.36
 llama_sum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
@@ -58,7 +58,7 @@ build_containerd() {
     # In the folder and not with -C, since the packages are those of another module.
     (cd "$source" && CGO_ENABLED=0 go build -trimpath -tags no_btrfs,no_zfs,no_devmapper \
         -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$containerd" -o "$output/bin/" \
-        "$module/containerd" "$module/containerd-shim-runc-v2" "$module/ctr" ./client)
+        "$module/containerd" "$module/containerd-shim-runc-v2" "$module/ctr" ./client ./device-plugin)
 }
 
 # A link to the system's own program, or a script that starts the unpacked one with its libraries.
@@ -157,7 +157,7 @@ require cmake "CMake 3.14 or later (package cmake)"
 require c++ "a C++17 compiler (package g++)"
 mkdir -p "$output/bin"
 step system "$packages" ""
-step containerd "" "$source/go.mod $source/go.sum $source/programs.go $source/client/main.go"
+step containerd "" "$source/go.mod $source/go.sum $source/programs.go $source/client/main.go $source/device-plugin/main.go"
 step model "$gguf" "$source/model.py"
 step envoy "$envoy_sums" ""
 step llama "$llama_sum" ""

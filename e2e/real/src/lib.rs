@@ -4,6 +4,7 @@
 //! outside and all of it ends at once. [`engine`] holds what runs on it: llama.cpp, a model of random weights and a client,
 //! as images by digest that [`image`] writes. [`inside`] reads what a pod can do from where the pod is.
 
+pub mod broken;
 pub mod containerd;
 pub mod engine;
 pub mod image;

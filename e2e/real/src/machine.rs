@@ -10,8 +10,17 @@ use crate::programs::{model, node_program};
 const COMMANDS: [&str; 4] = ["ip", "mount", "nsenter", "unshare"];
 
 /// Programs of the node.
-const PROGRAMS: [&str; 8] =
-    ["busybox", "client", "containerd", "containerd-shim-runc-v2", "ctr", "llama-server", "nft", "runc"];
+const PROGRAMS: [&str; 9] = [
+    "busybox",
+    "client",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "device-plugin",
+    "llama-server",
+    "nft",
+    "runc",
+];
 
 /// Why this machine cannot have a real node, in one line; nothing where it can.
 pub fn obstacle() -> Option<String> {

@@ -19,8 +19,6 @@ use hemvist_e2e::process::{Launch, Process};
 use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
 
 use self::configuration::{CONTAINERD_SOCKET, Configuration};
 use self::link::Link;
@@ -47,6 +45,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct RealNode {
     folder: PathBuf,
     // In the order in which they end.
+    device_plugin: Option<Process>,
     kube_proxy: Option<Process>,
     kubelet: Option<Process>,
     containerd: Option<Process>,
@@ -78,8 +77,16 @@ impl RealNode {
         let port = cluster.server().rsplit(':').next().and_then(|port| port.parse().ok());
         let link = Link::create(first_id, port.context("an API server without a port")?).await?;
         let sandbox = images.first().context("no image holds the namespaces of pods")?.reference();
-        let mut node =
-            Self { folder, kube_proxy: None, kubelet: None, containerd: None, first, first_id, link };
+        let mut node = Self {
+            folder,
+            device_plugin: None,
+            kube_proxy: None,
+            kubelet: None,
+            containerd: None,
+            first,
+            first_id,
+            link,
+        };
         node.configure(cluster, &sandbox)?;
         node.start_containerd().await?;
         for image in images {
@@ -164,6 +171,22 @@ impl RealNode {
         Ok(())
     }
 
+    /// Ends containerd. What it has started runs on.
+    ///
+    /// # Errors
+    /// Where it does not end.
+    pub async fn stop_containerd(&mut self) -> Result<()> {
+        stop(&mut self.containerd).await
+    }
+
+    /// Ends the kubelet. What it has started runs on, and nobody looks after it.
+    ///
+    /// # Errors
+    /// Where it does not end.
+    pub async fn stop_kubelet(&mut self) -> Result<()> {
+        stop(&mut self.kubelet).await
+    }
+
     fn start_kube_proxy(&mut self) -> Result<()> {
         let arguments = [self.flag("--config", "kube-proxy.json")];
         self.kube_proxy =
@@ -209,20 +232,48 @@ impl RealNode {
         .await
     }
 
-    /// Gives the node accelerators that are not there, as a device plug-in would announce them: the kubelet keeps what
-    /// stands in its status and admits pods that ask for it.
+    /// Starts a device plug-in that hands out devices which are not there, in place of the one before, and waits until the
+    /// node counts them.
     ///
     /// # Errors
-    /// Where the API server refuses.
-    pub async fn announce(&self, cluster: &ControlPlane, resource: &str, count: u32) -> Result<()> {
-        let amount = json!({resource: count.to_string()});
-        let change = json!({"status": {"capacity": amount, "allocatable": amount}});
+    /// Where it does not come up.
+    pub async fn hand_out(&mut self, cluster: &ControlPlane, resource: &str, count: u32) -> Result<()> {
+        stop(&mut self.device_plugin).await?;
+        let broken = self.broken_devices();
+        std::fs::create_dir_all(&broken).with_context(|| format!("making {}", broken.display()))?;
+        let arguments = [resource.into(), count.to_string().into(), broken.into()];
+        let mut plugin = self.launch("device-plugin", node_program("device-plugin")?, &arguments)?;
         let nodes: Api<Node> = Api::all(cluster.client());
-        nodes
-            .patch_status(NAME, &PatchParams::default(), &Patch::Merge(&change))
-            .await
-            .with_context(|| format!("announcing {resource} on the real node"))?;
+        wait_until(&format!("the real node to have {count} {resource}"), PATIENCE, async || {
+            plugin.ensure_running()?;
+            let status = nodes.get(NAME).await?.status.unwrap_or_default();
+            let allocatable = status.allocatable.unwrap_or_default();
+            let has = allocatable.get(resource).map_or("", |amount| amount.0.as_str());
+            Ok(Progress::when(has == count.to_string(), format!("{allocatable:?}")))
+        })
+        .await?;
+        self.device_plugin = Some(plugin);
         Ok(())
+    }
+
+    /// Lets the device plug-in say that a device is broken.
+    ///
+    /// # Errors
+    /// Where it cannot be told.
+    pub fn break_device(&self, id: &str) -> Result<()> {
+        std::fs::write(self.broken_devices().join(id), "").with_context(|| format!("breaking {id}"))
+    }
+
+    /// Lets the device plug-in say that a broken device is whole again.
+    ///
+    /// # Errors
+    /// Where it cannot be told.
+    pub fn mend_device(&self, id: &str) -> Result<()> {
+        std::fs::remove_file(self.broken_devices().join(id)).with_context(|| format!("mending {id}"))
+    }
+
+    fn broken_devices(&self) -> PathBuf {
+        self.folder.join("broken-devices")
     }
 
     /// The container runtime.
@@ -245,10 +296,8 @@ impl RealNode {
     /// # Errors
     /// Where a part does not end, or leaves something on the machine.
     pub async fn stop(mut self) -> Result<()> {
-        for part in [&mut self.kube_proxy, &mut self.kubelet, &mut self.containerd] {
-            if let Some(mut process) = part.take() {
-                process.stop(PATIENCE).await?;
-            }
+        for part in [&mut self.device_plugin, &mut self.kube_proxy, &mut self.kubelet, &mut self.containerd] {
+            stop(part).await?;
         }
         self.end()?;
         traces::ensure_none(&self.folder)
@@ -268,6 +317,14 @@ impl Drop for RealNode {
         if let Err(error) = self.end() {
             eprintln!("the real node did not end: {error:#}");
         }
+    }
+}
+
+/// Ends a part, where it runs.
+async fn stop(part: &mut Option<Process>) -> Result<()> {
+    match part.take() {
+        Some(mut process) => process.stop(PATIENCE).await,
+        None => Ok(()),
     }
 }
 

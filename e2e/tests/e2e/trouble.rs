@@ -21,8 +21,8 @@ async fn trouble_of_the_pods_is_the_reason_of_the_model() -> Result<()> {
     let operator = governed.operator("hemvist-operator")?;
 
     let expected = [
-        ("crash-loop", "CrashLoop", ["CrashLoopBackOff", "exit code 1"]),
-        ("image-pull", "ImagePullFailed", ["ImagePullBackOff", "Back-off pulling image"]),
+        ("crash-loop", "CrashLoop", ["container engine ended", "exit code 1"]),
+        ("image-pull", "ImagePullFailed", ["the image of container engine", "Back-off pulling image"]),
         ("out-of-memory", "OutOfMemory", ["more memory than its limit", "exit code 137"]),
         ("loading", "Starting", ["0 of 1 replicas", "load the model"]),
         ("too-slow", "Unschedulable", ["Insufficient cpu", "scheduler"]),

@@ -165,15 +165,36 @@ explanations! {
     RollingOut:
         "A new version takes over from the old one.",
         "Wait. Without a spare accelerator the old version has to end first.";
+    WaitingForPredecessor:
+        "A replica waits for an old one of the same model, which is being ended and holds its accelerators until then.",
+        "Wait. Requests under way are given spec.rollout.drainSeconds. If it lasts, look at the node of the old pod.";
     Unschedulable:
         "The scheduler finds no node for a replica; its own words are in the message.",
         "Do what the message asks for: free an accelerator, or remove a taint that is in the way.";
     ImagePullFailed:
         "The image of the engine or of the weights cannot be pulled.",
         "See that the image is in the registry under its digest, and that the nodes may pull it from there.";
+    NodeNotReady:
+        "The node of a replica does not say that it is ready: its kubelet, its container runtime or its network is down. \
+         After five minutes Kubernetes gives the replica to another node, if one is cleared and has room.",
+        "Look at the node that the message names. When it is back, the model serves again by itself.";
+    AcceleratorUnhealthy:
+        "The device plug-in says that an accelerator which a replica holds is broken. The engine may not have noticed yet.",
+        "Have the device mended. A replica that no longer takes requests is moved once another accelerator is free; one that \
+         still does is left alone.";
+    ArchitectureMismatch:
+        "The image of the engine is for processors of another kind than the node has, such as arm64 on amd64.",
+        "Name the image for the node's processors by its digest, or the list of images that has one for each.";
     ContainerStartFailed:
-        "A container cannot be made on the node, such as for a missing volume or device.",
+        "A container cannot be made on the node, such as for a missing volume or device, or its program is not in the image.",
         "Do what the message asks for; the node's runtime wrote it.";
+    StartupTimeout:
+        "The engine ran for all the time that it has to start and did not answer, so the kubelet ended it and starts it \
+         again: the weights load too slowly, or it listens somewhere else than its model says.",
+        "Read its log. State spec.model.facts.weights, which sets the time, and compare spec.engine.custom with the image.";
+    Restarting:
+        "The engine ended while it took requests. It is started again and loads the model.",
+        "Wait. If it happens often, read the log of the pod's previous container.";
     CrashLoop:
         "The engine ends again and again soon after it has started.",
         "Read the log of the pod's previous container, and compare image, arguments and format of the weights.";

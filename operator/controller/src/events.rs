@@ -183,7 +183,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
         regarding: reference::<ModelDeployment>(&key, &model.uid),
         related: Some(reference::<Pod>(&eviction.pod, &eviction.uid)),
         type_: EventType::Warning,
-        reason: Reason::ClearanceLost.as_str().to_owned(),
+        reason: eviction.cause.as_str().to_owned(),
         action: "Evict",
         note: bounded(&format!(
             "Pod {} was {how}: {} {}.",

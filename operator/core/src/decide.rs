@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use hemvist_api::condition::Reason;
 use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::Enforcement;
 
 use crate::date;
-use crate::placement::{Placement, clearance_exclusion};
+use crate::placement::{Placement, Verdict, clearance_exclusion};
 use crate::policy::{DutyStanding, EffectivePolicy};
-use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, Snapshot, Subject};
+use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
 use crate::validate::{ValidatedModel, validate};
 use crate::violation::Violation;
 
@@ -48,7 +49,7 @@ pub struct Plan {
     pub placement: Placement,
 }
 
-/// A pod that has to leave its node, because the node is not cleared for it.
+/// A pod that has to leave its place: the node is not cleared for it, or the accelerator that it holds is broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Eviction {
     /// The pod.
@@ -57,6 +58,8 @@ pub struct Eviction {
     pub uid: String,
     /// The node.
     pub node: String,
+    /// Why, in one word.
+    pub cause: Reason,
     /// Why, in words, to be read after the name of the node.
     pub reason: String,
 }
@@ -103,8 +106,12 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
             Decision { outcome: Outcome::Refused, violations, duties, policies, exceptions, evictions }
         }
         Some(model) => {
-            let evictions = evictions(snapshot, subject, &model);
             let placement = Placement::plan(snapshot, &model);
+            let mut evictions = evictions(snapshot, subject, &model);
+            // One departure at a time: what can be seen after it decides on the next.
+            if evictions.is_empty() {
+                evictions = from_broken_accelerators(subject, &placement);
+            }
             Decision {
                 outcome: Outcome::Accepted(Box::new(Plan { model, placement })),
                 violations,
@@ -136,10 +143,33 @@ fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ValidatedModel)
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),
                 node: node.name.clone(),
+                cause: Reason::ClearanceLost,
                 reason: exclusion.message(model),
             })
         })
         .collect()
+}
+
+/// Replicas that hold a broken accelerator and take no requests, where another one is free: a pod keeps the devices that it
+/// was given, however often its containers are started again.
+fn from_broken_accelerators(subject: &Subject<'_>, placement: &Placement) -> Vec<Eviction> {
+    if placement.verdict() != Verdict::Fits {
+        return Vec::new();
+    }
+    let is_broken = |trouble: &PodTrouble| trouble.kind == TroubleKind::AcceleratorUnhealthy;
+    let useless = |pod: &&PodFacts| {
+        !pod.ended && !pod.terminating && !pod.ready && pod.trouble.as_ref().is_some_and(is_broken)
+    };
+    let eviction = |pod: &PodFacts| {
+        Some(Eviction {
+            pod: pod.key.clone(),
+            uid: pod.uid.clone(),
+            node: pod.node.clone()?,
+            cause: Reason::AcceleratorUnhealthy,
+            reason: "has given it an accelerator that is broken, and another one is free".to_owned(),
+        })
+    };
+    subject.pods.iter().filter(useless).filter_map(eviction).collect()
 }
 
 /// The children of a refused model that are to be deleted now, in order: the replicas first, and the isolation of their

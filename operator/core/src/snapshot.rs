@@ -9,6 +9,7 @@ mod manifests;
 mod node;
 mod pod;
 mod sighting;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

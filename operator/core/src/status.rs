@@ -5,6 +5,7 @@ mod duties;
 mod enforced;
 mod isolated;
 mod model;
+mod obstacle;
 mod placed;
 mod policy;
 

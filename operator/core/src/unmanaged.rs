@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use hemvist_api::condition::Reason;
 use hemvist_api::values::InformationClass;
 
 use crate::decide::Eviction;
@@ -38,6 +39,7 @@ pub fn evictions<'a>(snapshot: &Snapshot, pods: impl Iterator<Item = &'a PodFact
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),
                 node: node.name.clone(),
+                cause: Reason::ClearanceLost,
                 reason: exclusion.of_clearance(class),
             })
         })

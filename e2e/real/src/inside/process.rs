@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::Check;
 
-/// Variables that the container runtime or the image brings, besides those of the pod.
-const FOREIGN_VARIABLES: [&str; 2] = ["PATH", "HOSTNAME"];
+/// Variables that the container runtime, the image or the device plug-in brings, besides those of the pod.
+const FOREIGN_VARIABLES: [&str; 3] = ["PATH", "HOSTNAME", "NVIDIA_VISIBLE_DEVICES"];
 
 /// The first process of a container.
 #[derive(Clone, Debug)]

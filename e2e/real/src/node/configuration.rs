@@ -139,6 +139,8 @@ BinaryName = "{runc}"
             "evictionHard": {},
             "failCgroupV1": false,
             "failSwapOn": false,
+            // What is cleared away on a full disk could not be pulled again.
+            "imageGCHighThresholdPercent": 100,
             "makeIPTablesUtilChains": false,
             "clusterDNS": [NAME_SERVER],
             "clusterDomain": "cluster.local",

@@ -7,7 +7,7 @@ processors=$3
 # This process by the id that the machine knows it by, while /proc is still the machine's.
 read -r process _ </proc/self/stat
 
-mkdir -p "$folder/log" "$folder/cni-state" /var/lib/cni
+mkdir -p "$folder/log" "$folder/cni-state" "$folder/device-plugins" /var/lib/cni /var/lib/kubelet/device-plugins
 mount -t tmpfs tmpfs /run
 # The machine's own list of processes, to see the owner in.
 mkdir /run/machine
@@ -15,6 +15,8 @@ mount --bind /proc /run/machine
 mount -t proc proc /proc
 mount --bind "$folder/log" /var/log
 mount --bind "$folder/cni-state" /var/lib/cni
+# The one folder of a kubelet that cannot be told to lie elsewhere.
+mount --bind "$folder/device-plugins" /var/lib/kubelet/device-plugins
 
 # No name is known, and at once: a registry that nobody answers for must not be waited for.
 echo "nameserver 127.0.0.1" >"$folder/no-names"

@@ -16,6 +16,9 @@ pub const MODEL: &str = "kommunikation/oversattning";
 /// The namespace that the example names as the model's consumer.
 pub const CONSUMER: &str = "intranat";
 
+/// What the device plug-in hands out.
+pub const RESOURCE: &str = "nvidia.com/gpu";
+
 /// A namespace that the model knows nothing of.
 pub const STRANGER: &str = "gast";
 
@@ -41,7 +44,7 @@ impl Surroundings {
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;
         }
-        let node = RealNode::start(cluster, &images.all()).await?;
+        let mut node = RealNode::start(cluster, &images.all()).await?;
         let labels = [
             format!("{CLEARANCE_PREFIX}/region=se-f"),
             format!("{CLEARANCE_PREFIX}/data-centre=jkpg-a"),
@@ -55,7 +58,7 @@ impl Surroundings {
         let mut command = vec!["label", "node", node::NAME];
         command.extend(labels.iter().map(String::as_str));
         cluster.kubectl()?.run(&command).await?.success()?;
-        node.announce(cluster, "nvidia.com/gpu", 2).await?;
+        node.hand_out(cluster, RESOURCE, 2).await?;
         let operator = governed.operator("hemvist-operator")?;
         region::apply_policies(cluster).await?;
         region::wait_until_enforced(cluster).await?;

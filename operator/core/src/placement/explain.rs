@@ -31,6 +31,7 @@ impl Exclusion {
             Self::NoAccelerator { .. } => "NoAccelerator",
             Self::ProductNotAsked { .. } => "ProductNotAsked",
             Self::TooFewAccelerators { .. } => "TooFewAccelerators",
+            Self::BrokenAccelerators { .. } => "BrokenAccelerators",
             Self::Tainted { .. } => "Tainted",
             Self::Cordoned => "Cordoned",
             Self::NotReady => "NotReady",
@@ -79,6 +80,9 @@ impl Exclusion {
                     "has {has} {}, and one replica needs {}",
                     model.accelerator.resource, model.accelerator.count
                 )
+            }
+            Self::BrokenAccelerators { broken, total } => {
+                format!("has {broken} of {total} {} out of order", model.accelerator.resource)
             }
             Self::Tainted { taint } => format!("is kept for others by the taint {taint}"),
             Self::Cordoned => "takes no new pods".to_owned(),

@@ -50,6 +50,13 @@ pub enum Exclusion {
         /// How many it has.
         has: i64,
     },
+    /// Too few of its accelerators work for one replica.
+    BrokenAccelerators {
+        /// How many are broken.
+        broken: i64,
+        /// How many it has.
+        total: i64,
+    },
     /// It carries a taint that the model's pods do not tolerate.
     Tainted {
         /// The taint, as `key=value:effect`.
@@ -76,7 +83,14 @@ pub enum Exclusion {
 impl Exclusion {
     /// Whether the reason can pass without anybody changing a label, a policy or the hardware.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Cordoned | Self::NotReady | Self::SharedWithOthers { .. } | Self::Busy { .. })
+        matches!(
+            self,
+            Self::BrokenAccelerators { .. }
+                | Self::Cordoned
+                | Self::NotReady
+                | Self::SharedWithOthers { .. }
+                | Self::Busy { .. }
+        )
     }
 }
 
@@ -131,9 +145,15 @@ fn cleared(clearance: &Clearance, class: InformationClass, node: &NodeFacts) -> 
 
 fn accelerators(model: &ValidatedModel, node: &NodeFacts) -> Result<i64, Exclusion> {
     let resource = &model.accelerator.resource;
+    let wanted = i64::from(model.accelerator.count);
+    let broken = node.broken_accelerators.get(resource).copied().unwrap_or_default();
     match node.accelerators.get(resource).copied().unwrap_or_default() {
+        // Not a lack of hardware: a device is mended, and a plug-in that starts anew counts its devices again.
+        has if has < wanted && has + broken >= wanted => {
+            Err(Exclusion::BrokenAccelerators { broken, total: has + broken })
+        }
         0 => Err(Exclusion::NoAccelerator { resource: resource.clone() }),
-        has if has < i64::from(model.accelerator.count) => Err(Exclusion::TooFewAccelerators { has }),
+        has if has < wanted => Err(Exclusion::TooFewAccelerators { has }),
         has => Ok(has),
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Key;
+use super::words::shortened;
 
 /// The kinds of object that a ModelDeployment becomes, in the order in which they are written: what a pod needs comes
 /// before what makes pods.
@@ -134,7 +135,7 @@ impl DeploymentFacts {
                     all.iter().find(|one| one["type"] == "ReplicaFailure" && one["status"] == "True")
                 })
                 .and_then(|condition| condition["message"].as_str())
-                .map(|message| message.chars().take(256).collect()),
+                .map(shortened),
         }
     }
 }

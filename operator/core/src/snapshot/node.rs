@@ -42,6 +42,9 @@ pub struct NodeStatus {
     /// Resources that pods can ask for, as quantities.
     #[serde(default)]
     allocatable: BTreeMap<String, String>,
+    /// Resources that there are, also those that are broken.
+    #[serde(default)]
+    capacity: BTreeMap<String, String>,
     /// Among others whether the node is ready.
     #[serde(default)]
     conditions: Vec<NodeCondition>,
@@ -88,6 +91,8 @@ pub struct NodeFacts {
     pub taints: Vec<Taint>,
     /// Accelerators that pods can ask for, by resource name.
     pub accelerators: BTreeMap<String, i64>,
+    /// Accelerators that are there and cannot be asked for, because they are broken, by resource name.
+    pub broken_accelerators: BTreeMap<String, i64>,
     /// The product of the accelerators, by the label that names it.
     pub products: BTreeMap<String, String>,
 }
@@ -120,6 +125,13 @@ impl From<NodeObject> for NodeFacts {
                 .filter_map(|key| label(key).map(|product| (key.to_owned(), product)))
                 .collect(),
             taints: node.spec.taints,
+            broken_accelerators: accelerator_resources(&node.status.capacity)
+                .map(|(resource, total)| {
+                    let usable = accelerators.get(&resource).copied().unwrap_or_default();
+                    (resource, total - usable)
+                })
+                .filter(|(_, broken)| *broken > 0)
+                .collect(),
             accelerators,
             name: node.metadata.name.unwrap_or_default(),
             uid: node.metadata.uid.unwrap_or_default(),

@@ -1,4 +1,7 @@
-//! What a decision knows of a pod, and what is wrong with it.
+//! What a decision knows of a pod.
+
+mod status;
+mod trouble;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
 
+pub use self::status::PodStatus;
+pub use self::trouble::{PodTrouble, TroubleKind};
 use super::{Key, Sighting};
 use crate::placement::vendor::accelerator_resources;
 
@@ -34,79 +39,47 @@ pub struct PodSpec {
     containers: Vec<PodContainer>,
     #[serde(default)]
     init_containers: Vec<PodContainer>,
+    #[serde(default)]
+    volumes: Vec<PodVolume>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct PodContainer {
     #[serde(default)]
+    name: String,
+    #[serde(default)]
     resources: PodResources,
+    startup_probe: Option<StartupProbe>,
+    restart_policy: Option<String>,
+}
+
+/// How long a container has until it first answers.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StartupProbe {
+    #[serde(default)]
+    initial_delay_seconds: i64,
+    period_seconds: Option<i64>,
+    failure_threshold: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct PodVolume {
+    image: Option<ImageVolume>,
+}
+
+/// A volume that is an image: weights.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ImageVolume {
+    #[serde(default)]
+    reference: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 struct PodResources {
     #[serde(default)]
     limits: BTreeMap<String, String>,
-}
-
-/// The fields of a pod's status that are read.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodStatus {
-    #[serde(default)]
-    phase: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
-    #[serde(rename = "podIP")]
-    pod_ip: Option<String>,
-    #[serde(default)]
-    conditions: Vec<PodCondition>,
-    #[serde(default)]
-    container_statuses: Vec<ContainerStatus>,
-    #[serde(default)]
-    init_container_statuses: Vec<ContainerStatus>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-struct PodCondition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerStatus {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    state: ContainerState,
-    #[serde(default)]
-    last_state: ContainerState,
-    #[serde(default)]
-    restart_count: i32,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-struct ContainerState {
-    waiting: Option<StateDetail>,
-    terminated: Option<StateDetail>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StateDetail {
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    exit_code: i32,
 }
 
 /// What a decision knows of a pod.
@@ -146,38 +119,9 @@ impl Default for Key {
     }
 }
 
-/// What is wrong with a pod. Ordered by how much it explains: the first kind hides the later ones.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum TroubleKind {
-    /// A container was ended because it used too much memory.
-    OutOfMemory,
-    /// The image of a container cannot be pulled.
-    ImagePullFailed,
-    /// A container cannot be made.
-    ContainerStartFailed,
-    /// A container ends again and again.
-    CrashLoop,
-    /// The node evicted the pod.
-    Evicted,
-    /// The scheduler finds no node.
-    Unschedulable,
-}
-
-/// What is wrong with a pod, in the cluster's own words.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct PodTrouble {
-    /// The kind.
-    pub kind: TroubleKind,
-    /// What the kubelet or the scheduler said, at most 256 characters.
-    pub message: String,
-}
-
-/// The longest text of others that is carried into status.
-const MAX_MESSAGE_CHARS: usize = 256;
-
 impl From<PodObject> for PodFacts {
     fn from(pod: PodObject) -> Self {
-        let trouble = trouble(&pod.status);
+        let trouble = trouble::of(&pod.spec, &pod.status);
         let labels = pod.metadata.labels.unwrap_or_default();
         Self {
             key: Key::new(pod.metadata.namespace.unwrap_or_default(), pod.metadata.name.unwrap_or_default()),
@@ -186,16 +130,12 @@ impl From<PodObject> for PodFacts {
             model_uid: labels.get(MODEL_DEPLOYMENT_UID).cloned(),
             class: labels.get(INFORMATION_CLASS).cloned(),
             node: pod.spec.node_name.filter(|node| !node.is_empty()),
-            ended: matches!(pod.status.phase.as_str(), "Succeeded" | "Failed"),
+            ended: pod.status.has_ended(),
             terminating: pod.metadata.deletion_timestamp.is_some(),
-            ready: pod
-                .status
-                .conditions
-                .iter()
-                .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+            ready: pod.status.is_ready(),
             accelerators: held(&pod.spec.containers, &pod.spec.init_containers),
             trouble,
-            address: pod.status.pod_ip.filter(|address| !address.is_empty()),
+            address: pod.status.address(),
             sighting: None,
         }
     }
@@ -216,61 +156,4 @@ fn held(containers: &[PodContainer], init_containers: &[PodContainer]) -> BTreeM
         *held = count.max(*held);
     }
     sum
-}
-
-fn trouble(status: &PodStatus) -> Option<PodTrouble> {
-    let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
-    let of_containers = containers.filter_map(container_trouble).min();
-    let evicted =
-        (status.reason == "Evicted").then(|| PodTrouble::new(TroubleKind::Evicted, &status.message));
-    let unschedulable = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "PodScheduled" && condition.reason == "Unschedulable")
-        .map(|condition| PodTrouble::new(TroubleKind::Unschedulable, &condition.message));
-    of_containers.or(evicted).or(unschedulable)
-}
-
-fn container_trouble(container: &ContainerStatus) -> Option<PodTrouble> {
-    let mut ended =
-        [&container.state, &container.last_state].into_iter().filter_map(|state| state.terminated.as_ref());
-    if let Some(killed) = ended.clone().find(|ended| ended.reason == "OOMKilled") {
-        let text = format!(
-            "container {} used more memory than its limit; {}",
-            container.name,
-            restarts(container, killed)
-        );
-        return Some(PodTrouble::new(TroubleKind::OutOfMemory, &text));
-    }
-    let waiting = container.state.waiting.as_ref()?;
-    let kind = match waiting.reason.as_str() {
-        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull"
-        | "ImageInspectError" => TroubleKind::ImagePullFailed,
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            TroubleKind::ContainerStartFailed
-        }
-        "CrashLoopBackOff" => TroubleKind::CrashLoop,
-        _ => return None,
-    };
-    let mut text = format!("container {}: {}", container.name, waiting.reason);
-    if !waiting.message.is_empty() {
-        text = format!("{text}: {}", waiting.message);
-    }
-    if let (TroubleKind::CrashLoop, Some(last)) = (kind, ended.next_back()) {
-        text = format!("{text}; {}", restarts(container, last));
-    }
-    Some(PodTrouble::new(kind, &text))
-}
-
-/// The restart count is left out on purpose: it would make the status tick.
-fn restarts(container: &ContainerStatus, ended: &StateDetail) -> String {
-    let times = if container.restart_count > 0 { "it was restarted" } else { "it was not restarted yet" };
-    format!("it ended with exit code {}, and {times}", ended.exit_code)
-}
-
-impl PodTrouble {
-    fn new(kind: TroubleKind, message: &str) -> Self {
-        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self { kind, message: message.chars().take(MAX_MESSAGE_CHARS).collect() }
-    }
 }

@@ -120,7 +120,7 @@ fn conditions(
 ) -> Vec<ConditionDraft> {
     let accepted = accepted(decision);
     let placed = placed(snapshot, subject, decision);
-    let available = available(subject, decision, application);
+    let available = available(snapshot, subject, decision, application);
     let isolated = isolated(&snapshot.settings, subject, decision, application);
     let rolling_out = available.reason == Reason::RollingOut;
     let ready = ready(subject, decision, application, [&accepted, &placed, &available]);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 use super::draft;
+use super::obstacle::{holds_a_place, predecessor, silent_node};
 use crate::decide::{Decision, Plan};
 use crate::placement::{Verdict, bounded, clearance_exclusion};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
@@ -30,6 +31,11 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
     if i32::try_from(bound.len()).unwrap_or(i32::MAX) >= wanted {
         return draft(type_, ConditionStatus::True, Reason::Placed, places(snapshot, &bound));
     }
+    if plan.placement.verdict() != Verdict::Fits
+        && let Some(text) = silent_node(snapshot, subject, plan)
+    {
+        return draft(type_, ConditionStatus::False, Reason::NodeNotReady, text);
+    }
     match plan.placement.verdict() {
         Verdict::NoEligibleNode => draft(
             type_,
@@ -41,12 +47,8 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
             let text = format!("Waits for {}.", plan.placement.waiting_for(snapshot, &plan.model));
             draft(type_, ConditionStatus::False, Reason::WaitingForAccelerators, bounded(&text, 1024))
         }
-        Verdict::Fits => scheduling(subject, bound.len(), wanted),
+        Verdict::Fits => scheduling(snapshot, subject, plan, bound.len()),
     }
-}
-
-fn holds_a_place(pod: &PodFacts) -> bool {
-    pod.node.is_some() && !pod.ended && !pod.terminating
 }
 
 /// Replicas on nodes that are no longer cleared, and whether there is anywhere else to go.
@@ -77,8 +79,12 @@ fn places(snapshot: &Snapshot, bound: &[&PodFacts]) -> String {
     format!("{} {replicas} on cleared nodes in {}.", bound.len(), data_centres.join(", "))
 }
 
-fn scheduling(subject: &Subject<'_>, bound: usize, wanted: i32) -> ConditionDraft {
+fn scheduling(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan, bound: usize) -> ConditionDraft {
     let type_ = ConditionType::Placed;
+    if let Some(text) = predecessor(snapshot, subject, plan) {
+        return draft(type_, ConditionStatus::False, Reason::WaitingForPredecessor, text);
+    }
+    let wanted = plan.model.replicas;
     let troubles = subject.pods.iter().filter_map(|pod| pod.trouble.as_ref());
     let refused = troubles.filter(|trouble| trouble.kind == TroubleKind::Unschedulable).min();
     refused.map_or_else(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hemvist_api::labels::{
     NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION, RENDERED_HASH,
 };
-use hemvist_api::values::{EngineType, Isolation, RolloutStrategy};
+use hemvist_api::values::{EngineType, InformationClass, Isolation, RolloutStrategy};
 use hemvist_core::bytes::{GIBIBYTE, parse_bytes};
 use hemvist_core::snapshot::{ChildKind, content_hash};
 use hemvist_core::validate::{CustomSettings, WeightsSource};
@@ -85,6 +85,10 @@ pub const CHECKS: &[Check] = &[
     ("a node of its own where the isolation demands it", whole_node),
     ("tolerations with key and effect", tolerations),
     ("nothing that leads the pod elsewhere", pod_has_only_known_fields),
+    ("no log of a sensitive model becomes part of its pod", |case| {
+        let policy = &case.container()["terminationMessagePolicy"];
+        case.model.information_class < InformationClass::Sensitive || policy == "File"
+    }),
     ("no service links", |case| case.pod()["enableServiceLinks"] == false),
     ("a bounded end after a full drain", bounded_end),
     ("the network policy is written before and withdrawn after the pods", |_| {
@@ -336,6 +340,7 @@ fn pod_has_only_known_fields(case: &Case) -> bool {
         "resources",
         "securityContext",
         "startupProbe",
+        "terminationMessagePolicy",
         "volumeMounts",
     ]);
     keys(case.pod()) == pod && keys(case.container()) == container

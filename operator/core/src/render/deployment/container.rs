@@ -1,5 +1,6 @@
 //! The container of a replica that serves: the engine. Beside it is the proxy alone.
 
+use hemvist_api::values::InformationClass;
 use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
 
 use super::{lifecycle, resources, volumes};
@@ -28,7 +29,21 @@ pub fn container(model: &ValidatedModel, engine: &EngineDescription) -> Containe
         lifecycle: Some(lifecycle::lifecycle(model, engine)),
         security_context: Some(security()),
         volume_mounts: Some(volumes::mounts(model)),
+        termination_message_policy: Some(last_words(model.information_class).to_owned()),
         ..Default::default()
+    }
+}
+
+/// Whether the end of the log becomes part of the pod when the engine fails.
+///
+/// It says why an engine cannot start, which its exit code never does. But logging of requests being off does not keep
+/// them out of it: a stack trace shows values, and what an engine of the user's own logs is not known. So it is left out
+/// where that would be sensitive, and elsewhere status shows it of starts alone, before the first request. Those who read
+/// the pod may read its log; the pod is also in the API server's storage and its backups.
+const fn last_words(class: InformationClass) -> &'static str {
+    match class {
+        InformationClass::Open | InformationClass::Internal => "FallbackToLogsOnError",
+        InformationClass::Sensitive | InformationClass::Secret => "File",
     }
 }
 

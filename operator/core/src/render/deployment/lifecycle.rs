@@ -50,12 +50,14 @@ pub fn progress_deadline_seconds(model: &ValidatedModel) -> i32 {
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
-/// Gives the engine its budget; until the model has answered, nothing else is probed and nothing is restarted.
+/// Gives the engine its budget; until the model has answered, nothing else is probed and nothing is restarted. One that has
+/// used it up has no requests to finish, so it ends without their time.
 pub fn startup_probe(model: &ValidatedModel) -> Probe {
     let attempts = startup_seconds(model).div_ceil(STARTUP_PERIOD_SECONDS.unsigned_abs().into());
     Probe {
         period_seconds: Some(STARTUP_PERIOD_SECONDS),
         failure_threshold: Some(i32::try_from(attempts).unwrap_or(i32::MAX)),
+        termination_grace_period_seconds: Some(STOP_SECONDS),
         ..probe(READY_PATH)
     }
 }

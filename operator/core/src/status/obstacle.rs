@@ -1,0 +1,71 @@
+//! What keeps replicas from serving that their own pods do not tell: a node that is silent, and an old replica that has not
+//! ended.
+
+use crate::decide::Plan;
+use crate::placement::{Verdict, bounded};
+use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
+
+/// The longest message, in characters.
+const MAX_MESSAGE: usize = 1000;
+
+/// Whether a pod holds a place on a node and is to keep it.
+pub(super) fn holds_a_place(pod: &PodFacts) -> bool {
+    pod.node.is_some() && !pod.ended && !pod.terminating
+}
+
+/// That the node of a replica is not ready, so that nobody knows what has become of it. One that Kubernetes has given up
+/// counts as long as there is no place for another.
+pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
+    let fits = plan.placement.verdict() == Verdict::Fits;
+    let is_silent = |pod: &&PodFacts| {
+        let node = pod.node.as_ref().and_then(|node| snapshot.nodes.get(node));
+        !pod.ended && (!pod.terminating || !fits) && node.is_some_and(|node| !node.ready)
+    };
+    let pod = subject.pods.iter().find(is_silent)?;
+    let node = pod.node.as_deref().unwrap_or_default();
+    let elsewhere = match plan.placement.verdict() {
+        Verdict::Fits => {
+            "Other nodes have room, and Kubernetes moves the replica after some minutes.".to_owned()
+        }
+        Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for(snapshot, &plan.model)),
+        Verdict::NoEligibleNode => plan.placement.no_eligible_node(&plan.model),
+    };
+    let text = format!(
+        "Node {node} does not say that it is ready, so what its replica {} does is not known. The model serves again by \
+         itself when the node is back. {elsewhere}",
+        pod.key.name
+    );
+    Some(bounded(&text, MAX_MESSAGE))
+}
+
+/// That a replica waits for an old one of the same model, which is being ended and still holds its accelerators.
+pub(super) fn predecessor(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
+    let bound = subject.pods.iter().filter(|pod| holds_a_place(pod)).count();
+    let missing = i32::try_from(bound).unwrap_or(i32::MAX) < plan.model.replicas;
+    // The scheduler has not looked at it yet, and there may be room.
+    let is_new = |pod: &PodFacts| pod.node.is_none() && !pod.ended && !refused_by_the_scheduler(pod);
+    if !missing || subject.pods.iter().any(is_new) {
+        return None;
+    }
+    let resource = &plan.model.accelerator.resource;
+    let holds = |pod: &PodFacts| pod.accelerators.get(resource).copied().filter(|count| *count > 0);
+    let leaving = |pod: &&PodFacts| pod.terminating && !pod.ended && holds(pod).is_some();
+    let old = subject.pods.iter().find(leaving)?;
+    let node = old.node.as_ref()?;
+    let why = if snapshot.nodes.get(node).is_some_and(|node| !node.ready) {
+        "The node is not ready, so nobody knows when that is: bring it back, or delete the pod with --force once the node is \
+         off for certain."
+    } else {
+        "It is given the time to finish its requests: spec.rollout.drainSeconds."
+    };
+    let text = format!(
+        "A replica waits for {} on node {node} to end, which still holds {} × {resource}. {why}",
+        old.key.name,
+        holds(old)?,
+    );
+    Some(bounded(&text, MAX_MESSAGE))
+}
+
+fn refused_by_the_scheduler(pod: &PodFacts) -> bool {
+    pod.trouble.as_ref().is_some_and(|trouble| trouble.kind == TroubleKind::Unschedulable)
+}
