@@ -6,6 +6,7 @@ mod enforced;
 mod model;
 mod placed;
 mod policy;
+mod weights;
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 

@@ -14,7 +14,7 @@ use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
 /// The label with which the API server itself writes the name of a namespace; nobody else can change it.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
 /// Ingress on the serving port only, from the consumers and from the monitoring; with neither, from nobody.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_api::labels::{INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID};
+use hemvist_api::condition::Reason;
+use hemvist_api::labels::{INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID, WEIGHTS_OF};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Key;
 use crate::placement::vendor::accelerator_resources;
@@ -105,6 +107,8 @@ struct StateDetail {
     message: String,
     #[serde(default)]
     exit_code: i32,
+    #[serde(default)]
+    finished_at: String,
 }
 
 /// What a decision knows of a pod.
@@ -118,6 +122,10 @@ pub struct PodFacts {
     pub model_name: Option<String>,
     /// The UID of the ModelDeployment that its label names.
     pub model_uid: Option<String>,
+    /// The UID of the ModelDeployment whose weights it fetches, that its label names.
+    pub weights_of: Option<String>,
+    /// How it failed to fetch or to verify weights, if it did.
+    pub weights_failure: Option<WeightsFailure>,
     /// The information class that its label names, as it is written.
     pub class: Option<String>,
     /// The node it was bound to.
@@ -140,9 +148,48 @@ impl Default for Key {
     }
 }
 
+/// How weights could not be fetched or verified, in the words of the program that tried.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct WeightsFailure {
+    /// When, in the API server's words for a moment: later ones compare greater.
+    pub at: String,
+    /// The reason; one of those that the program has.
+    pub reason: Reason,
+    /// What it said, at most 256 characters.
+    pub message: String,
+}
+
+impl WeightsFailure {
+    /// The names of the containers that fetch and verify weights begin with these; another could say anything.
+    pub(crate) const CONTAINERS: [&str; 2] = ["fetch", "verify"];
+
+    /// What a container said when it ended, if it is one of those and has failed.
+    fn of(container: &ContainerStatus) -> Option<Self> {
+        const REASONS: [Reason; 6] = [
+            Reason::ModelDigestMismatch,
+            Reason::StorageFull,
+            Reason::MirrorUnreachable,
+            Reason::MirrorDenied,
+            Reason::MirrorContentRefused,
+            Reason::WeightsUnreadable,
+        ];
+        Self::CONTAINERS.iter().find(|name| container.name.starts_with(**name))?;
+        let states = [&container.state, &container.last_state].into_iter();
+        let ended =
+            states.filter_map(|state| state.terminated.as_ref()).find(|ended| ended.exit_code != 0)?;
+        let told: Value = serde_json::from_str(&ended.message).ok()?;
+        let reason = REASONS.into_iter().find(|reason| told["reason"] == reason.as_str())?;
+        Some(Self { at: ended.finished_at.clone(), reason, message: short(told["message"].as_str()?) })
+    }
+}
+
 /// What is wrong with a pod. Ordered by how much it explains: the first kind hides the later ones.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum TroubleKind {
+    /// Weights were verified and are not those that the model states.
+    DigestMismatch,
+    /// Weights could not be verified.
+    WeightsUnreadable,
     /// A container was ended because it used too much memory.
     OutOfMemory,
     /// The image of a container cannot be pulled.
@@ -172,12 +219,16 @@ const MAX_MESSAGE_CHARS: usize = 256;
 impl From<PodObject> for PodFacts {
     fn from(pod: PodObject) -> Self {
         let trouble = trouble(&pod.status);
+        let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
+        let weights_failure = containers.filter_map(WeightsFailure::of).max();
         let labels = pod.metadata.labels.unwrap_or_default();
         Self {
             key: Key::new(pod.metadata.namespace.unwrap_or_default(), pod.metadata.name.unwrap_or_default()),
             uid: pod.metadata.uid.unwrap_or_default(),
             model_name: labels.get(MODEL_DEPLOYMENT).cloned(),
             model_uid: labels.get(MODEL_DEPLOYMENT_UID).cloned(),
+            weights_of: labels.get(WEIGHTS_OF).cloned(),
+            weights_failure,
             class: labels.get(INFORMATION_CLASS).cloned(),
             node: pod.spec.node_name.filter(|node| !node.is_empty()),
             ended: matches!(pod.status.phase.as_str(), "Succeeded" | "Failed"),
@@ -224,6 +275,11 @@ fn trouble(status: &PodStatus) -> Option<PodTrouble> {
 }
 
 fn container_trouble(container: &ContainerStatus) -> Option<PodTrouble> {
+    if let Some(WeightsFailure { reason, message, .. }) = WeightsFailure::of(container) {
+        let mismatch = reason == Reason::ModelDigestMismatch;
+        let kind = if mismatch { TroubleKind::DigestMismatch } else { TroubleKind::WeightsUnreadable };
+        return Some(PodTrouble::new(kind, &message));
+    }
     let mut ended =
         [&container.state, &container.last_state].into_iter().filter_map(|state| state.terminated.as_ref());
     if let Some(killed) = ended.clone().find(|ended| ended.reason == "OOMKilled") {
@@ -262,7 +318,12 @@ fn restarts(container: &ContainerStatus, ended: &StateDetail) -> String {
 
 impl PodTrouble {
     fn new(kind: TroubleKind, message: &str) -> Self {
-        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self { kind, message: message.chars().take(MAX_MESSAGE_CHARS).collect() }
+        Self { kind, message: short(message) }
     }
+}
+
+/// A text of others in one line, and its beginning where it is long.
+fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(MAX_MESSAGE_CHARS).collect()
 }

@@ -32,7 +32,7 @@ pub(super) fn available(
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
     }
-    let seen = objects.deployment.deployment.clone().unwrap_or_default();
+    let seen = objects.deployment.as_ref().and_then(|child| child.deployment.clone()).unwrap_or_default();
     let current = seen.observed_generation >= seen.generation;
     if current && seen.available >= wanted {
         if seen.updated < wanted || seen.replicas > seen.updated {
@@ -63,8 +63,10 @@ fn unavailable(subject: &Subject<'_>, seen: &DeploymentFacts, wanted: i32) -> Co
     draft(type_, ConditionStatus::False, Reason::Starting, text)
 }
 
-const fn reason(trouble: &PodTrouble) -> Reason {
+pub(super) const fn reason(trouble: &PodTrouble) -> Reason {
     match trouble.kind {
+        TroubleKind::DigestMismatch => Reason::ModelDigestMismatch,
+        TroubleKind::WeightsUnreadable => Reason::WeightsUnreadable,
         TroubleKind::OutOfMemory => Reason::OutOfMemory,
         TroubleKind::ImagePullFailed => Reason::ImagePullFailed,
         TroubleKind::ContainerStartFailed => Reason::ContainerStartFailed,
@@ -74,8 +76,12 @@ const fn reason(trouble: &PodTrouble) -> Reason {
     }
 }
 
-fn sentence(trouble: &PodTrouble) -> String {
+pub(super) fn sentence(trouble: &PodTrouble) -> String {
     let what = match trouble.kind {
+        TroubleKind::DigestMismatch => {
+            "The weights are not those whose digest the model states, and are not served"
+        }
+        TroubleKind::WeightsUnreadable => "The weights could not be verified, and are not served",
         TroubleKind::OutOfMemory => "A replica ran out of memory",
         TroubleKind::ImagePullFailed => "An image cannot be pulled",
         TroubleKind::ContainerStartFailed => "A container cannot be made",

@@ -12,6 +12,7 @@ use hemvist_core::validate::{CustomSettings, WeightsSource};
 use serde_json::{Value, json};
 
 use crate::fixtures::Case;
+use crate::weights::{fetches_apart, weights_are_verified};
 
 /// A promise with what tells whether a case keeps it.
 pub type Check = (&'static str, fn(&Case) -> bool);
@@ -70,6 +71,8 @@ pub const CHECKS: &[Check] = &[
     ("plain arguments", plain_arguments),
     ("environment by allow-list", environment_is_listed),
     ("volumes from typed fields only", volumes_are_typed),
+    ("weights on a volume are held to their digests before the engine starts", weights_are_verified),
+    ("what fetches reaches the mirror and nothing else, and nobody takes it for what serves", fetches_apart),
     ("requests are limits", requests_are_limits),
     ("shared memory is counted", shared_memory_is_counted),
     ("required node affinity", node_affinity),
@@ -107,15 +110,15 @@ pub fn rendered_hash(object: &Value) -> String {
     object["metadata"]["annotations"][RENDERED_HASH].as_str().unwrap().to_owned()
 }
 
-fn set<const N: usize>(values: [&str; N]) -> BTreeSet<String> {
+pub fn set<const N: usize>(values: [&str; N]) -> BTreeSet<String> {
     values.map(str::to_owned).into()
 }
 
-fn keys(object: &Value) -> BTreeSet<String> {
+pub fn keys(object: &Value) -> BTreeSet<String> {
     object.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
-fn items(list: &Value) -> Vec<Value> {
+pub fn items(list: &Value) -> Vec<Value> {
     list.as_array().cloned().unwrap_or_default()
 }
 
@@ -220,6 +223,9 @@ fn volumes_are_typed(case: &Case) -> bool {
         WeightsSource::VolumeClaim { claim_name, .. } => {
             json!({"name": name, "persistentVolumeClaim": {"claimName": claim_name, "readOnly": true}})
         }
+        WeightsSource::Mirror(fetched) => {
+            json!({"name": name, "persistentVolumeClaim": {"claimName": fetched.claim_name, "readOnly": true}})
+        }
     };
     let adapters = case.model.adapters.iter().enumerate();
     let adapters = adapters.map(|(place, adapter)| typed(&format!("adapter-{place}"), &adapter.source));
@@ -292,7 +298,7 @@ fn tolerations(case: &Case) -> bool {
 
 /// Neither scheduler, priority class, runtime class, node name, node selector nor anything that is not in this list.
 fn pod_has_only_known_fields(case: &Case) -> bool {
-    let pod = set([
+    let mut pod = set([
         "affinity",
         "automountServiceAccountToken",
         "containers",
@@ -323,6 +329,9 @@ fn pod_has_only_known_fields(case: &Case) -> bool {
         "startupProbe",
         "volumeMounts",
     ]);
+    if case.model.tools_image.is_some() {
+        pod.insert("initContainers".to_owned());
+    }
     keys(case.pod()) == pod && keys(case.container()) == container
 }
 

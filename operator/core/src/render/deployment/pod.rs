@@ -5,16 +5,16 @@
 
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 
-use super::{container, lifecycle, volumes};
+use super::{container, lifecycle, verification, volumes};
 use crate::render::affinity;
 use crate::render::engine::EngineDescription;
 use crate::validate::ValidatedModel;
 
 /// The user of every engine: fixed, so that an image cannot choose, and the one that the image of vLLM has.
-const USER: i64 = 2000;
+pub const USER: i64 = 2000;
 
 /// The group that owns the volumes of a pod.
-const VOLUME_GROUP: i64 = 2000;
+pub const VOLUME_GROUP: i64 = 2000;
 
 /// The pod of a replica. What a tenant could otherwise use to lead it elsewhere (scheduler, priority class, runtime class,
 /// name of a node, selector of nodes) is not set, because no field for it exists.
@@ -33,6 +33,7 @@ pub fn pod(model: &ValidatedModel, engine: &EngineDescription) -> PodSpec {
         affinity: Some(affinity::affinity(model)),
         tolerations: Some(affinity::tolerations(model)),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
+        init_containers: verification::containers(model),
         containers: vec![container::container(model, engine)],
         volumes: Some(volumes::volumes(model, engine)),
         ..Default::default()
