@@ -21,6 +21,13 @@ pub const ROOT_NAMESPACE: &str = "hemvist-system";
 /// The release's name.
 const RELEASE: &str = "hemvist";
 
+/// What weights are fetched and verified with, and where from: the examples have both.
+const STORES: [&str; 3] = [
+    "tools.image.digest=sha256:7001000000000000000000000000000000000000000000000000000000007001",
+    "mirrors[0].endpoint=https://objects.region.example",
+    "mirrors[0].networks={10.20.0.0/16}",
+];
+
 /// Kinds that belong to the operator's pods, which do not run in these clusters.
 const KINDS_OF_THE_PODS: [&str; 3] = ["Deployment", "PodDisruptionBudget", "NetworkPolicy"];
 
@@ -45,7 +52,8 @@ impl Installation {
     /// Where the chart does not render, or the API server refuses an object of it.
     pub async fn install(cluster: &ControlPlane, values: &[&str]) -> Result<Self> {
         let chart = workspace().join("charts/hemvist");
-        let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, values).await?;
+        let values: Vec<&str> = STORES.into_iter().chain(values.iter().copied()).collect();
+        let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, &values).await?;
         let objects = manifests::objects(&text).context("reading the rendered chart")?;
         let kubectl = cluster.kubectl()?;
         kubectl.run(&["create", "namespace", ROOT_NAMESPACE]).await?.success()?;

@@ -55,9 +55,10 @@ pub fn end(result: &Result<String, Failure>, termination_log: &Path) -> ExitCode
     };
     let message = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST);
     let line = Line { reason, message: message.collect() };
-    match result {
-        Ok(_) => tracing::info!(reason, "{}", line.message),
-        Err(_) => tracing::error!(reason, "{}", line.message),
+    if result.is_ok() {
+        tracing::info!(reason, "{}", line.message);
+    } else {
+        tracing::error!(reason, "{}", line.message);
     }
     let text = serde_json::to_string(&line).unwrap_or_default();
     if let Err(error) = fs::write(termination_log, text) {

@@ -39,6 +39,7 @@ fn change_of(kind: &str) -> Value {
         "Service" => json!({"spec": {"selector": {"app": "egen-pod"}}}),
         "PodDisruptionBudget" => json!({"spec": {"maxUnavailable": 0}}),
         "Deployment" => json!({"spec": {"replicas": 9}}),
+        "Job" => json!({"spec": {"backoffLimit": 0, "suspend": true}}),
         _ => json!({"metadata": {"annotations": {"example.org/mine": "true"}}}),
     }
 }
@@ -76,9 +77,15 @@ fn changes(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 }
 
 fn collections(attempts: &mut Attempts) {
-    for kind in
-        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
-    {
+    for kind in [
+        "ServiceAccount",
+        "NetworkPolicy",
+        "Service",
+        "PodDisruptionBudget",
+        "Job",
+        "Deployment",
+        "ReplicaSet",
+    ] {
         for actor in Actor::WRITERS {
             for (what, selector) in
                 [("all", ""), ("hemvist", "?labelSelector=app.kubernetes.io/managed-by=hemvist")]
@@ -152,9 +159,15 @@ fn twins(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 
 /// Objects that say that Hemvist made them.
 fn look_alikes(attempts: &mut Attempts, situation: &Situation) {
-    for kind in
-        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
-    {
+    for kind in [
+        "ServiceAccount",
+        "NetworkPolicy",
+        "Service",
+        "PodDisruptionBudget",
+        "Job",
+        "Deployment",
+        "ReplicaSet",
+    ] {
         let Some(own) = situation.own.get(kind) else { continue };
         let mut object = json!({
             "apiVersion": own["apiVersion"],

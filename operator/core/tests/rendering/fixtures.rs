@@ -329,8 +329,8 @@ pub fn custom() -> ValidatedModel {
     }
 }
 
-fn tools() -> Option<String> {
-    Some(format!("registry.region.example/hemvist/hemvist-tools@sha256:{}", digest('5')))
+fn tools() -> String {
+    format!("registry.region.example/hemvist/hemvist-tools@sha256:{}", digest('5'))
 }
 
 /// A model and an adapter on claims, both with a digest.
@@ -343,7 +343,7 @@ pub fn verified_claims() -> ValidatedModel {
     ValidatedModel {
         source: on_claim("journal-weights", "llama", '1'),
         adapters: vec![adapter("remiss", on_claim("remiss-adapter", "lora/v2", '2'), Some(8))],
-        tools_image: tools(),
+        tools_image: Some(tools()),
         ..vllm_in_an_image()
     }
 }
@@ -368,7 +368,7 @@ pub fn from_an_object_store() -> ValidatedModel {
         bucket: "models".to_owned(),
         prefix: "llama-3.3-70b".to_owned(),
     };
-    ValidatedModel { source: fetched(mirror, "", false), tools_image: tools(), ..vllm_in_an_image() }
+    ValidatedModel { source: fetched(mirror, "", false), tools_image: Some(tools()), ..vllm_in_an_image() }
 }
 
 /// One file of a mirror of a hub.
@@ -380,7 +380,7 @@ pub fn from_a_hub() -> ValidatedModel {
     };
     ValidatedModel {
         source: fetched(mirror, "gguf/q4.gguf", true),
-        tools_image: tools(),
+        tools_image: Some(tools()),
         ..llama_cpp_on_a_claim()
     }
 }
@@ -409,7 +409,7 @@ pub fn every_case() -> Vec<Case> {
                         WeightsSource::Mirror(_) => "mirror",
                     };
                     let fetched = matches!(source, WeightsSource::Mirror(_));
-                    let tools_image = if fetched { tools() } else { engine.tools_image.clone() };
+                    let tools_image = if fetched { Some(tools()) } else { engine.tools_image.clone() };
                     let with = engine.adapters.len();
                     let name = format!("{} +{with} {kind} {rollout} {isolation}", engine.engine.engine);
                     let model = ValidatedModel {

@@ -20,7 +20,7 @@ use crate::outcome::Failure;
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// How long a mirror may say nothing. Stores of spinning disks and tapes take their time.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// The largest list that is read, in bytes: of [`crate::listing::MOST_FILES`] names with room to spare.
 const LONGEST_LIST: u64 = 16 << 20;
@@ -37,9 +37,8 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|_| format!("{text:?} is no address"))?;
-        let (scheme, authority) = match (uri.scheme_str(), uri.authority()) {
-            (Some(scheme), Some(authority)) => (scheme, authority),
-            _ => return Err(format!("{text:?} is no address such as https://objects.region.example")),
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(format!("{text:?} is no address such as https://objects.region.example"));
         };
         let local = matches!(authority.host(), "127.0.0.1" | "[::1]" | "localhost");
         let whole =

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_list_is_signed_as_in_the_description_of_the_scheme() {
         // "Example: Get Bucket (List Objects)" of Amazon S3, Signature Calculations for the Authorization Header.
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(380_376);
         let request = Request {
             host: "examplebucket.s3.amazonaws.com",
             path: "/",

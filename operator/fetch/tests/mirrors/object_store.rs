@@ -37,7 +37,7 @@ fn a_folder_is_fetched_verified_and_sealed_and_then_left_alone() {
         server.put(&format!("llama/{}", name.replace(' ', "%20").replace('+', "%2B")), content);
     }
     server.put("llama-other/config.json", b"another model whose name begins alike");
-    let (bench, digest) = (server.bench(), digest_of(&files));
+    let (bench, digest) = (Server::bench(), digest_of(&files));
     bench.fetch(&digest, &from(&server.endpoint(), "llama")).is(0, "Verified");
     let sealed = bench.sealed(&digest);
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -57,7 +57,7 @@ fn one_file_is_fetched_with_the_digest_of_its_content() {
     server.put("m/q4.gguf", b"four");
     server.put("m/q8.gguf", b"eight");
     server.put("m/setup.py", b"not asked for");
-    let bench = server.bench();
+    let bench = Server::bench();
     let digest = "sha256:04efaf080f5a3e74e1c29d1ca6a48569382cbbcd324e8d59d2b83ef21c039f00".parse().unwrap();
     let endpoint = server.endpoint();
     let run = |path: &'static str| {
@@ -76,7 +76,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     let server = Server::start();
     let content = noise(2, LARGE);
     server.put("m/model.safetensors", &content);
-    let (bench, digest) = (server.bench(), digest_of(&[("model.safetensors", &content)]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("model.safetensors", &content)]));
     begin_and_kill(&server, &bench, &digest);
     assert!(!bench.sealed(&digest).exists());
     let relay = Relay::new(server.address());
@@ -98,7 +98,7 @@ fn an_object_that_changed_since_is_fetched_from_its_beginning() {
     let server = Server::start();
     let (old, new) = (noise(3, LARGE), noise(4, LARGE));
     server.put("m/model.safetensors", &old);
-    let (bench, digest) = (server.bench(), digest_of(&[("model.safetensors", &new)]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("model.safetensors", &new)]));
     begin_and_kill(&server, &bench, &digest);
     server.put("m/model.safetensors", &new);
     bench.fetch(&digest, &from(&server.endpoint(), "m")).is(0, "Verified");
@@ -109,7 +109,7 @@ fn an_object_that_changes_while_it_is_fetched_is_begun_anew() {
     let server = Server::start();
     let (old, new) = (noise(5, LARGE), noise(6, LARGE));
     server.put("m/model.safetensors", &old);
-    let (bench, digest) = (server.bench(), digest_of(&[("model.safetensors", &new)]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("model.safetensors", &new)]));
     let relay = Relay::stalling(server.address(), SOME);
     let run = bench.start(&digest, &from(&relay.endpoint(), "m"));
     let part = bench.partial(&digest).join("model.safetensors");
@@ -126,7 +126,7 @@ fn what_was_spoilt_on_the_volume_is_fetched_again() {
     let server = Server::start();
     let content = noise(7, LARGE);
     server.put("m/model.safetensors", &content);
-    let (bench, digest) = (server.bench(), digest_of(&[("model.safetensors", &content)]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("model.safetensors", &content)]));
     begin_and_kill(&server, &bench, &digest);
     let part = bench.partial(&digest).join("model.safetensors");
     std::fs::write(&part, noise(8, MIB)).unwrap();
@@ -137,7 +137,7 @@ fn what_was_spoilt_on_the_volume_is_fetched_again() {
 fn a_link_that_somebody_put_in_the_way_is_not_followed() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
-    let (bench, digest) = (server.bench(), digest_of(&[("config.json", b"{}")]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));
     let outside = bench.volume().join("outside");
     std::fs::write(&outside, b"kept").unwrap();
     std::fs::create_dir(bench.partial(&digest)).unwrap();
@@ -150,7 +150,7 @@ fn a_link_that_somebody_put_in_the_way_is_not_followed() {
 fn wrong_content_is_refused_and_nothing_of_it_stays() {
     let server = Server::start();
     server.put("m/config.json", b"{\"other\": true}");
-    let (bench, digest) = (server.bench(), digest_of(&[("config.json", b"{}")]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));
     let ended = bench.fetch(&digest, &from(&server.endpoint(), "m"));
     ended.is(10, "ModelDigestMismatch");
     assert!(ended.message.contains(&digest.to_string()), "{}", ended.message);
@@ -162,7 +162,7 @@ fn what_is_no_file_of_weights_is_refused() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
     server.put("m/pytorch_model.bin", b"code");
-    let (bench, digest) = (server.bench(), digest_of(&[("config.json", b"{}")]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));
     let ended = bench.fetch(&digest, &from(&server.endpoint(), "m"));
     ended.is(11, "MirrorContentRefused");
     assert!(ended.message.contains("pytorch_model.bin"), "{}", ended.message);
@@ -173,7 +173,7 @@ fn what_is_no_file_of_weights_is_refused() {
 fn who_is_not_allowed_is_told_so_and_no_secret_is() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
-    let (bench, digest) = (server.bench(), digest_of(&[("config.json", b"{}")]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));
     bench.secret("secretKey", "a-wrong-secret");
     let ended = bench.fetch(&digest, &from(&server.endpoint(), "m"));
     ended.is(23, "MirrorDenied");
@@ -191,7 +191,7 @@ fn many_pages_of_a_list_are_one_list() {
         std::fs::write(bucket.join("m").join(name), name).unwrap();
     }
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
-    let (bench, digest) = (server.bench(), digest_of(&files));
+    let (bench, digest) = (Server::bench(), digest_of(&files));
     bench.fetch(&digest, &from(&server.endpoint(), "m")).is(0, "Verified");
 }
 
@@ -225,7 +225,7 @@ fn over_tls_only_the_authority_of_the_secret_is_trusted() {
     let bucket = server.objects_of_bucket();
     std::fs::create_dir(bucket.join("m")).unwrap();
     std::fs::write(bucket.join("m/config.json"), b"{}").unwrap();
-    let (bench, digest) = (server.bench(), digest_of(&[("config.json", b"{}")]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));
     let endpoint = server.endpoint().replace("http:", "https:");
     bench.fetch(&digest, &from(&endpoint, "m")).is(22, "MirrorUnreachable");
     bench.secret("ca.crt", &std::fs::read_to_string(certificate).unwrap());

@@ -35,7 +35,7 @@ impl Relay {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let state = shared.clone();
-                std::thread::spawn(move || state.relay(client));
+                std::thread::spawn(move || state.relay(&client));
             }
         });
         Self { address, state }
@@ -68,14 +68,14 @@ impl Relay {
 }
 
 impl State {
-    fn relay(&self, client: TcpStream) {
+    fn relay(&self, client: &TcpStream) {
         let Ok(server) = TcpStream::connect(self.server) else { return };
         let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         std::thread::spawn(move || {
             let _ = std::io::copy(&mut from_client, &mut to_server);
             let _ = to_server.shutdown(Shutdown::Write);
         });
-        self.answers(server, &client);
+        self.answers(server, client);
         let _ = client.shutdown(Shutdown::Both);
     }
 

@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// A volume with the right credentials.
-    pub fn bench(&self) -> Bench {
+    pub fn bench() -> Bench {
         let bench = Bench::new();
         bench.secret("accessKey", ACCESS).secret("secretKey", &format!("{SECRET}\n"));
         bench

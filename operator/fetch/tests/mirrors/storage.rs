@@ -36,7 +36,7 @@ fn weights_that_do_not_fit_are_not_begun() {
     let server = Server::start();
     let content = noise(1, 24 * MIB);
     server.put("m/model.safetensors", &content);
-    let (bench, digest) = (server.bench(), digest_of(&[("model.safetensors", &content)]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("model.safetensors", &content)]));
     let Some(_small) = Small::mount(bench.volume(), 32) else { return };
     let relay = Relay::new(server.address());
     let from = ["object-store", "--endpoint", &relay.endpoint(), "--bucket", BUCKET, "--prefix", "m"];
@@ -51,7 +51,7 @@ fn a_disk_that_fills_up_meanwhile_is_told_and_the_rest_comes_when_there_is_room(
     let server = Server::start();
     let content = noise(2, 24 * MIB);
     server.put("m/model.safetensors", &content);
-    let (bench, digest) = (server.bench(), digest_of(&[("model.safetensors", &content)]));
+    let (bench, digest) = (Server::bench(), digest_of(&[("model.safetensors", &content)]));
     let Some(_small) = Small::mount(bench.volume(), 48) else { return };
     let relay = Relay::stalling(server.address(), 16 << 20);
     let from = ["object-store", "--endpoint", &relay.endpoint(), "--bucket", BUCKET, "--prefix", "m"];

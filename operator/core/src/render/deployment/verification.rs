@@ -20,7 +20,7 @@ pub fn containers(model: &ValidatedModel) -> Option<Vec<Container>> {
     let image = model.tools_image.as_ref()?;
     let own = digest(&model.source).map(|digest| {
         let mount = volumes::mount_of_weights(model);
-        container_of(image, NAME.to_owned(), digest, volumes::weights_path(&model.source), mount)
+        container_of(image, NAME.to_owned(), digest, &volumes::weights_path(&model.source), mount)
     });
     let of_adapters = model.adapters.iter().enumerate().filter_map(|(place, adapter)| {
         let name = format!("{NAME}-adapter-{place}");
@@ -29,7 +29,7 @@ pub fn containers(model: &ValidatedModel) -> Option<Vec<Container>> {
             image,
             name,
             digest(&adapter.source)?,
-            path,
+            &path,
             volumes::mount_of_adapter(place, adapter),
         ))
     });
@@ -48,7 +48,7 @@ fn container_of(
     image: &str,
     name: String,
     digest: &str,
-    path: String,
+    path: &str,
     mount: k8s_openapi::api::core::v1::VolumeMount,
 ) -> Container {
     Container {
@@ -56,7 +56,7 @@ fn container_of(
         image: Some(image.to_owned()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(vec![PROGRAM.to_owned()]),
-        args: Some(["verify", "--digest", digest, &path].map(str::to_owned).into()),
+        args: Some(["verify", "--digest", digest, path].map(str::to_owned).into()),
         resources: Some(resources()),
         security_context: Some(container::security()),
         volume_mounts: Some(vec![mount]),
