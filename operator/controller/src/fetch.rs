@@ -35,15 +35,13 @@ impl Writer<'_> {
         fetch: Option<(Wanted<NetworkPolicy>, Wanted<Job>)>,
     ) -> Result<Option<Fetch<Applied>>, ApplyError> {
         let wanted = fetch.as_ref().map(|(_, job)| job);
-        let mut done = None;
+        let mut there = None;
         for job in self.children::<Job>() {
-            match wanted.filter(|wanted| wanted.name == job.key.name) {
-                Some(_) if is_complete(&job) => done = Some(job),
-                Some(wanted) if wanted.is(&job) && !is_to_be_made_anew(&job, Timestamp::now()) => {}
-                _ => {
-                    tracing::info!(name = job.key.name, "deleting a Job that is not wanted, or was given up");
-                    self.delete::<Job>(&job).await?;
-                }
+            if wanted.is_some_and(|wanted| serves(&job, wanted, Timestamp::now())) {
+                there = Some(job);
+            } else {
+                tracing::info!(name = job.key.name, "deleting a Job that is not wanted, or was given up");
+                self.delete::<Job>(&job).await?;
             }
         }
         let Some((network_policy, job)) = fetch else {
@@ -51,8 +49,8 @@ impl Writer<'_> {
             return Ok(None);
         };
         let network_policy = self.put(network_policy).await?;
-        let job = match done {
-            Some(done) => done,
+        let job = match there {
+            Some(there) => there,
             None => self.put(job).await?,
         };
         Ok(Some(Fetch { network_policy, job }))
@@ -98,8 +96,10 @@ impl Writer<'_> {
     }
 }
 
-fn is_complete(job: &ChildFacts) -> bool {
-    job.job.as_ref().is_some_and(|job| job.complete)
+/// Whether a Job does what is wanted, or has done it.
+fn serves(job: &ChildFacts, wanted: &Wanted<Job>, now: Timestamp) -> bool {
+    let complete = job.job.as_ref().is_some_and(|job| job.complete);
+    job.key.name == wanted.name && (complete || wanted.is(job) && !is_to_be_made_anew(job, now))
 }
 
 /// Whether a Job was given up so long ago that it is tried anew.
