@@ -191,6 +191,11 @@ impl View {
         self.models.lock().iter().map(|(key, _)| key.clone()).collect()
     }
 
+    /// The model with this UID.
+    pub fn model_with(&self, uid: &str) -> Option<Key> {
+        self.models.lock().iter().find(|(_, model)| model.uid == uid).map(|(key, _)| key.clone())
+    }
+
     /// Namespaces with a model or a policy of their own, or with a limit to accelerators.
     pub fn concerned_namespaces(&self) -> BTreeSet<String> {
         let models = self.model_keys().into_iter();

@@ -71,8 +71,7 @@ pub(super) fn while_fetching(condition: ConditionDraft, fetching: Option<&Fetchi
         }
         (ConditionType::Available, _) => draft(type_, ConditionStatus::False, *reason, message.clone()),
         (ConditionType::Placed, ConditionStatus::False) if before == Reason::Scheduling => {
-            let text = "There is room for the replicas, which are made when their weights are there.";
-            draft(type_, ConditionStatus::Unknown, *reason, text.to_owned())
+            draft(type_, ConditionStatus::Unknown, *reason, message.clone())
         }
         _ => draft(type_, status, before, said),
     }
