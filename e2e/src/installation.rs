@@ -21,7 +21,13 @@ pub const ROOT_NAMESPACE: &str = "hemvist-system";
 /// The release's name.
 const RELEASE: &str = "hemvist";
 
-/// What weights are fetched and verified with, and where from: the examples have both.
+/// The same as [`STORES`], as the command line is told it.
+pub const STORE_ARGUMENTS: [&str; 2] = [
+    "--tools-image=registry.region.example/hemvist/hemvist-tools@sha256:7001000000000000000000000000000000000000000000000000000000007001",
+    "--mirrors=https://objects.region.example=10.20.0.0/16",
+];
+
+/// What weights are fetched and verified with, and where from, as the chart is told it.
 const STORES: [&str; 3] = [
     "tools.image.digest=sha256:7001000000000000000000000000000000000000000000000000000000007001",
     "mirrors[0].endpoint=https://objects.region.example",

@@ -179,6 +179,11 @@ fn look_alikes(attempts: &mut Attempts, situation: &Situation) {
         }
         if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.retain(|field, _| !field.starts_with("clusterIP"));
+            // The API server gives a Job its selector and its template the labels for it.
+            if kind == "Job" {
+                spec.remove("selector");
+                spec["template"]["metadata"] = json!({});
+            }
         }
         for actor in Actor::WRITERS {
             attempts.add_ways(
