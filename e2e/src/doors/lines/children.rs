@@ -77,25 +77,22 @@ fn changes(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 }
 
 fn collections(attempts: &mut Attempts) {
-    for kind in [
-        "ServiceAccount",
-        "NetworkPolicy",
-        "Service",
-        "PodDisruptionBudget",
-        "Job",
-        "Deployment",
-        "ReplicaSet",
-    ] {
+    const HEMVISTS: &str = "?labelSelector=app.kubernetes.io/managed-by=hemvist";
+    let mut all = |kind: &'static str, namespace: &str, what: &str, selector: &str| {
         for actor in Actor::WRITERS {
-            for (what, selector) in
-                [("all", ""), ("hemvist", "?labelSelector=app.kubernetes.io/managed-by=hemvist")]
-            {
-                let what = format!("{what}-{}", kind.to_lowercase());
-                let call = Call::delete(&format!("{}{selector}", kinds::collection(kind, "halsa")));
-                attempts.add("B13", actor, "delete-collection", &what, call);
-            }
+            let what = format!("{what}-{}", kind.to_lowercase());
+            let call = Call::delete(&format!("{}{selector}", kinds::collection(kind, namespace)));
+            attempts.add("B13", actor, "delete-collection", &what, call);
         }
+    };
+    for kind in
+        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
+    {
+        all(kind, "halsa", "all", "");
+        all(kind, "halsa", "hemvist", HEMVISTS);
     }
+    // There the tenants have Jobs of their own too, which may go.
+    all("Job", TENANTS, "hemvist", HEMVISTS);
 }
 
 fn scales(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
