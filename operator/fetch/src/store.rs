@@ -102,6 +102,9 @@ impl Store {
     /// Deletes everything below `folder` of the partial folder that does not stay, and counts the bytes of what does.
     fn sweep(&self, folder: &Path, stays: &BTreeMap<PathBuf, &Entry>) -> Result<u64, Failure> {
         let path = self.partial().join(folder);
+        // One that was stopped while it sealed has left things read-only. Where that cannot be undone, writing fails and says so.
+        let writable = |path: &Path, mode| drop(fs::set_permissions(path, Permissions::from_mode(mode)));
+        writable(&path, 0o755);
         let told = |error: &io::Error| failed(&path, error);
         let mut kept = 0;
         for found in fs::read_dir(&path).map_err(|error| told(&error))? {
@@ -110,7 +113,10 @@ impl Store {
             let metadata = found.path().symlink_metadata().map_err(|error| told(&error))?;
             match stays.get(&name) {
                 _ if metadata.is_dir() => kept += self.sweep(&name, stays)?,
-                Some(entry) if metadata.is_file() && metadata.len() <= entry.size => kept += metadata.len(),
+                Some(entry) if metadata.is_file() && metadata.len() <= entry.size => {
+                    writable(&found.path(), 0o644);
+                    kept += metadata.len();
+                }
                 _ => fs::remove_file(found.path()).map_err(|error| told(&error))?,
             }
         }
@@ -222,4 +228,31 @@ pub fn failed(path: &Path, error: &io::Error) -> Failure {
 /// An amount for people.
 pub fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, version: &str) -> Entry {
+        Entry { path: path.to_owned(), size: 3, version: Some(version.to_owned()) }
+    }
+
+    #[test]
+    fn what_was_stopped_while_it_sealed_can_be_written_again() {
+        let volume = tempfile::tempdir().unwrap();
+        let digest = format!("sha256:{}", "0a".repeat(32)).parse().unwrap();
+        let store = Store::new(volume.path(), &digest);
+        let entries = [entry("a/one.json", "1"), entry("two.json", "1")];
+        assert_eq!(store.prepare(&entries).unwrap(), 0);
+        for entry in &entries {
+            store.open(entry).unwrap().0.write_all(b"abc").unwrap();
+        }
+        close(&store.partial()).unwrap();
+        let again = [entries[0].clone(), entry("two.json", "2")];
+        assert_eq!(store.prepare(&again).unwrap(), 3, "what has changed goes, and the rest stays");
+        let mode = |path: &str| store.partial().join(path).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(""), mode("a"), mode("a/one.json")), (0o755, 0o755, 0o644));
+        assert!(!store.partial().join("two.json").exists());
+    }
 }

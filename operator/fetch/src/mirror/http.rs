@@ -49,7 +49,11 @@ impl FromStr for Endpoint {
             "http" => return Err("without TLS only a server on the same machine is asked".to_owned()),
             _ => return Err(format!("{text:?} has more than a host and a port")),
         }
-        Ok(Self { scheme: scheme.to_owned(), authority: authority.as_str().to_owned() })
+        // What is signed is what is sent, and the usual port is not sent.
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        let authority = authority.as_str();
+        let authority = authority.strip_suffix(usual).unwrap_or(authority).to_owned();
+        Ok(Self { scheme: scheme.to_owned(), authority })
     }
 }
 

@@ -153,6 +153,7 @@ mod tests {
         for good in ["https://hub.region.example:8443", "http://127.0.0.1:80", "https://10.0.0.1/"] {
             assert!(good.parse::<Endpoint>().is_ok(), "{good}");
         }
+        assert_eq!("https://hub.example:443".parse::<Endpoint>().unwrap().to_string(), "https://hub.example");
         for bad in [
             "http://hub.region.example",
             "hub",
