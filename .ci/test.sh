@@ -58,10 +58,11 @@ deny() {
 
 step 'formatting' cargo fmt --all --check
 step 'the control plane is built' e2e/controlplane/build.sh
+step 'the object store is built' e2e/objectstore/build.sh
 step 'clippy, warnings as errors' cargo clippy --quiet --workspace --all-targets -- --deny warnings
 step 'licences, banned and doubled dependencies' deny
 step 'each crate compiles on its own' bash -c '
-    for crate in hemvist-api hemvist-core hemvist-cli hemvist-operator hemvist-e2e hemvist-e2e-real hemvist-conformance; do
+    for crate in hemvist-api hemvist-core hemvist-digest hemvist-fetch hemvist-cli hemvist-operator hemvist-e2e hemvist-e2e-real hemvist-conformance; do
         cargo check --quiet --package "$crate" || exit 1
     done'
 step 'the programs are built' cargo build --quiet --workspace

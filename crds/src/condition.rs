@@ -126,6 +126,22 @@ closed_enum! {
         OutOfMemory,
         /// A replica was evicted by its node.
         Evicted,
+        /// The weights are being fetched from their mirror, and no replica of them is made before they are verified.
+        FetchingWeights,
+        /// The weights are not those whose digest the model states, and are not served.
+        ModelDigestMismatch,
+        /// The claim that is to hold the weights has too little room.
+        StorageFull,
+        /// The mirror does not answer.
+        MirrorUnreachable,
+        /// The mirror refuses who asks.
+        MirrorDenied,
+        /// The mirror holds something else than files of weights, or not what it is asked for.
+        MirrorContentRefused,
+        /// The weights cannot be read where they are said to be, or not written where they are to be kept.
+        WeightsUnreadable,
+        /// The Job that fetches weights ended in a way that it could not tell.
+        FetchFailed,
         /// An object of the same name exists that Hemvist did not make.
         NameConflict,
         /// The API server refused an object, or the write failed.

@@ -21,6 +21,10 @@ pub const MODEL_DEPLOYMENT: &str = "hemvist.dev/model-deployment";
 /// UID of the ModelDeployment that an object was made for: a deleted and recreated namesake is another model.
 pub const MODEL_DEPLOYMENT_UID: &str = "hemvist.dev/model-deployment-uid";
 
+/// UID of the ModelDeployment whose weights a pod fetches. Such a pod serves nobody, and has none of the labels by which
+/// the pods that do are found.
+pub const WEIGHTS_OF: &str = "hemvist.dev/weights-of";
+
 /// Information class of the model, copied to every child.
 pub const INFORMATION_CLASS: &str = "hemvist.dev/information-class";
 

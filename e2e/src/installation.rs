@@ -27,6 +27,18 @@ const PROXY: &str =
 
 /// Simulated pods have addresses that may be somebody's: nobody is to ask them.
 const NO_QUESTIONS: &str = "inspection.enabled=false";
+/// The same as [`STORES`], as the command line is told it.
+pub const STORE_ARGUMENTS: [&str; 2] = [
+    "--tools-image=registry.region.example/hemvist/hemvist-tools@sha256:7001000000000000000000000000000000000000000000000000000000007001",
+    "--mirrors=https://objects.region.example=10.20.0.0/16",
+];
+
+/// What weights are fetched and verified with, and where from, as the chart is told it.
+const STORES: [&str; 3] = [
+    "tools.image.digest=sha256:7001000000000000000000000000000000000000000000000000000000007001",
+    "mirrors[0].endpoint=https://objects.region.example",
+    "mirrors[0].networks={10.20.0.0/16}",
+];
 
 /// Kinds that belong to the operator's pods, which do not run in these clusters.
 const KINDS_OF_THE_PODS: [&str; 3] = ["Deployment", "PodDisruptionBudget", "NetworkPolicy"];
@@ -53,7 +65,8 @@ impl Installation {
     pub async fn install(cluster: &ControlPlane, values: &[&str]) -> Result<Self> {
         let chart = workspace().join("charts/hemvist");
         // Of two that name the same value, the later one holds.
-        let values = [&[PROXY, NO_QUESTIONS], values].concat();
+        let values: Vec<&str> =
+            [PROXY, NO_QUESTIONS].into_iter().chain(STORES).chain(values.iter().copied()).collect();
         let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, &values).await?;
         let objects = manifests::objects(&text).context("reading the rendered chart")?;
         let kubectl = cluster.kubectl()?;

@@ -85,12 +85,21 @@ pub struct VolumeClaimSource {
     pub path: Option<RelativePath>,
 }
 
-/// A store of the region's own. Exactly one field is set.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+/// A store of the region's own. Exactly one of `objectStore` and `hub` is set.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[x_kube(validation = Rule::new("has(self.objectStore) != has(self.hub)")
     .message("exactly one of objectStore and hub must be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct MirrorSource {
+    /// The PersistentVolumeClaim of the same namespace in which the weights are kept, each version in a folder that is
+    /// named after its digest. Several models can share one. Example: `weights`.
+    pub claim_name: ObjectName,
+
+    /// What of the mirror is fetched: a folder, or a GGUF file, of a split model the first part. Default: everything that
+    /// is below the prefix or in the repository. Example: `q4/model-q4.gguf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<RelativePath>,
+
     /// An S3-compatible object store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_store: Option<ObjectStoreMirror>,
@@ -116,7 +125,13 @@ pub struct ObjectStoreMirror {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<RelativePath>,
 
-    /// A Secret of the same namespace with `accessKey` and `secretKey`. Example: `object-store-reader`.
+    /// The region that requests are signed for. Default: `us-east-1`, which stores without regions take. Example: `se-1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub region: Option<String>,
+
+    /// A Secret of the same namespace with `accessKey` and `secretKey`, and with `ca.crt` where the certificate of the
+    /// store is signed by an authority of the region's own. Example: `object-store-reader`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<ObjectName>,
 }
@@ -140,7 +155,8 @@ pub struct HubMirror {
     #[schemars(length(min = 40, max = 40), regex(pattern = r"^[a-f0-9]{40}$"))]
     pub revision: String,
 
-    /// A Secret of the same namespace with `token`. Example: `hub-reader`.
+    /// A Secret of the same namespace with `token`, and with `ca.crt` where the certificate of the mirror is signed by an
+    /// authority of the region's own. Example: `hub-reader`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<ObjectName>,
 }

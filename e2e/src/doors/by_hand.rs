@@ -1,5 +1,7 @@
 //! Models whose objects an administrator has made from what `hemvist render` prints, where no operator ever ran.
 
+use std::ffi::OsStr;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -7,7 +9,7 @@ use super::call::Call;
 use super::kinds;
 use super::situation::{Situation, example, list, wanted_models};
 use crate::command_line::Hemvist;
-use crate::installation::{ROOT_NAMESPACE, workspace};
+use crate::installation::{ROOT_NAMESPACE, STORE_ARGUMENTS, workspace};
 use crate::{ControlPlane, manifests};
 
 /// The day on which the examples are judged, on which their assessments are valid.
@@ -61,7 +63,9 @@ pub async fn make_models(cluster: &ControlPlane) -> Result<()> {
     let text = text.join("\n---\n");
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     let today = format!("--now={TODAY}");
-    let rendered = Hemvist::new()?.run(&["render".as_ref(), today.as_ref(), path.as_os_str()]).await?;
+    let stores = STORE_ARGUMENTS.map(OsStr::new);
+    let arguments = [&["render".as_ref(), today.as_ref(), path.as_os_str()], stores.as_slice()].concat();
+    let rendered = Hemvist::new()?.run(&arguments).await?;
     let objects = manifests::objects(&rendered.stdout).with_context(|| rendered.stderr.clone())?;
     ensure!(!objects.is_empty(), "nothing is rendered: {}", rendered.stderr);
     apply(cluster, &objects).await

@@ -39,6 +39,9 @@ const MODELS: [(&str, &str, &str); 3] = [
     ("open", "kommunikation", "webbassistent"),
 ];
 
+/// The model whose weights are fetched, in [`TENANTS`]. Its Job is tried with the objects of the open model there.
+const FETCHED: &str = "hamtad";
+
 /// A model with what became of it.
 #[derive(Clone, Debug)]
 pub struct ModelObjects {
@@ -115,6 +118,8 @@ impl Situation {
             model.pod = with_resources_in_use(cluster, &model.pod).await?;
             models.insert(id, model);
         }
+        let job = job_that_fetches(&client).await?;
+        models.get_mut("open").context("there is no open model")?.children.insert("Job", job);
         let own = own_live(&client).await?;
         let node = text(&models["sensitive"].pod["spec"]["nodeName"]).to_owned();
         let mut nodes = list(&client, "Node", "", "").await?;
@@ -161,10 +166,22 @@ pub(super) fn wanted_models() -> Result<Vec<Value>> {
         let name = key.split('/').nth(1).unwrap_or_default();
         wanted.extend(example(&format!("models/{name}.yaml"))?);
     }
+    wanted.push(fetched_model()?);
     // The storage of one of them comes first.
     let mut all = example("storage.yaml")?;
     all.extend(wanted);
     Ok(all)
+}
+
+/// A model whose weights are being fetched for ever, since no simulated kubelet knows how that ends.
+fn fetched_model() -> Result<Value> {
+    let models = example("models/webbassistent.yaml")?;
+    let mut model = models.into_iter().next().context("the example has no model")?;
+    model["metadata"]["name"] = json!(FETCHED);
+    model["spec"]["model"]["digest"] = json!(format!("sha256:{}", "5".repeat(64)));
+    let store = json!({"endpoint": "https://objects.region.example", "bucket": "models"});
+    model["spec"]["model"]["source"] = json!({"mirror": {"claimName": "vikter", "objectStore": store}});
+    Ok(model)
 }
 
 /// The objects of a file of the examples.
@@ -231,6 +248,15 @@ async fn own_live(client: &Client) -> Result<BTreeMap<String, Value>> {
         own.insert(kind.to_owned(), live);
     }
     Ok(own)
+}
+
+async fn job_that_fetches(client: &Client) -> Result<Value> {
+    let selector = format!("hemvist.dev/model-deployment={FETCHED}");
+    wait_until("the Job that fetches", PATIENCE, async || {
+        let jobs = list(client, "Job", TENANTS, &selector).await?;
+        Ok(jobs.into_iter().next().map_or_else(|| Progress::not_yet("none"), Progress::Done))
+    })
+    .await
 }
 
 async fn model_objects(client: &Client, namespace: &str, name: &str) -> Result<ModelObjects> {

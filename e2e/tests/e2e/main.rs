@@ -22,3 +22,4 @@ mod static_admission;
 mod tightening;
 mod trouble;
 mod unreadable;
+mod weights;

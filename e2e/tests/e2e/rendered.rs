@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::command_line::Hemvist;
 use hemvist_e2e::governed::Governed;
-use hemvist_e2e::installation::workspace;
+use hemvist_e2e::installation::{STORE_ARGUMENTS, workspace};
 use hemvist_e2e::kubectl::Kubectl;
 use hemvist_e2e::objects::{Kind, text};
 use hemvist_e2e::region::{self, REFUSED, SERVED};
@@ -21,7 +21,14 @@ async fn what_is_rendered_is_accepted_and_a_second_apply_changes_nothing() -> Re
     let governed = Governed::start_without_admission(options).await?;
     region::apply_policies(governed.cluster()).await?;
     let region = workspace().join("examples/region");
-    let rendered = Hemvist::new()?.run(&["render".as_ref(), region.as_os_str()]).await?;
+    let rendered = Hemvist::new()?
+        .run(&[
+            "render".as_ref(),
+            region.as_os_str(),
+            STORE_ARGUMENTS[0].as_ref(),
+            STORE_ARGUMENTS[1].as_ref(),
+        ])
+        .await?;
     for (refused, _) in REFUSED {
         ensure!(rendered.stderr.contains(refused), "nothing is said of {refused}:\n{}", rendered.stderr);
     }

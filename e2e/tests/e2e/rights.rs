@@ -40,6 +40,7 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     governed.wait_until_enforced("hemvist-system/region").await?;
 
     names_that_are_taken(&governed).await?;
+    weights_that_are_fetched(&governed).await?;
     children_that_others_have_changed(&governed).await?;
     a_pause_that_is_told_twice(&governed).await?;
     a_limit_that_comes_changes_and_goes(&governed).await?;
@@ -93,6 +94,43 @@ async fn names_that_are_taken(governed: &Governed) -> Result<()> {
         governed.objects().delete(Kind::ModelDeployment, "halsa", &name).await?;
     }
     Ok(())
+}
+
+/// A Job of a name that is taken is read; one that fetches other weights than are wanted goes.
+async fn weights_that_are_fetched(governed: &Governed) -> Result<()> {
+    let mut fetched = model("halsa", "fetched");
+    let store = json!({"endpoint": "https://objects.region.example", "bucket": "models"});
+    fetched["spec"]["model"]["source"] = json!({"mirror": {"claimName": "weights", "objectStore": store}});
+    fetched["spec"]["model"]["digest"] = json!(format!("sha256:{}", "1".repeat(64)));
+    let selector = "hemvist.dev/model-deployment=fetched";
+    governed.objects().create(&fetched).await?;
+    governed.wait_for_reason("halsa/fetched", "FetchingWeights").await?;
+    let jobs = governed.objects().list(Kind::Job, "halsa", selector).await?;
+    let name = text(&jobs[0]["metadata"]["name"]).to_owned();
+    governed.objects().delete(Kind::ModelDeployment, "halsa", "fetched").await?;
+    wait_until("the Job to be gone", PATIENCE, async || {
+        let found = governed.objects().find(Kind::Job, "halsa", &name).await?;
+        Ok(Progress::when(found.is_none(), "it is there"))
+    })
+    .await?;
+    let containers = json!([{"name": "mine", "image": "mine"}]);
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": containers}});
+    let metadata = json!({"namespace": "halsa", "name": name});
+    let spec = json!({"suspend": true, "template": template});
+    let mine = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec});
+    governed.objects().create(&mine).await?;
+    governed.objects().create(&fetched).await?;
+    governed.wait_for_reason("halsa/fetched", "NameConflict").await?;
+    governed.objects().delete(Kind::Job, "halsa", &name).await?;
+    governed.wait_for_reason("halsa/fetched", "FetchingWeights").await?;
+    let change = json!({"spec": {"model": {"digest": format!("sha256:{}", "2".repeat(64))}}});
+    governed.objects().merge(Kind::ModelDeployment, "halsa", "fetched", &change).await?;
+    wait_until("the Job of the other weights to be gone", PATIENCE, async || {
+        let found = governed.objects().find(Kind::Job, "halsa", &name).await?;
+        Ok(Progress::when(found.is_none(), "it is there"))
+    })
+    .await?;
+    governed.objects().delete(Kind::ModelDeployment, "halsa", "fetched").await
 }
 
 /// Additions by others survive an apply and are taken out.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::date;
-use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::snapshot::{Key, Mirrors, Settings};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::civil::Date;
@@ -56,6 +56,9 @@ pub enum Command {
     /// Work with AIPolicies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Work with the weights of models
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Print the CustomResourceDefinitions of Hemvist
     Crds,
     /// Say what the reason of a condition means and what to do; without a reason, list them all
@@ -75,6 +78,18 @@ pub enum PolicyCommand {
     /// where there is none
     #[command(after_help = exit_codes!())]
     Compile(CompileArguments),
+}
+
+/// What to do with the weights of models.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Print the digest to write into spec.model.digest: of a file that of its content, of a folder that of the list of its
+    /// files, and of a GGUF model in several parts that of the list of all of them
+    #[command(after_help = exit_codes!())]
+    Digest {
+        /// The file, of a split GGUF model the first part, or the folder
+        path: PathBuf,
+    },
 }
 
 /// Where objects come from and what the installation is told.
@@ -108,6 +123,15 @@ pub struct InstallationArguments {
     /// an example stands for it in what is rendered
     #[arg(long, value_name = "IMAGE")]
     proxy_image: Option<String>,
+
+    /// The image with the program that fetches and verifies weights, as the operator is told it
+    #[arg(long, value_name = "IMAGE")]
+    tools_image: Option<String>,
+
+    /// The stores that weights may be fetched from, with commas between them, as the operator is told them: each as
+    /// https://objects.region.example=10.20.0.0/16+10.21.0.0/16
+    #[arg(long, value_name = "MIRRORS", value_parser = mirrors)]
+    mirrors: Option<Mirrors>,
 
     /// The day on which to judge, such as 2026-11-22, in UTC; today where it is left out
     #[arg(long, value_name = "DATE", value_parser = day)]
@@ -261,6 +285,8 @@ impl InstallationArguments {
             ungoverned_namespaces: named.filter(|name| !name.is_empty()).collect(),
             monitoring_namespace: self.monitoring_namespace.clone(),
             proxy_image: self.proxy_image.clone(),
+            tools_image: self.tools_image.clone(),
+            mirrors: self.mirrors.clone().unwrap_or_default(),
             ..Settings::default()
         }
     }
@@ -268,6 +294,10 @@ impl InstallationArguments {
 
 fn day(text: &str) -> Result<Date, String> {
     date::parse(text).ok_or_else(|| "a day is written YYYY-MM-DD".to_owned())
+}
+
+fn mirrors(text: &str) -> Result<Mirrors, String> {
+    Mirrors::read(text.split(','))
 }
 
 fn key(text: &str) -> Result<Key, String> {

@@ -204,6 +204,31 @@ explanations! {
     Evicted:
         "A node gave up a replica, because it was drained or ran short of something.",
         "Nothing if the node was drained on purpose; otherwise look at its memory and disk.";
+    FetchingWeights:
+        "A Job fetches the weights from their mirror. No replica is made of them before they are verified; an old version \
+         goes on serving.",
+        "Wait. The log of the Job's pod says how far it is and how fast it goes.";
+    ModelDigestMismatch:
+        "The weights are not those whose digest the model states, so they are not served.",
+        "Find out who changed them. If they are the right ones, have them assessed and state the digest of `hemvist model digest`.";
+    StorageFull:
+        "The claim that is to hold the weights has too little room for them.",
+        "Make the claim larger, or delete the folders of models that are served no more.";
+    MirrorUnreachable:
+        "The mirror that holds the weights does not answer, or breaks off. It is tried again.",
+        "See that the endpoint is right, and that the mirror's networks in the settings of the installation are those where it is.";
+    MirrorDenied:
+        "The mirror refuses whoever asks for the weights. It is tried again.",
+        "Correct the Secret that secretName names, or give its key the right to list and read the weights.";
+    MirrorContentRefused:
+        "The mirror holds something that is no file of weights, or not what spec.model.source.mirror asks for.",
+        "Take out of the mirror what the message names, or name a folder without it in spec.model.source.mirror.path.";
+    WeightsUnreadable:
+        "The weights cannot be read where the model says that they are, or the claim for them cannot be written.",
+        "Correct the path that the message names; of a link, copy what it leads to.";
+    FetchFailed:
+        "The Job that fetches the weights ended without saying why: it was killed, took too long, or its pod could not be made.",
+        "Look at the events of the Job and its pods. Hemvist makes a new Job within the hour.";
     NameConflict:
         "An object of the name that Hemvist would use exists already, and Hemvist did not make it. It is left alone.",
         "Delete or rename that object, or rename the model.";

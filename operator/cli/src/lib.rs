@@ -17,6 +17,7 @@ mod document;
 mod explain;
 mod human;
 mod located;
+mod model;
 mod outcome;
 mod policy;
 mod render;
@@ -33,7 +34,7 @@ use clap::error::ErrorKind;
 
 pub use outcome::Exit;
 
-use arguments::{Arguments, Command, PolicyCommand};
+use arguments::{Arguments, Command, ModelCommand, PolicyCommand};
 use outcome::Outcome;
 
 /// Carries out a command line, of which the first argument is the name of the program. A reader that goes away before
@@ -66,6 +67,7 @@ where
         Ok(Arguments { command: Command::Policy(PolicyCommand::Compile(arguments)) }) => {
             policy::print_compiled(&arguments, stdin)
         }
+        Ok(Arguments { command: Command::Model(ModelCommand::Digest { path }) }) => model::digest(&path),
         Ok(Arguments { command: Command::Crds }) => crds::crds(),
         Ok(Arguments { command: Command::Explain { reason } }) => explain::explain(reason.as_deref()),
         Ok(Arguments { command: Command::Version }) => version(),

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use hemvist_api::labels::{MODEL_DEPLOYMENT_UID, RENDERED_HASH};
 use hemvist_core::decide::{Decision, Plan, decide};
-use hemvist_core::render::DesiredObjects;
+use hemvist_core::render::{DesiredObjects, Fetch};
 use hemvist_core::snapshot::{Key, Settings, Snapshot};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -122,16 +122,19 @@ fn found(origin: &Origin, decision: Option<&Decision>) -> String {
 }
 
 fn print(plan: &Plan, settings: &Settings, has_uid: bool) -> Result<String, String> {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
         hemvist_core::render::render(&plan.model, settings);
     let uid = if has_uid { None } else { Some(plan.model.uid.as_str()) };
-    let documents = [
+    let mut documents = vec![
         document(&service_account, uid)?,
         document(&network_policy, uid)?,
         document(&service, uid)?,
         document(&pod_disruption_budget, uid)?,
-        document(&deployment, uid)?,
     ];
+    if let Some(Fetch { network_policy, job }) = &fetch {
+        documents.extend([document(network_policy, uid)?, document(job, uid)?]);
+    }
+    documents.push(document(&deployment, uid)?);
     Ok(documents.concat())
 }
 

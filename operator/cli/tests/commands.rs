@@ -303,7 +303,9 @@ fn the_examples_of_the_region_are_judged_as_documented() {
     if !folder.exists() {
         return;
     }
-    let ran = hemvist(&on_the_day(&["check", "../../examples/region", "-o", "json"]));
+    // One of the models has its weights on a volume, with a digest that something has to check.
+    let tools = "--tools-image=registry.region.example/hemvist/hemvist-tools@sha256:0000000000000000000000000000000000000000000000000000000000000000";
+    let ran = hemvist(&on_the_day(&["check", "../../examples/region", tools, "-o", "json"]));
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(report["problems"], serde_json::json!([]));
     let mut text = String::new();

@@ -307,8 +307,10 @@ fn source(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
         0 => {
             json!({ "persistentVolumeClaim": { "claimName": "weights", "path": optional(random, json!("")) } })
         }
-        1 => json!({ "mirror": { "hub": { "endpoint": "https://hub.region.example", "repository": "a/b",
-                                          "revision": &DIGITS[..40] } } }),
+        1 => {
+            json!({ "mirror": { "claimName": "weights", "hub": { "endpoint": "https://hub.region.example", "repository": "a/b",
+                                          "revision": &DIGITS[..40] } } })
+        }
         _ => json!({
             "image": { "reference": reference(random, allowed, wild, &[]), "path": optional(random, json!("/m")) },
             "mirror": null,

@@ -7,6 +7,7 @@
 use std::marker::PhantomData;
 
 use hemvist_api::labels::{HEMVIST, RENDERED_HASH};
+use hemvist_api::model_deployment::ChildStatus;
 use hemvist_core::render::{Applied, DesiredObjects, Rendered};
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Subject};
 use hemvist_core::status::Application;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use crate::cache::Stamp;
 use crate::call::CallError;
 use crate::context::Context;
+use crate::fetch::Replicas;
 use crate::objects::{Child, ChildObject, SeenChild};
 use crate::withdraw::delete;
 
@@ -81,42 +83,59 @@ pub fn apply<'a>(
     subject: &'a Subject<'a>,
     desired: DesiredObjects<Rendered>,
 ) -> impl Future<Output = Result<DesiredObjects<Applied>, ApplyError>> + Send + 'a {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
         desired;
     // As JSON from here on: the typed objects are large, and this future lives through every request.
     let service_account = Wanted::of(&service_account);
     let network_policy = Wanted::of(&network_policy);
     let service = Wanted::of(&service);
     let pod_disruption_budget = Wanted::of(&pod_disruption_budget);
-    let deployment = Wanted::of(&deployment);
+    let fetch = fetch.map(|fetch| (Wanted::of(&fetch.network_policy), Wanted::of(&fetch.job)));
+    let replicas = Replicas { wanted: Wanted::of(&deployment), deployment: Box::new(deployment) };
     async move {
         let writer = Writer::new(context, subject);
+        let service_account = writer.put(service_account).await?;
+        let network_policy = writer.put(network_policy).await?;
+        let service = writer.put(service).await?;
+        let pod_disruption_budget = writer.put(pod_disruption_budget).await?;
+        let fetch = writer.put_fetch(fetch).await?;
+        let deployment = writer.put_replicas(replicas, fetch.as_ref().map(|fetch| &fetch.job)).await?;
         Ok(DesiredObjects {
-            service_account: writer.put(service_account).await?,
-            network_policy: writer.put(network_policy).await?,
-            service: writer.put(service).await?,
-            pod_disruption_budget: writer.put(pod_disruption_budget).await?,
-            deployment: writer.put_only(deployment).await?,
+            service_account,
+            network_policy,
+            service,
+            pod_disruption_budget,
+            fetch,
+            deployment,
         })
     }
 }
 
 /// An object as it is to be.
-struct Wanted<K> {
-    name: String,
+pub(crate) struct Wanted<K> {
+    /// Its name.
+    pub(crate) name: String,
     rendered_hash: Option<String>,
     object: Result<Value, serde_json::Error>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Child> Wanted<K> {
-    fn of(object: &K) -> Self {
+    /// This one.
+    pub(crate) fn of(object: &K) -> Self {
         Self {
             name: object.name_any(),
             rendered_hash: object.annotations().get(RENDERED_HASH).cloned(),
             object: serde_json::to_value(object),
             kind: PhantomData,
         }
+    }
+}
+
+impl<K> Wanted<K> {
+    /// Whether an object was written as it is wanted.
+    pub(crate) fn is(&self, written: &ChildFacts) -> bool {
+        self.rendered_hash.is_some() && self.rendered_hash == written.rendered_hash
     }
 }
 
@@ -131,12 +150,18 @@ enum Standing {
     NotOurs,
 }
 
-struct Writer<'a> {
-    context: &'a Context,
-    namespace: &'a str,
-    model_name: &'a str,
-    model_uid: &'a str,
-    subject: &'a Subject<'a>,
+/// Writes the objects of one model.
+pub(crate) struct Writer<'a> {
+    /// Whose view and client are used.
+    pub(crate) context: &'a Context,
+    /// The namespace of the model.
+    pub(crate) namespace: &'a str,
+    /// Its name.
+    pub(crate) model_name: &'a str,
+    /// Its UID.
+    pub(crate) model_uid: &'a str,
+    /// What is seen of it.
+    pub(crate) subject: &'a Subject<'a>,
 }
 
 impl<'a> Writer<'a> {
@@ -153,19 +178,41 @@ impl<'a> Writer<'a> {
 
     /// Writes an object whose name says what kind of model it is, after every other one of the model: the name changes when
     /// the model does, and what the old one holds is what the new one waits for.
-    async fn put_only<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
-        for child in self.context.view.children_of(K::KIND, self.namespace, self.model_uid) {
-            if child.key.name != wanted.name && !child.terminating {
-                let (kind, name) = (K::KIND, child.key.name.clone());
-                tracing::info!(%kind, name, "deleting an object whose place one of another name takes");
-                let deleted = delete::<K>(self.context, &child).await;
-                deleted.map_err(|error| ApplyError { kind, name, cause: error.into() })?;
+    pub(crate) async fn put_only<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
+        for child in self.children::<K>() {
+            if child.key.name != wanted.name {
+                tracing::info!(kind = %K::KIND, name = child.key.name, "deleting an object whose place one of another name takes");
+                self.delete::<K>(&child).await?;
             }
         }
         self.put(wanted).await
     }
 
-    async fn put<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
+    /// What there is of one kind that was made for the model, and is not on its way out.
+    pub(crate) fn children<K: Child>(&self) -> Vec<ChildFacts> {
+        let mut children = self.context.view.children_of(K::KIND, self.namespace, self.model_uid);
+        children.retain(|child| !child.terminating);
+        children
+    }
+
+    /// Deletes an object that was made for the model.
+    ///
+    /// # Errors
+    /// Where it could not be deleted.
+    pub(crate) async fn delete<K: Child>(&self, child: &ChildFacts) -> Result<(), ApplyError> {
+        let deleted = delete::<K>(self.context, child).await;
+        deleted.map_err(|error| ApplyError {
+            kind: K::KIND,
+            name: child.key.name.clone(),
+            cause: error.into(),
+        })
+    }
+
+    /// Writes an object where it differs.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub(crate) async fn put<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
         let Wanted { name, rendered_hash, object, kind: _ } = wanted;
         let known = self.context.view.children(K::KIND).lock().get(&Key::new(self.namespace, &name));
         let put = match (object, known) {
@@ -198,12 +245,14 @@ impl<'a> Writer<'a> {
     fn is_as_written(&self, known: &SeenChild, wanted_hash: Option<&str>) -> bool {
         let facts = &known.facts;
         let status = self.subject.model.status.as_ref();
-        let recorded = status
-            .and_then(|status| status.children.as_ref())
-            .and_then(|children| children.iter().find(|child| child.kind == facts.kind.as_str()));
+        let recorded = status.and_then(|status| status.children.as_ref()).and_then(|children| {
+            let same =
+                |child: &&ChildStatus| child.kind == facts.kind.as_str() && child.name == facts.key.name;
+            children.iter().find(same)
+        });
         wanted_hash.is_some()
             && facts.rendered_hash.as_deref() == wanted_hash
-            && recorded.is_some_and(|child| child.name == facts.key.name && child.content == facts.content)
+            && recorded.is_some_and(|child| child.content == facts.content)
     }
 
     /// Makes an object that is not known to exist. That it is not known does not mean that it does not exist: its label

@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
-use hemvist_core::snapshot::Settings;
+use hemvist_core::snapshot::{Mirrors, Settings};
 
 use self::cluster::ClusterArgs;
 use crate::jitter::random_word;
@@ -51,6 +51,16 @@ pub struct Args {
         num_args = 0..=1, default_missing_value = "true", require_equals = true
     )]
     inspect: bool,
+
+    /// Image with the program that fetches and verifies weights, by digest. Without one, weights are served from images alone,
+    /// or from volumes without a digest.
+    #[arg(long, env = "HEMVIST_TOOLS_IMAGE")]
+    tools_image: Option<String>,
+
+    /// Stores that weights may be fetched from, each with the networks where it is, as
+    /// `https://objects.region.example=10.20.0.0/16+10.21.0.0/16`, separated by commas.
+    #[arg(long, env = "HEMVIST_MIRRORS", value_delimiter = ',')]
+    mirrors: Vec<String>,
 
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -202,6 +212,8 @@ impl Args {
             lease.check()?;
         }
         let (identities, other_devices) = self.cluster.read();
+        let mirrors = Mirrors::read(self.mirrors.iter().map(String::as_str))
+            .map_err(|complaint| Self::command().error(ErrorKind::ValueValidation, complaint))?;
         Ok(Options {
             settings: Arc::new(Settings {
                 root_namespace: self.root_namespace,
@@ -211,6 +223,8 @@ impl Args {
                 inspects: self.inspect,
                 identities,
                 other_devices,
+                tools_image: self.tools_image.filter(|image| !image.is_empty()),
+                mirrors,
             }),
             compiles: self.admission == Admission::Enforce,
             concurrency: usize::from(self.concurrency),
@@ -297,6 +311,19 @@ mod tests {
             let error = Args::try_parse_from(arguments).unwrap_err();
             assert!(error.to_string().contains("--proxy-image"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_mirror_without_networks_is_refused() {
+        let error = parse(&["--mirrors=https://objects.region.example"]).unwrap_err();
+        assert!(error.to_string().contains("names no networks"), "{error}");
+        let options = parse(&[
+            "--mirrors=https://a.example=10.0.0.0/8,https://b.example=10.0.0.1/32",
+            "--tools-image=",
+        ])
+        .unwrap();
+        assert_eq!(options.settings.mirrors.endpoints().count(), 2);
+        assert_eq!(options.settings.tools_image, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What decides is in `hemvist-core`; here is what sees, waits and writes. Only [`admission`], [`apply`], [`withdraw`],
-//! [`evict`], [`quota`], [`status`], [`events`] and [`lease`] write.
+//! `fetch`, [`evict`], [`quota`], [`status`], [`events`] and [`lease`] write.
 
 pub mod admission;
 pub mod apply;
@@ -21,6 +21,7 @@ pub mod events;
 pub mod evict;
 #[cfg(test)]
 mod fake_api;
+mod fetch;
 pub mod http;
 pub mod inspect;
 pub mod jitter;

@@ -9,6 +9,7 @@ use hemvist_core::policy::PolicyEntry;
 use hemvist_core::snapshot::{ChildFacts, ChildKind};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -218,6 +219,10 @@ impl Child for Service {
 
 impl Child for PodDisruptionBudget {
     const KIND: ChildKind = ChildKind::PodDisruptionBudget;
+}
+
+impl Child for Job {
+    const KIND: ChildKind = ChildKind::Job;
 }
 
 impl Child for Deployment {

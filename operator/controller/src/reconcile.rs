@@ -118,7 +118,8 @@ async fn carry_out(
     failures: u32,
 ) -> Result<(Application, Option<&'static str>), ReconcileError> {
     let Some(plan) = decision.plan() else {
-        withdraw(context, &subject.children, &subject.pods).await?;
+        let pods: Vec<_> = subject.pods.iter().chain(&subject.fetchers).cloned().collect();
+        withdraw(context, &subject.children, &pods).await?;
         return Ok((Application::Withdrawn, None));
     };
     match apply(context, subject, render(&plan.model, &snapshot.settings)).await {

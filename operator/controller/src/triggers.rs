@@ -123,6 +123,10 @@ impl Triggers {
             if let Some(name) = &pod.model_name {
                 self.models.add_after(Key::new(&pod.key.namespace, name), SETTLE);
             }
+            // There are few of these, and they have only the UID: the name is what those that serve are found by.
+            if let Some(model) = pod.weights_of.as_deref().and_then(|uid| self.view.model_with(uid)) {
+                self.models.add_after(model, SETTLE);
+            }
         }
         self.replica(old, new);
         if new.is_some_and(|pod| pod.model_uid.is_none()) {

@@ -67,7 +67,7 @@ impl View {
             models: Shared::new(Cache::new(|_| None)),
             policies: Shared::new(Cache::new(|_| None)),
             nodes: Shared::new(Cache::new(|_| None)),
-            pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref())),
+            pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref().or(pod.weights_of.as_deref()))),
             quotas: Shared::new(Cache::new(|_| None)),
             compiled: Known::new(compiles),
             children: ChildKind::ALL
@@ -80,12 +80,13 @@ impl View {
 
     /// The children of a kind.
     pub fn children(&self, kind: ChildKind) -> &Shared<Cache<SeenChild>> {
-        let [service_accounts, network_policies, services, budgets, deployments] = &self.children;
+        let [service_accounts, network_policies, services, budgets, jobs, deployments] = &self.children;
         match kind {
             ChildKind::ServiceAccount => service_accounts,
             ChildKind::NetworkPolicy => network_policies,
             ChildKind::Service => services,
             ChildKind::PodDisruptionBudget => budgets,
+            ChildKind::Job => jobs,
             ChildKind::Deployment => deployments,
         }
     }
@@ -125,10 +126,12 @@ impl View {
         let uid = model.metadata.uid.as_deref().unwrap_or_default();
         let namespace = model.metadata.namespace.as_deref().unwrap_or_default();
         let (children, pods) = self.observed(namespace, uid);
-        Subject { model, children, pods }
+        let (pods, fetchers) = pods.into_iter().partition(|pod| pod.model_uid.as_deref() == Some(uid));
+        Subject { model, children, pods, fetchers }
     }
 
-    /// What was made for the model with this UID, one of each kind, and its pods. Where there are several of a kind, for the
+    /// What was made for the model with this UID, one of each kind, and its pods, those
+    /// that fetch its weights included. Where there are several of a kind, for the
     /// time in which one takes the place of another, it is one that is not on its way out.
     pub fn observed(&self, namespace: &str, uid: &str) -> (BTreeMap<ChildKind, ChildFacts>, Vec<PodFacts>) {
         let children = ChildKind::ALL
@@ -190,6 +193,11 @@ impl View {
     /// Every model, by key.
     pub fn model_keys(&self) -> Vec<Key> {
         self.models.lock().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The model with this UID.
+    pub fn model_with(&self, uid: &str) -> Option<Key> {
+        self.models.lock().iter().find(|(_, model)| model.uid == uid).map(|(key, _)| key.clone())
     }
 
     /// Namespaces with a model or a policy of their own, or with a limit to accelerators.

@@ -13,6 +13,7 @@ use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -145,7 +146,8 @@ impl Watched for Pods {
     /// Pods of everybody are watched, because they hold accelerators too; of the rest nothing is kept.
     fn facts(object: PodObject) -> Option<PodFacts> {
         let facts = PodFacts::from(object);
-        (facts.model_uid.is_some() || (!facts.accelerators.is_empty() && !facts.ended)).then_some(facts)
+        let of_a_model = facts.model_uid.is_some() || facts.weights_of.is_some();
+        (of_a_model || (!facts.accelerators.is_empty() && !facts.ended)).then_some(facts)
     }
 
     fn cache(view: &View) -> &Shared<Cache<PodFacts>> {
@@ -236,6 +238,7 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Children<NetworkPolicy>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<Service>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<PodDisruptionBudget>>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Children<Job>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Children<Deployment>>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Quotas>(Api::all(client.clone())));
         if self.view.compiled.enabled() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hemvist_core::decide::withdrawal;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, PodFacts};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -61,6 +62,7 @@ async fn delete_kind(context: &Context, kind: ChildKind, child: &ChildFacts) -> 
         ChildKind::NetworkPolicy => delete::<NetworkPolicy>(context, child).await,
         ChildKind::Service => delete::<Service>(context, child).await,
         ChildKind::PodDisruptionBudget => delete::<PodDisruptionBudget>(context, child).await,
+        ChildKind::Job => delete::<Job>(context, child).await,
         ChildKind::Deployment => delete::<Deployment>(context, child).await,
     }
 }

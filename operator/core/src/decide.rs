@@ -84,7 +84,7 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
     let today = date::today(&snapshot.now);
     let exceptions = policy.exceptions(subject.model.metadata.name.as_deref().unwrap_or_default(), today);
     let mut violations = policy.check(subject.model, today);
-    let validated = match validate(subject.model, &policy) {
+    let validated = match validate(subject.model, &policy, &snapshot.settings) {
         Ok(model) => Some(model),
         Err(faults) => {
             violations.extend(faults);

@@ -7,6 +7,7 @@
 mod affinity;
 mod deployment;
 pub mod engine;
+mod fetch;
 mod meta;
 mod network_policy;
 mod pod_disruption_budget;
@@ -16,6 +17,7 @@ mod service;
 mod service_account;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -24,6 +26,7 @@ use crate::snapshot::{ChildFacts, Settings};
 use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
+pub use fetch::{fetch_policy_name, may_stay, weights_are_there};
 pub(crate) use meta::{COMPONENT, NAME};
 pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY, STATUS_PORT};
 pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
@@ -33,6 +36,8 @@ pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 pub trait Stage {
     /// What is known of an object of type `K` at this stage.
     type Of<K>;
+    /// What is known of an object that is written only when another one has done its work.
+    type Later<K>;
 }
 
 /// Rendered: wanted, and not yet written.
@@ -45,10 +50,12 @@ pub struct Applied;
 
 impl Stage for Rendered {
     type Of<K> = K;
+    type Later<K> = K;
 }
 
 impl Stage for Applied {
     type Of<K> = ChildFacts;
+    type Later<K> = Option<ChildFacts>;
 }
 
 /// Everything that a model becomes. Whoever takes it apart does so without `..`, so that a new kind of object cannot be
@@ -62,8 +69,18 @@ pub struct DesiredObjects<S: Stage> {
     pub service: S::Of<Service>,
     /// The limit to voluntary disruption.
     pub pod_disruption_budget: S::Of<PodDisruptionBudget>,
-    /// The replicas.
-    pub deployment: S::Of<Deployment>,
+    /// What fetches the weights, where they have to be fetched.
+    pub fetch: Option<Fetch<S>>,
+    /// The replicas, once the weights are there.
+    pub deployment: S::Later<Deployment>,
+}
+
+/// What fetches the weights of a model.
+pub struct Fetch<S: Stage> {
+    /// The isolation of the pods that fetch: out to the mirror alone.
+    pub network_policy: S::Of<NetworkPolicy>,
+    /// What makes these pods.
+    pub job: S::Of<Job>,
 }
 
 /// The objects that carry out `model`. Each carries the hash of itself, so that an unchanged one is not written again.
@@ -73,6 +90,10 @@ pub fn render(model: &ValidatedModel, settings: &Settings) -> DesiredObjects<Ren
         network_policy: meta::sealed(network_policy::network_policy(model, settings)),
         service: meta::sealed(service::service(model)),
         pod_disruption_budget: meta::sealed(pod_disruption_budget::pod_disruption_budget(model)),
+        fetch: fetch::fetch(model).map(|Fetch { network_policy, job }| Fetch {
+            network_policy: meta::sealed(network_policy),
+            job: meta::sealed(job),
+        }),
         deployment: meta::sealed(deployment::deployment(model, settings)),
     }
 }

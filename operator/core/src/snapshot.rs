@@ -6,6 +6,7 @@
 mod child;
 mod installation;
 mod manifests;
+mod mirrors;
 mod node;
 mod pod;
 mod sighting;
@@ -19,12 +20,14 @@ use hemvist_api::ModelDeployment;
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-pub use child::{ChildFacts, ChildKind, DeploymentFacts, content_hash};
+pub(crate) use child::short_hash;
+pub use child::{ChildFacts, ChildKind, DeploymentFacts, JobFacts, content_hash};
 pub(crate) use installation::DEVICE_CLASSES;
 pub use installation::{Identities, OtherDevices};
 pub use manifests::{ManifestError, Manifests};
+pub use mirrors::{MirrorAddress, Mirrors};
 pub use node::{NodeFacts, NodeObject, Taint};
-pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind};
+pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind, WeightsFailure};
 pub use sighting::{Isolation, ServedModel, Sighting};
 
 use crate::policy::PolicyBook;
@@ -68,6 +71,10 @@ pub struct Settings {
     pub identities: Identities,
     /// Devices that are no accelerators.
     pub other_devices: OtherDevices,
+    /// The image with the program that fetches and verifies weights, if there is one.
+    pub tools_image: Option<String>,
+    /// The stores that weights may be fetched from.
+    pub mirrors: Mirrors,
 }
 
 impl Default for Settings {
@@ -80,6 +87,8 @@ impl Default for Settings {
             inspects: false,
             identities: Identities::default(),
             other_devices: OtherDevices::default(),
+            tools_image: None,
+            mirrors: Mirrors::default(),
         }
     }
 }
@@ -115,8 +124,10 @@ pub struct Subject<'a> {
     pub model: &'a ModelDeployment,
     /// The objects made for it, by kind.
     pub children: BTreeMap<ChildKind, ChildFacts>,
-    /// Its pods, by name.
+    /// The pods that serve it, by name.
     pub pods: Vec<PodFacts>,
+    /// The pods that fetch its weights, by name.
+    pub fetchers: Vec<PodFacts>,
 }
 
 /// Accelerators that pods hold, by node.

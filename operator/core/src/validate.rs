@@ -14,7 +14,7 @@ use hemvist_api::values::{
     RequestLogging, RiskClass, RolloutStrategy,
 };
 
-use crate::snapshot::Key;
+use crate::snapshot::{Key, MirrorAddress};
 
 pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
@@ -38,6 +38,8 @@ pub struct ValidatedModel {
     pub format: ModelFormat,
     /// The adapters that are served beside it, in order of their names.
     pub adapters: Vec<AdapterSettings>,
+    /// The image with the program that fetches and verifies weights, where that has to be done.
+    pub tools_image: Option<String>,
     /// Size of the weights in bytes, where it is known.
     pub weights_bytes: Option<u64>,
     /// The engine.
@@ -76,6 +78,54 @@ pub enum WeightsSource {
         claim_name: String,
         /// Path inside the volume; empty for its root.
         path: String,
+        /// The digest that they are held to before they are served, where one is stated.
+        digest: Option<String>,
+    },
+    /// In a PersistentVolumeClaim of the same namespace, into which they are fetched and verified.
+    Mirror(Box<FetchedWeights>),
+}
+
+/// Weights that are fetched before they are served.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FetchedWeights {
+    /// The claim.
+    pub claim_name: String,
+    /// The file or folder of the mirror; empty for everything.
+    pub path: String,
+    /// Whether that is a file.
+    pub is_file: bool,
+    /// The digest, with its `sha256:`.
+    pub digest: String,
+    /// Where they are fetched from.
+    pub mirror: Mirror,
+    /// Where that is in the network.
+    pub address: MirrorAddress,
+    /// The Secret by whose right they are fetched, if one is needed.
+    pub secret_name: Option<String>,
+}
+
+/// A store of the region's own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Mirror {
+    /// An S3-compatible object store.
+    ObjectStore {
+        /// Address, such as `https://objects.region.example`.
+        endpoint: String,
+        /// The region that requests are signed for, where it is stated.
+        region: Option<String>,
+        /// The bucket.
+        bucket: String,
+        /// The beginning of the keys; empty for all.
+        prefix: String,
+    },
+    /// A mirror of a model hub.
+    Hub {
+        /// Address.
+        endpoint: String,
+        /// The repository.
+        repository: String,
+        /// The commit.
+        revision: String,
     },
 }
 

@@ -13,19 +13,22 @@ mod fixtures;
 mod parsers;
 #[path = "rendering/proxy.rs"]
 mod proxy;
+#[path = "rendering/weights.rs"]
+mod weights;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use fixtures::{
-    Case, adapters, custom, every_case, llama_cpp_on_a_claim, llama_cpp_with_adapters, partition, settings,
-    sglang_with_adapters, vllm_in_an_image, vllm_with_adapters,
+    Case, adapters, custom, every_case, from_a_hub, from_an_object_store, llama_cpp_on_a_claim,
+    llama_cpp_with_adapters, partition, settings, sglang_with_adapters, verified_claims, vllm_in_an_image,
+    vllm_with_adapters,
 };
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
     RequestLogging, RiskClass, RolloutStrategy,
 };
-use hemvist_core::render::{DesiredObjects, NOWHERE, render};
+use hemvist_core::render::{DesiredObjects, Fetch, NOWHERE, render};
 use hemvist_core::snapshot::{Key, Settings};
 use hemvist_core::validate::{
     AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
@@ -35,16 +38,20 @@ use serde_json::Value;
 
 /// Every object of a model as one YAML file, in the order in which they are written.
 fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
         render(model, settings);
-    [
+    let mut documents = vec![
         serde_saphyr::to_string(&service_account).unwrap(),
         serde_saphyr::to_string(&network_policy).unwrap(),
         serde_saphyr::to_string(&service).unwrap(),
         serde_saphyr::to_string(&pod_disruption_budget).unwrap(),
-        serde_saphyr::to_string(&deployment).unwrap(),
-    ]
-    .join("---\n")
+    ];
+    if let Some(Fetch { network_policy, job }) = fetch {
+        documents.push(serde_saphyr::to_string(&network_policy).unwrap());
+        documents.push(serde_saphyr::to_string(&job).unwrap());
+    }
+    documents.push(serde_saphyr::to_string(&deployment).unwrap());
+    documents.join("---\n")
 }
 
 /// Compares with the file of that name, or writes it where `UPDATE=1` is set.
@@ -93,6 +100,21 @@ fn sglang_with_two_adapters() {
 }
 
 #[test]
+fn weights_on_claims_that_are_verified() {
+    assert_golden("verified-claims.yaml", &verified_claims());
+}
+
+#[test]
+fn weights_of_an_object_store() {
+    assert_golden("object-store.yaml", &from_an_object_store());
+}
+
+#[test]
+fn one_file_of_a_hub() {
+    assert_golden("hub.yaml", &from_a_hub());
+}
+
+#[test]
 fn an_engine_of_the_users_own() {
     assert_golden("custom.yaml", &custom());
 }
@@ -100,9 +122,9 @@ fn an_engine_of_the_users_own() {
 #[test]
 fn every_pod_holds_the_contract() {
     let cases = every_case();
-    assert_eq!(cases.len(), 192, "engines x sources x rollouts x isolations");
+    assert_eq!(cases.len(), 448, "engines x sources x rollouts x isolations");
     let checks: Vec<_> = contract::CHECKS.iter().chain(proxy::CHECKS).collect();
-    assert_eq!(checks.len(), 53, "a field of the contract was added or lost");
+    assert_eq!(checks.len(), 55, "a field of the contract was added or lost");
     let mut held = 0;
     let mut broken = Vec::new();
     for case in &cases {
@@ -175,6 +197,7 @@ fn every_field(model: &ValidatedModel) {
         source: _,
         format: _,
         adapters: _,
+        tools_image: _,
         weights_bytes: _,
         engine:
             EngineSettings {
@@ -208,7 +231,8 @@ fn changes() -> Vec<Change> {
         ("information_class", |model| model.information_class = InformationClass::Secret),
         ("risk_class", |model| model.risk_class = RiskClass::Minimal),
         ("source", |model| {
-            model.source = WeightsSource::VolumeClaim { claim_name: "other".to_owned(), path: String::new() };
+            let claim_name = "other".to_owned();
+            model.source = WeightsSource::VolumeClaim { claim_name, path: String::new(), digest: None };
         }),
         ("format", |model| model.format = ModelFormat::GGUF),
         ("adapters", |model| model.adapters = adapters()),

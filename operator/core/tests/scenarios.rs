@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use hemvist_core::decide::{Decision, decide};
 use hemvist_core::placement::Placement;
-use hemvist_core::render::{Applied, DesiredObjects, render};
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Settings, Snapshot, Subject};
+use hemvist_core::render::{Applied, DesiredObjects, Fetch, may_stay, render, weights_are_there};
+use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Mirrors, Settings, Snapshot, Subject};
 use hemvist_core::status::{self, Application};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::SignedDuration;
@@ -36,6 +36,12 @@ struct Expectation {
     now: String,
     #[serde(default)]
     ungoverned_namespaces: Vec<String>,
+    /// The image that fetches and verifies weights.
+    #[serde(default)]
+    tools_image: Option<String>,
+    /// The mirrors, as the operator is told them.
+    #[serde(default)]
+    mirrors: Vec<String>,
     /// By `namespace/name`.
     models: BTreeMap<String, ExpectedModel>,
 }
@@ -88,18 +94,23 @@ fn documents(file: &Path) -> Vec<Value> {
 /// What the controller would have after writing every object: the observed Deployment where there is one.
 fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> Application {
     let Some(plan) = decision.plan() else { return Application::Withdrawn };
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
         render(&plan.model, &snapshot.settings);
-    let deployment = subject
-        .children
-        .get(&ChildKind::Deployment)
-        .cloned()
-        .unwrap_or_else(|| facts(ChildKind::Deployment, &deployment));
+    let observed = |kind| subject.children.get(&kind).cloned();
+    let fetch = fetch.map(|fetch| Fetch::<Applied> {
+        network_policy: facts(ChildKind::NetworkPolicy, &fetch.network_policy),
+        job: observed(ChildKind::Job).unwrap_or_else(|| facts(ChildKind::Job, &fetch.job)),
+    });
+    let written = weights_are_there(fetch.as_ref().map(|fetch| &fetch.job), &deployment);
+    let deployment = observed(ChildKind::Deployment)
+        .filter(|old| written || may_stay(old, &deployment))
+        .or_else(|| written.then(|| facts(ChildKind::Deployment, &deployment)));
     Application::Applied(DesiredObjects::<Applied> {
         service_account: facts(ChildKind::ServiceAccount, &service_account),
         network_policy: facts(ChildKind::NetworkPolicy, &network_policy),
         service: facts(ChildKind::Service, &service),
         pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &pod_disruption_budget),
+        fetch,
         deployment,
     })
 }
@@ -208,6 +219,8 @@ fn run(scenario: &Path) -> usize {
     }
     let settings = Settings {
         ungoverned_namespaces: expectation.ungoverned_namespaces.iter().cloned().collect(),
+        tools_image: expectation.tools_image.clone(),
+        mirrors: Mirrors::read(expectation.mirrors.iter().map(String::as_str)).unwrap(),
         ..Settings::default()
     };
     let snapshot = given.snapshot(Time(expectation.now.parse().unwrap()), settings);

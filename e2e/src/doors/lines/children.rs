@@ -39,6 +39,7 @@ fn change_of(kind: &str) -> Value {
         "Service" => json!({"spec": {"selector": {"app": "egen-pod"}}}),
         "PodDisruptionBudget" => json!({"spec": {"maxUnavailable": 0}}),
         "Deployment" => json!({"spec": {"replicas": 9}}),
+        "Job" => json!({"spec": {"backoffLimit": 0, "suspend": true}}),
         _ => json!({"metadata": {"annotations": {"example.org/mine": "true"}}}),
     }
 }
@@ -76,19 +77,22 @@ fn changes(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 }
 
 fn collections(attempts: &mut Attempts) {
+    const HEMVISTS: &str = "?labelSelector=app.kubernetes.io/managed-by=hemvist";
+    let mut all = |kind: &'static str, namespace: &str, what: &str, selector: &str| {
+        for actor in Actor::WRITERS {
+            let what = format!("{what}-{}", kind.to_lowercase());
+            let call = Call::delete(&format!("{}{selector}", kinds::collection(kind, namespace)));
+            attempts.add("B13", actor, "delete-collection", &what, call);
+        }
+    };
     for kind in
         ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
     {
-        for actor in Actor::WRITERS {
-            for (what, selector) in
-                [("all", ""), ("hemvist", "?labelSelector=app.kubernetes.io/managed-by=hemvist")]
-            {
-                let what = format!("{what}-{}", kind.to_lowercase());
-                let call = Call::delete(&format!("{}{selector}", kinds::collection(kind, "halsa")));
-                attempts.add("B13", actor, "delete-collection", &what, call);
-            }
-        }
+        all(kind, "halsa", "all", "");
+        all(kind, "halsa", "hemvist", HEMVISTS);
     }
+    // There the tenants have Jobs of their own too, which may go.
+    all("Job", TENANTS, "hemvist", HEMVISTS);
 }
 
 fn scales(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
@@ -152,9 +156,15 @@ fn twins(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 
 /// Objects that say that Hemvist made them.
 fn look_alikes(attempts: &mut Attempts, situation: &Situation) {
-    for kind in
-        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
-    {
+    for kind in [
+        "ServiceAccount",
+        "NetworkPolicy",
+        "Service",
+        "PodDisruptionBudget",
+        "Job",
+        "Deployment",
+        "ReplicaSet",
+    ] {
         let Some(own) = situation.own.get(kind) else { continue };
         let mut object = json!({
             "apiVersion": own["apiVersion"],
@@ -166,6 +176,11 @@ fn look_alikes(attempts: &mut Attempts, situation: &Situation) {
         }
         if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.retain(|field, _| !field.starts_with("clusterIP"));
+            // The API server gives a Job its selector and its template the labels for it.
+            if kind == "Job" {
+                spec.remove("selector");
+                spec["template"]["metadata"] = json!({});
+            }
         }
         for actor in Actor::WRITERS {
             attempts.add_ways(

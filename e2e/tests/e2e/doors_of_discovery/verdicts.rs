@@ -35,7 +35,7 @@ const DELETE: &[&str] = &["DELETE"];
 const NOTHING_IS_MADE: &str = "deleting a template makes no pod";
 
 /// The doors that are watched.
-pub const JUDGED: [Judged; 37] = [
+pub const JUDGED: [Judged; 38] = [
     judged("", "bindings", BINDINGS),
     judged("", "nodes", NODES).but(DELETE, "a node that comes again has no clearance"),
     judged("", "nodes/status", NODES),
@@ -67,7 +67,8 @@ pub const JUDGED: [Judged; 37] = [
     judged("autoscaling", "horizontalpodautoscalers", &["hemvist-neighbours"])
         .but(DELETE, "what is not scaled by others is as it is to be"),
     judged("batch", "cronjobs", WORKLOADS).but(DELETE, NOTHING_IS_MADE),
-    judged("batch", "jobs", WORKLOADS).but(DELETE, NOTHING_IS_MADE),
+    judged("batch", "jobs", MADE_HERE),
+    judged("batch", "jobs/status", CHILDREN),
     judged("hemvist.dev", "aipolicies/status", STATUSES),
     judged("hemvist.dev", "modeldeployments", &["hemvist-models", "hemvist-models.*"])
         .but(DELETE, "a model can always be taken away"),
@@ -146,7 +147,7 @@ pub const LEFT: [Left; 39] = [
         &["replicationcontrollers/status", "persistentvolumeclaims/status", "persistentvolumes/status"],
     ),
     left(REPORTS, "apps", &["daemonsets/status", "statefulsets/status"]),
-    left(REPORTS, "batch", &["cronjobs/status", "jobs/status"]),
+    left(REPORTS, "batch", &["cronjobs/status"]),
     left(REPORTS, "autoscaling", &["horizontalpodautoscalers/status"]),
     left(REPORTS, "events.k8s.io", &["events"]),
     left("bounds and defaults of pods, which are judged after them", "", &["limitranges"]),

@@ -36,6 +36,12 @@ pub fn affinity(model: &ValidatedModel) -> Affinity {
     }
 }
 
+/// The affinity of the pods that fetch the weights of `model`: the same nodes, and beside whomever. They are given no
+/// information and take nothing from others.
+pub fn of_fetchers(model: &ValidatedModel) -> Affinity {
+    Affinity { node_affinity: affinity(model).node_affinity, ..Default::default() }
+}
+
 /// What a node has to be labelled with. One term: the expressions of a term must all be met, while of several terms one
 /// is enough.
 fn cleared_nodes(model: &ValidatedModel) -> NodeSelectorTerm {

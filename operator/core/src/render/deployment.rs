@@ -4,6 +4,7 @@ mod container;
 mod lifecycle;
 mod pod;
 mod resources;
+mod verification;
 mod volumes;
 
 use hemvist_api::values::RolloutStrategy;
@@ -11,6 +12,10 @@ use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy,
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+pub use container::security as container_security;
+pub use pod::{USER, VOLUME_GROUP};
+pub use verification::{PROGRAM, resources as tool_resources};
 
 use super::engine::description;
 use super::meta;

@@ -15,7 +15,7 @@ use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
 /// The label with which the API server itself writes the name of a namespace; nobody else can change it.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
 /// Ingress to the serving port from the consumers, and to the port of status and metrics from the monitoring and the

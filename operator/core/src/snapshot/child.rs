@@ -21,17 +21,20 @@ pub enum ChildKind {
     Service,
     /// The limit to voluntary disruption.
     PodDisruptionBudget,
+    /// What fetches the weights.
+    Job,
     /// The replicas.
     Deployment,
 }
 
 impl ChildKind {
     /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ServiceAccount,
         Self::NetworkPolicy,
         Self::Service,
         Self::PodDisruptionBudget,
+        Self::Job,
         Self::Deployment,
     ];
 
@@ -42,6 +45,7 @@ impl ChildKind {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::Service => "Service",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::Job => "Job",
             Self::Deployment => "Deployment",
         }
     }
@@ -72,6 +76,17 @@ pub struct ChildFacts {
     pub terminating: bool,
     /// The replicas, of a Deployment.
     pub deployment: Option<DeploymentFacts>,
+    /// How far it is, of a Job.
+    pub job: Option<JobFacts>,
+}
+
+/// What is observed of a Job.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct JobFacts {
+    /// Whether it has done what it was made for.
+    pub complete: bool,
+    /// Since when it is given up, in the API server's words for a moment, and why.
+    pub failed: Option<(String, String)>,
 }
 
 /// What is observed of a Deployment.
@@ -93,6 +108,8 @@ pub struct DeploymentFacts {
     pub available: i32,
     /// Why its controller cannot make pods, where it says so.
     pub replica_failure: Option<String>,
+    /// Hash of where its pods may go.
+    pub affinity: String,
 }
 
 impl ChildFacts {
@@ -112,7 +129,22 @@ impl ChildFacts {
             content: content_hash(object),
             terminating: !metadata["deletionTimestamp"].is_null(),
             deployment: (kind == ChildKind::Deployment).then(|| DeploymentFacts::of(object)),
+            job: (kind == ChildKind::Job).then(|| JobFacts::of(object)),
         })
+    }
+}
+
+impl JobFacts {
+    fn of(object: &Value) -> Self {
+        let condition = |type_: &str| {
+            let conditions = object["status"]["conditions"].as_array()?;
+            conditions.iter().find(|one| one["type"] == type_ && one["status"] == "True")
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().chars().take(256).collect::<String>();
+        Self {
+            complete: condition("Complete").is_some(),
+            failed: condition("Failed").map(|one| (text(&one["lastTransitionTime"]), text(&one["message"]))),
+        }
     }
 }
 
@@ -129,6 +161,7 @@ impl DeploymentFacts {
             updated: count(&status["updatedReplicas"]),
             ready: count(&status["readyReplicas"]),
             available: count(&status["availableReplicas"]),
+            affinity: short_hash(object["spec"]["template"]["spec"]["affinity"].to_string().as_bytes()),
             replica_failure: status["conditions"]
                 .as_array()
                 .and_then(|all| {

@@ -137,13 +137,13 @@ impl Manifests {
     pub fn subject(&self, key: &Key) -> Option<Subject<'_>> {
         let model = self.models.get(key)?;
         let uid = model.metadata.uid.as_deref();
-        let of_model =
-            |pod: &&PodFacts| pod.key.namespace == key.namespace && pod.model_uid.as_deref() == uid;
+        let here = || self.pods.iter().filter(|pod| pod.key.namespace == key.namespace);
         let children = self.children.iter().filter(|child| child.owner_uid.as_deref() == uid);
         Some(Subject {
             model,
             children: children.map(|child| (child.kind, child.clone())).collect(),
-            pods: self.pods.iter().filter(of_model).cloned().collect(),
+            pods: here().filter(|pod| pod.model_uid.as_deref() == uid).cloned().collect(),
+            fetchers: here().filter(|pod| pod.weights_of.as_deref() == uid).cloned().collect(),
         })
     }
 }

@@ -2,10 +2,11 @@
 
 mod status;
 mod trouble;
+mod weights;
 
 use std::collections::BTreeMap;
 
-use hemvist_api::labels::{INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID};
+use hemvist_api::labels::{INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID, WEIGHTS_OF};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use self::status::PodStatus;
 pub use self::trouble::{PodTrouble, TroubleKind};
+pub use self::weights::WeightsFailure;
 use super::{Key, Sighting};
 use crate::placement::vendor::accelerator_resources;
 
@@ -93,6 +95,10 @@ pub struct PodFacts {
     pub model_name: Option<String>,
     /// The UID of the ModelDeployment that its label names.
     pub model_uid: Option<String>,
+    /// The UID of the ModelDeployment whose weights it fetches, that its label names.
+    pub weights_of: Option<String>,
+    /// How it failed to fetch or to verify weights, if it did.
+    pub weights_failure: Option<WeightsFailure>,
     /// The information class that its label names, as it is written.
     pub class: Option<String>,
     /// The node it was bound to.
@@ -122,12 +128,15 @@ impl Default for Key {
 impl From<PodObject> for PodFacts {
     fn from(pod: PodObject) -> Self {
         let trouble = trouble::of(&pod.spec, &pod.status);
+        let weights_failure = pod.status.containers().filter_map(WeightsFailure::of).max();
         let labels = pod.metadata.labels.unwrap_or_default();
         Self {
             key: Key::new(pod.metadata.namespace.unwrap_or_default(), pod.metadata.name.unwrap_or_default()),
             uid: pod.metadata.uid.unwrap_or_default(),
             model_name: labels.get(MODEL_DEPLOYMENT).cloned(),
             model_uid: labels.get(MODEL_DEPLOYMENT_UID).cloned(),
+            weights_of: labels.get(WEIGHTS_OF).cloned(),
+            weights_failure,
             class: labels.get(INFORMATION_CLASS).cloned(),
             node: pod.spec.node_name.filter(|node| !node.is_empty()),
             ended: pod.status.has_ended(),

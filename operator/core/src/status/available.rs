@@ -34,7 +34,7 @@ pub(super) fn available(
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
     }
-    let seen = objects.deployment.deployment.clone().unwrap_or_default();
+    let seen = objects.deployment.as_ref().and_then(|child| child.deployment.clone()).unwrap_or_default();
     let current = seen.observed_generation >= seen.generation;
     if current && seen.available >= wanted {
         if seen.updated < wanted || seen.replicas > seen.updated {
@@ -102,8 +102,10 @@ fn worst<'a>(subject: &'a Subject<'_>, wanted: i32) -> Option<&'a PodTrouble> {
     pods.filter_map(|pod| pod.trouble.as_ref()).min()
 }
 
-const fn reason(trouble: &PodTrouble) -> Reason {
+pub(super) const fn reason(trouble: &PodTrouble) -> Reason {
     match trouble.kind {
+        TroubleKind::DigestMismatch => Reason::ModelDigestMismatch,
+        TroubleKind::WeightsUnreadable => Reason::WeightsUnreadable,
         TroubleKind::AcceleratorUnhealthy => Reason::AcceleratorUnhealthy,
         TroubleKind::OutOfMemory => Reason::OutOfMemory,
         TroubleKind::ArchitectureMismatch => Reason::ArchitectureMismatch,
@@ -118,8 +120,14 @@ const fn reason(trouble: &PodTrouble) -> Reason {
 }
 
 /// What is wrong, why, and what helps where the cluster's words do not say it.
-fn sentence(trouble: &PodTrouble) -> String {
+pub(super) fn sentence(trouble: &PodTrouble) -> String {
     let (what, help) = match trouble.kind {
+        TroubleKind::DigestMismatch => {
+            ("The weights are not those whose digest the model states, and are not served", "")
+        }
+        TroubleKind::WeightsUnreadable => {
+            ("The weights could not be verified, and are not served", "It is tried again.")
+        }
         TroubleKind::AcceleratorUnhealthy => (
             "An accelerator that a replica holds is broken",
             "If it fails for it, its pod is moved once another accelerator is free.",

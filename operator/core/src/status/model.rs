@@ -18,10 +18,11 @@ use super::available::available;
 use super::duties::duties_current;
 use super::isolated::{isolated, served_context};
 use super::placed::placed;
+use super::weights::{fetching, while_fetching};
 use super::{Application, draft};
 use crate::decide::{Decision, Plan};
 use crate::placement::{Verdict, bounded, grouped};
-use crate::render::{Applied, DesiredObjects, SERVING_PORT};
+use crate::render::{Applied, DesiredObjects, Fetch, SERVING_PORT};
 use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
 use crate::validate::suspension;
 use crate::violation::{primary, summary};
@@ -107,7 +108,7 @@ fn old_conditions<'a>(subject: &'a Subject<'_>) -> &'a [Condition] {
 
 fn deployment(application: &Application) -> Option<&DeploymentFacts> {
     match application {
-        Application::Applied(objects) => objects.deployment.deployment.as_ref(),
+        Application::Applied(objects) => objects.deployment.as_ref()?.deployment.as_ref(),
         Application::Withdrawn | Application::Failed { .. } => None,
     }
 }
@@ -119,10 +120,11 @@ fn conditions(
     application: &Application,
 ) -> Vec<ConditionDraft> {
     let accepted = accepted(decision);
-    let placed = placed(snapshot, subject, decision);
-    let available = available(snapshot, subject, decision, application);
+    let fetching = fetching(subject, decision, application);
+    let placed = while_fetching(placed(snapshot, subject, decision), fetching.as_ref());
+    let available = while_fetching(available(snapshot, subject, decision, application), fetching.as_ref());
     let isolated = isolated(&snapshot.settings, subject, decision, application);
-    let rolling_out = available.reason == Reason::RollingOut;
+    let rolling_out = available.reason == Reason::RollingOut || fetching.is_some();
     let ready = ready(subject, decision, application, [&accepted, &placed, &available]);
     let stalled = is_stalled(decision, application, &placed);
     let suspended = matches!(ready.reason, Reason::Suspended | Reason::IncidentOpen);
@@ -131,7 +133,9 @@ fn conditions(
     let duties = duties_current(decision);
     let mut drafts = vec![ready.clone(), accepted, placed, available, isolated, duties];
     if reconciling {
-        let (reason, message) = if rolling_out && ready.status == ConditionStatus::True {
+        let (reason, message) = if let Some(fetching) = fetching {
+            (fetching.reason, fetching.message)
+        } else if rolling_out && ready.status == ConditionStatus::True {
             (Reason::RollingOut, "A new version takes over from the old one.".to_owned())
         } else {
             (ready.reason, ready.message.clone())
@@ -268,10 +272,13 @@ fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNum
 }
 
 fn children(objects: &DesiredObjects<Applied>) -> Vec<ChildStatus> {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
+    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
         objects;
-    [service_account, network_policy, service, pod_disruption_budget, deployment]
+    let fetch = fetch.iter().flat_map(|Fetch { network_policy, job }| [network_policy, job]);
+    [service_account, network_policy, service, pod_disruption_budget]
         .into_iter()
+        .chain(fetch)
+        .chain(deployment)
         .map(child)
         .collect()
 }

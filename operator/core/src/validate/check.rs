@@ -7,13 +7,13 @@ use hemvist_api::values::{
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 
 use super::engine::engine;
-use super::weights::{adapters, weights};
+use super::weights::{adapters, is_verified, weights};
 use super::{AcceleratorRequest, ValidatedModel};
 use crate::bytes::parse_bytes;
 use crate::placement::vendor::vendor;
 use crate::policy::EffectivePolicy;
 use crate::render::engine::description;
-use crate::snapshot::Key;
+use crate::snapshot::{Key, Settings};
 use crate::violation::{Finding, Violation};
 
 /// How long requests may go on when a replica stops, in seconds, where the model does not say.
@@ -25,7 +25,11 @@ const DEFAULT_DRAIN_SECONDS: i32 = 45;
 ///
 /// The faults: fields that this version does not carry out, and values that cannot be carried out. What a policy says of
 /// the model is not judged here but in [`EffectivePolicy::check`]; the policy is asked for the values it sets.
-pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<ValidatedModel, Vec<Violation>> {
+pub fn validate(
+    model: &ModelDeployment,
+    policy: &EffectivePolicy,
+    settings: &Settings,
+) -> Result<ValidatedModel, Vec<Violation>> {
     let spec = &model.spec;
     let class = spec.purpose.information_class;
     let key = Key::new(
@@ -36,8 +40,8 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
     let mut faults = unsupported(spec);
     faults.extend(context_length(spec));
     let name = spec.model.name.clone().unwrap_or_else(|| key.name.clone());
-    let source = collect(weights(spec), &mut faults);
-    let adapters = collect(adapters(spec, &name), &mut faults);
+    let source = collect(weights(spec, settings), &mut faults);
+    let adapters = collect(adapters(spec, &name, settings), &mut faults);
     let engine = collect(engine(spec, &name, policy), &mut faults);
     let accelerator = collect(accelerator(spec, policy), &mut faults);
     let (Some(source), Some(adapters), Some(engine), Some(accelerator), true) =
@@ -54,6 +58,7 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
         key,
         information_class: class,
         risk_class: spec.purpose.risk_class,
+        tools_image: settings.tools_image.clone().filter(|_| is_verified(&source, &adapters)),
         source,
         format: spec.model.format,
         adapters,

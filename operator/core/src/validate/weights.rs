@@ -1,23 +1,31 @@
 //! Where the weights of a model and of its adapters are.
 
 use hemvist_api::ModelDeploymentSpec;
-use hemvist_api::model_deployment::{Adapter, ImageSource, ModelSource, VolumeClaimSource};
-use hemvist_api::values::{EngineType, ModelFormat};
+use hemvist_api::model_deployment::{
+    Adapter, HubMirror, ImageSource, MirrorSource, ModelSource, ObjectStoreMirror, VolumeClaimSource,
+};
+use hemvist_api::values::{Digest, EngineType, ModelFormat, RelativePath};
 
 use super::check::{invalid, not_supported};
-use super::{AdapterSettings, WeightsSource};
+use super::{AdapterSettings, FetchedWeights, Mirror, WeightsSource};
 use crate::render::engine::description;
-use crate::violation::Violation;
+use crate::snapshot::Settings;
+use crate::violation::{Violation, listing};
 
 /// The weights of the model.
-pub(super) fn weights(spec: &ModelDeploymentSpec) -> Result<WeightsSource, Vec<Violation>> {
-    located("spec.model", &spec.model.source, spec.model.format)
+pub(super) fn weights(
+    spec: &ModelDeploymentSpec,
+    settings: &Settings,
+) -> Result<WeightsSource, Vec<Violation>> {
+    let model = &spec.model;
+    located("spec.model", &model.source, model.digest.as_ref(), model.format, settings)
 }
 
 /// The adapters of the model that clients ask for as `model_name`, in order of their names.
 pub(super) fn adapters(
     spec: &ModelDeploymentSpec,
     model_name: &str,
+    settings: &Settings,
 ) -> Result<Vec<AdapterSettings>, Vec<Violation>> {
     let listed: Vec<&Adapter> = spec.model.adapters.iter().flatten().collect();
     let mut faults: Vec<_> = untaken(spec.engine.type_).filter(|_| !listed.is_empty()).into_iter().collect();
@@ -31,7 +39,18 @@ pub(super) fn adapters(
                 "Give the adapter a name of its own.",
             ));
         }
-        match located(&field, &adapter.source, spec.model.format) {
+        if adapter.source.mirror.is_some() {
+            let put = format!(
+                "Put the adapter into an OCI image ({field}.source.image) or a volume ({field}.source.persistentVolumeClaim)."
+            );
+            faults.push(not_supported(
+                &format!("{field}.source.mirror"),
+                "fetching adapters from a mirror",
+                &put,
+            ));
+            continue;
+        }
+        match located(&field, &adapter.source, adapter.digest.as_ref(), spec.model.format, settings) {
             Ok(source) => {
                 let rank = adapter.rank;
                 adapters.push(AdapterSettings { name: adapter.name.clone(), source, rank });
@@ -58,7 +77,13 @@ fn untaken(engine: EngineType) -> Option<Violation> {
 }
 
 /// The place that `source` names, with `field` for what it is the source of.
-fn located(field: &str, source: &ModelSource, format: ModelFormat) -> Result<WeightsSource, Vec<Violation>> {
+fn located(
+    field: &str,
+    source: &ModelSource,
+    digest: Option<&Digest>,
+    format: ModelFormat,
+    settings: &Settings,
+) -> Result<WeightsSource, Vec<Violation>> {
     let (kind, path, located) = match source {
         ModelSource { image: Some(ImageSource { reference, path }), .. } => {
             let path = path.as_ref().map_or("/", |path| path.as_str()).to_owned();
@@ -68,16 +93,15 @@ fn located(field: &str, source: &ModelSource, format: ModelFormat) -> Result<Wei
         ModelSource { persistent_volume_claim: Some(VolumeClaimSource { claim_name, path }), .. } => {
             let path = path.as_ref().map_or("", |path| path.as_str()).to_owned();
             let claim_name = claim_name.as_str().to_owned();
-            ("persistentVolumeClaim", path.clone(), WeightsSource::VolumeClaim { claim_name, path })
+            let digest = digest.map(|digest| digest.as_str().to_owned());
+            if digest.is_some() && settings.tools_image.is_none() {
+                return Err(vec![no_tools(&format!("{field}.digest"), "checked")]);
+            }
+            ("persistentVolumeClaim", path.clone(), WeightsSource::VolumeClaim { claim_name, path, digest })
         }
-        ModelSource { mirror: Some(_), .. } => {
-            return Err(vec![not_supported(
-                &format!("{field}.source.mirror"),
-                "fetching weights from a mirror",
-                &format!(
-                    "Put the weights into an OCI image ({field}.source.image) or a volume ({field}.source.persistentVolumeClaim)."
-                ),
-            )]);
+        ModelSource { mirror: Some(mirror), .. } => {
+            let fetched = fetched(field, mirror, digest, format, settings)?;
+            ("mirror", fetched.path.clone(), WeightsSource::Mirror(Box::new(fetched)))
         }
         _ => {
             return Err(vec![invalid(
@@ -95,4 +119,95 @@ fn located(field: &str, source: &ModelSource, format: ModelFormat) -> Result<Wei
         )]);
     }
     Ok(located)
+}
+
+/// What is fetched of a mirror, and by what it is known to be right.
+fn fetched(
+    field: &str,
+    source: &MirrorSource,
+    digest: Option<&Digest>,
+    format: ModelFormat,
+    settings: &Settings,
+) -> Result<FetchedWeights, Vec<Violation>> {
+    let text = |path: &Option<RelativePath>| path.as_ref().map_or("", |path| path.as_str()).to_owned();
+    let (kind, mirror, endpoint, secret_name) = match source {
+        MirrorSource { object_store: Some(store), .. } => {
+            let ObjectStoreMirror { endpoint, region, bucket, prefix, secret_name } = store;
+            let mirror = Mirror::ObjectStore {
+                endpoint: endpoint.clone(),
+                region: region.clone(),
+                bucket: bucket.clone(),
+                prefix: text(prefix),
+            };
+            ("objectStore", mirror, endpoint, secret_name)
+        }
+        MirrorSource { hub: Some(HubMirror { endpoint, repository, revision, secret_name }), .. } => {
+            let (endpoint_of, repository) = (endpoint.clone(), repository.clone());
+            let mirror = Mirror::Hub { endpoint: endpoint_of, repository, revision: revision.clone() };
+            ("hub", mirror, endpoint, secret_name)
+        }
+        _ => {
+            let way_out = "Set exactly one of objectStore and hub.";
+            return Err(vec![invalid(format!("{field}.source.mirror"), "no mirror is set", way_out)]);
+        }
+    };
+    let mut faults = Vec::new();
+    if settings.tools_image.is_none() {
+        faults.push(no_tools(&format!("{field}.source.mirror"), "fetched"));
+    }
+    if digest.is_none() {
+        faults.push(invalid(
+            format!("{field}.digest"),
+            "what is fetched is known to be right by its digest alone, and none is stated",
+            "State the one that hemvist model digest prints.",
+        ));
+    }
+    let address = settings.mirrors.address(endpoint);
+    if address.is_none() {
+        faults.push(unlisted(format!("{field}.source.mirror.{kind}.endpoint"), endpoint, settings));
+    }
+    let (Some(digest), Some(address), true) = (digest, address, faults.is_empty()) else {
+        return Err(faults);
+    };
+    Ok(FetchedWeights {
+        claim_name: source.claim_name.as_str().to_owned(),
+        path: text(&source.path),
+        is_file: format == ModelFormat::GGUF,
+        digest: digest.as_str().to_owned(),
+        mirror,
+        address,
+        secret_name: secret_name.as_ref().map(|name| name.as_str().to_owned()),
+    })
+}
+
+/// The fault of weights that nothing is there to fetch or to check with.
+fn no_tools(field: &str, done: &str) -> Violation {
+    invalid(
+        field,
+        format!(
+            "the weights would have to be {done} before they are served, and the installation names no image for that"
+        ),
+        "Have the image of hemvist-fetch named in the settings of the installation (tools.image), or put the weights into an \
+         OCI image.",
+    )
+}
+
+/// The fault of a mirror that the installation does not know.
+fn unlisted(field: String, endpoint: &str, settings: &Settings) -> Violation {
+    let known = listing(settings.mirrors.endpoints(), "none");
+    invalid(
+        field,
+        format!("{endpoint} is not among the mirrors of the installation, which are {known}"),
+        "Name one of these, or have this one added to the settings of the installation (mirrors), with its networks.",
+    )
+}
+
+/// Whether something is fetched or held to a digest before it is served.
+pub(super) fn is_verified(source: &WeightsSource, adapters: &[AdapterSettings]) -> bool {
+    let sources = adapters.iter().map(|adapter| &adapter.source).chain([source]);
+    sources.into_iter().any(|source| match source {
+        WeightsSource::Image { .. } => false,
+        WeightsSource::VolumeClaim { digest, .. } => digest.is_some(),
+        WeightsSource::Mirror(_) => true,
+    })
 }

@@ -41,7 +41,7 @@ fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now:
                             "ownerReferences": [{"controller": true, "uid": "u-1"}]}});
     let deployment = ChildFacts::of(ChildKind::Deployment, &deployment).filter(|_| running);
     let children = deployment.into_iter().map(|child| (ChildKind::Deployment, child)).collect();
-    let subject = Subject { model, children, pods: Vec::new() };
+    let subject = Subject { model, children, pods: Vec::new(), fetchers: Vec::new() };
     let decision = decide(&snapshot, &subject);
     let mut told = status::model(&snapshot, &subject, &decision, &Application::Withdrawn);
     let untimed = |conditions: &mut Option<Vec<Condition>>| {

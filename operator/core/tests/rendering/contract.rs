@@ -12,6 +12,7 @@ use hemvist_core::validate::{CustomSettings, WeightsSource};
 use serde_json::{Value, json};
 
 use crate::fixtures::Case;
+use crate::weights::{fetches_apart, weights_are_verified};
 
 /// A promise with what tells whether a case keeps it.
 pub type Check = (&'static str, fn(&Case) -> bool);
@@ -64,7 +65,10 @@ pub const CHECKS: &[Check] = &[
     ("processes kept apart", |case| case.pod()["shareProcessNamespace"] == false),
     ("one container that serves, of the image that was asked for, and one beside it", |case| {
         let images: Vec<_> = case.containers().map(|container| container["image"].as_str()).collect();
-        images == [case.settings.proxy_image.as_deref(), Some(case.model.engine.image.as_str())]
+        let own = [case.settings.proxy_image.as_deref(), Some(case.model.engine.image.as_str())];
+        // What verifies weights has ended when these begin.
+        images.ends_with(&own)
+            && images[..images.len() - 2].iter().all(|image| *image == case.model.tools_image.as_deref())
             && items(&case.pod()["containers"]).len() == 1
     }),
     ("a fixed command and no shell", |case| {
@@ -79,6 +83,8 @@ pub const CHECKS: &[Check] = &[
     ("plain arguments", plain_arguments),
     ("environment by allow-list", environment_is_listed),
     ("volumes from typed fields only", volumes_are_typed),
+    ("weights on a volume are held to their digests before the engine starts", weights_are_verified),
+    ("what fetches reaches the mirror and nothing else, and nobody takes it for what serves", fetches_apart),
     ("requests are limits", requests_are_limits),
     ("shared memory is counted", shared_memory_is_counted),
     ("required node affinity", node_affinity),
@@ -126,15 +132,15 @@ pub fn rendered_hash(object: &Value) -> String {
     object["metadata"]["annotations"][RENDERED_HASH].as_str().unwrap().to_owned()
 }
 
-fn set<const N: usize>(values: [&str; N]) -> BTreeSet<String> {
+pub fn set<const N: usize>(values: [&str; N]) -> BTreeSet<String> {
     values.map(str::to_owned).into()
 }
 
-fn keys(object: &Value) -> BTreeSet<String> {
+pub fn keys(object: &Value) -> BTreeSet<String> {
     object.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
-fn items(list: &Value) -> Vec<Value> {
+pub fn items(list: &Value) -> Vec<Value> {
     list.as_array().cloned().unwrap_or_default()
 }
 
@@ -143,7 +149,7 @@ fn custom(case: &Case) -> &CustomSettings {
 }
 
 fn every_container(case: &Case, holds: impl Fn(&Value) -> bool) -> bool {
-    case.containers().count() == 2 && case.containers().all(holds)
+    case.containers().count() >= 2 && case.containers().all(holds)
 }
 
 fn scratch(case: &Case) -> impl Iterator<Item = Value> {
@@ -236,6 +242,9 @@ fn volumes_are_typed(case: &Case) -> bool {
         }
         WeightsSource::VolumeClaim { claim_name, .. } => {
             json!({"name": name, "persistentVolumeClaim": {"claimName": claim_name, "readOnly": true}})
+        }
+        WeightsSource::Mirror(fetched) => {
+            json!({"name": name, "persistentVolumeClaim": {"claimName": fetched.claim_name, "readOnly": true}})
         }
     };
     let adapters = case.model.adapters.iter().enumerate();

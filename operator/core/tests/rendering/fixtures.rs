@@ -7,11 +7,11 @@ use hemvist_api::values::{
     RequestLogging, RiskClass, RolloutStrategy,
 };
 use hemvist_core::bytes::GIBIBYTE;
-use hemvist_core::render::{DesiredObjects, render};
-use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::render::{DesiredObjects, Fetch, render};
+use hemvist_core::snapshot::{Key, MirrorAddress, Settings};
 use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
-    WeightsSource,
+    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, FetchedWeights, Mirror,
+    ValidatedModel, WeightsSource,
 };
 use serde_json::Value;
 
@@ -24,13 +24,23 @@ pub struct Case {
     pub network_policy: Value,
     pub service: Value,
     pub pod_disruption_budget: Value,
+    pub fetch: Vec<Value>,
     pub deployment: Value,
 }
 
 impl Case {
     pub fn new(name: String, model: ValidatedModel, settings: &Settings) -> Self {
-        let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
-            render(&model, settings);
+        let DesiredObjects {
+            service_account,
+            network_policy,
+            service,
+            pod_disruption_budget,
+            fetch,
+            deployment,
+        } = render(&model, settings);
+        let fetch = fetch.map(|Fetch { network_policy, job }| {
+            vec![serde_json::to_value(network_policy).unwrap(), serde_json::to_value(job).unwrap()]
+        });
         Self {
             name,
             model,
@@ -39,10 +49,12 @@ impl Case {
             network_policy: serde_json::to_value(network_policy).unwrap(),
             service: serde_json::to_value(service).unwrap(),
             pod_disruption_budget: serde_json::to_value(pod_disruption_budget).unwrap(),
+            fetch: fetch.unwrap_or_default(),
             deployment: serde_json::to_value(deployment).unwrap(),
         }
     }
 
+    /// Everything but what fetches, which has a contract of its own.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
         [
             &self.service_account,
@@ -71,6 +83,12 @@ impl Case {
     pub fn containers(&self) -> impl Iterator<Item = &Value> {
         let lists = ["initContainers", "containers"].map(|kind| self.pod()[kind].as_array());
         lists.into_iter().flatten().flatten()
+    }
+
+    /// Whether the engine is told this path.
+    pub fn serves_from(&self, path: &str) -> bool {
+        let told = [&self.container()["args"], &self.container()["env"]];
+        told.iter().any(|list| list.to_string().contains(&format!("{path}\"")))
     }
 
     pub fn node_selector_terms(&self) -> Vec<Value> {
@@ -115,6 +133,7 @@ pub fn vllm_in_an_image() -> ValidatedModel {
         },
         format: ModelFormat::Safetensors,
         adapters: Vec::new(),
+        tools_image: None,
         weights_bytes: Some(141 * GIBIBYTE),
         engine: EngineSettings {
             engine: EngineType::VLLM,
@@ -161,9 +180,11 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
         source: WeightsSource::VolumeClaim {
             claim_name: "skola-weights".to_owned(),
             path: "mistral/q4.gguf".to_owned(),
+            digest: None,
         },
         format: ModelFormat::GGUF,
         adapters: Vec::new(),
+        tools_image: None,
         weights_bytes: Some(14 * GIBIBYTE + 1),
         engine: EngineSettings {
             engine: EngineType::LlamaCpp,
@@ -249,8 +270,11 @@ pub fn adapters() -> Vec<AdapterSettings> {
         reference: format!("registry.region.example/adapters/epikris@sha256:{}", digest('8')),
         path: "/".to_owned(),
     };
-    let claim =
-        WeightsSource::VolumeClaim { claim_name: "remiss-adapter".to_owned(), path: "lora/v2".to_owned() };
+    let claim = WeightsSource::VolumeClaim {
+        claim_name: "remiss-adapter".to_owned(),
+        path: "lora/v2".to_owned(),
+        digest: None,
+    };
     vec![adapter("epikris", image, Some(24)), adapter("remiss", claim, None)]
 }
 
@@ -318,6 +342,62 @@ pub fn custom() -> ValidatedModel {
     }
 }
 
+fn tools() -> String {
+    format!("registry.region.example/hemvist/hemvist-tools@sha256:{}", digest('5'))
+}
+
+/// A model and an adapter on claims, both with a digest.
+pub fn verified_claims() -> ValidatedModel {
+    let on_claim = |claim_name: &str, path: &str, digit| WeightsSource::VolumeClaim {
+        claim_name: claim_name.to_owned(),
+        path: path.to_owned(),
+        digest: Some(format!("sha256:{}", digest(digit))),
+    };
+    ValidatedModel {
+        source: on_claim("journal-weights", "llama", '1'),
+        adapters: vec![adapter("remiss", on_claim("remiss-adapter", "lora/v2", '2'), Some(8))],
+        tools_image: Some(tools()),
+        ..vllm_in_an_image()
+    }
+}
+
+fn fetched(mirror: Mirror, path: &str, is_file: bool) -> WeightsSource {
+    WeightsSource::Mirror(Box::new(FetchedWeights {
+        claim_name: "weights".to_owned(),
+        path: path.to_owned(),
+        is_file,
+        digest: format!("sha256:{}", digest('3')),
+        mirror,
+        address: MirrorAddress { networks: names(["10.20.0.0/16", "fd00:20::/64"]), port: 9443 },
+        secret_name: Some("store-reader".to_owned()),
+    }))
+}
+
+/// Weights from an object store.
+pub fn from_an_object_store() -> ValidatedModel {
+    let mirror = Mirror::ObjectStore {
+        endpoint: "https://objects.region.example:9443".to_owned(),
+        region: Some("se-1".to_owned()),
+        bucket: "models".to_owned(),
+        prefix: "llama-3.3-70b".to_owned(),
+    };
+    ValidatedModel { source: fetched(mirror, "", false), tools_image: Some(tools()), ..vllm_in_an_image() }
+}
+
+/// One file of a mirror of a hub.
+pub fn from_a_hub() -> ValidatedModel {
+    let mirror = Mirror::Hub {
+        endpoint: "https://hub.region.example:9443".to_owned(),
+        repository: "mistralai/Mistral-Small-24B".to_owned(),
+        revision: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+    };
+    ValidatedModel {
+        source: fetched(mirror, "gguf/q4.gguf", true),
+        tools_image: Some(tools()),
+        ..llama_cpp_on_a_claim()
+    }
+}
+
 /// Engines x sources x rollouts x isolations.
 pub fn every_case() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -328,16 +408,26 @@ pub fn every_case() -> Vec<Case> {
         llama_cpp_with_adapters(),
         sglang_with_adapters(),
         custom(),
+        verified_claims(),
     ];
     for engine in engines {
-        for source in [vllm_in_an_image().source, llama_cpp_on_a_claim().source] {
+        let sources = [vllm_in_an_image(), llama_cpp_on_a_claim(), from_an_object_store(), from_a_hub()]
+            .map(|model| model.source);
+        for source in sources {
             for rollout in RolloutStrategy::ALL {
                 for isolation in Isolation::ALL {
-                    let kind = if matches!(source, WeightsSource::Image { .. }) { "image" } else { "claim" };
+                    let kind = match source {
+                        WeightsSource::Image { .. } => "image",
+                        WeightsSource::VolumeClaim { .. } => "claim",
+                        WeightsSource::Mirror(_) => "mirror",
+                    };
+                    let fetched = matches!(source, WeightsSource::Mirror(_));
+                    let tools_image = if fetched { Some(tools()) } else { engine.tools_image.clone() };
                     let with = engine.adapters.len();
                     let name = format!("{} +{with} {kind} {rollout} {isolation}", engine.engine.engine);
                     let model = ValidatedModel {
                         source: source.clone(),
+                        tools_image,
                         rollout: *rollout,
                         isolation: *isolation,
                         ..engine.clone()

@@ -18,6 +18,7 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         Door { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
         Door { group: "", resources: &["services", "serviceaccounts", "resourcequotas"], operations: WRITES },
         Door { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
+        Door { group: "batch", resources: &["jobs"], operations: WRITES },
         Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
         Door {
             group: "apps",
@@ -31,6 +32,8 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         },
         Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
         Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
+        // That weights were fetched stands in the status of a Job.
+        Door { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
     ];
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
     // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.

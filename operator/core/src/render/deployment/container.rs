@@ -55,7 +55,8 @@ fn environment(engine: &EngineDescription, model: &ValidatedModel, weights: &str
         .collect()
 }
 
-fn security() -> SecurityContext {
+/// What no container of Hemvist may do.
+pub fn security() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         privileged: Some(false),

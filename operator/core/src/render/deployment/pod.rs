@@ -5,17 +5,17 @@
 
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 
-use super::{container, lifecycle, volumes};
+use super::{container, lifecycle, verification, volumes};
 use crate::render::engine::EngineDescription;
 use crate::render::{affinity, proxy};
 use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
 /// The user of every engine: fixed, so that an image cannot choose, and the one that the image of vLLM has.
-const USER: i64 = 2000;
+pub const USER: i64 = 2000;
 
 /// The group that owns the volumes of a pod.
-const VOLUME_GROUP: i64 = 2000;
+pub const VOLUME_GROUP: i64 = 2000;
 
 /// The pod of a replica. What a tenant could otherwise use to lead it elsewhere (scheduler, priority class, runtime class,
 /// name of a node, selector of nodes) is not set, because no field for it exists.
@@ -34,7 +34,13 @@ pub fn pod(model: &ValidatedModel, engine: &EngineDescription, settings: &Settin
         affinity: Some(affinity::affinity(model)),
         tolerations: Some(affinity::tolerations(model)),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
-        init_containers: Some(vec![proxy::container(model, engine, settings)]),
+        init_containers: Some(
+            verification::containers(model)
+                .into_iter()
+                .flatten()
+                .chain([proxy::container(model, engine, settings)])
+                .collect(),
+        ),
         containers: vec![container::container(model, engine)],
         volumes: Some(volumes::volumes(model, engine)),
         ..Default::default()

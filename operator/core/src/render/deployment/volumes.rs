@@ -41,16 +41,39 @@ pub fn mounts(model: &ValidatedModel) -> Vec<VolumeMount> {
         mount_path: path.to_owned(),
         ..Default::default()
     };
-    let read_only = |name: &str, path: &str| VolumeMount { read_only: Some(true), ..mount(name, path) };
     let mut mounts = vec![
-        read_only(WEIGHTS, WEIGHTS_PATH),
+        mount_of_weights(model),
         mount(CACHE, CACHE_PATH),
         mount(TEMPORARY, TEMPORARY_PATH),
         mount(SHARED_MEMORY, SHARED_MEMORY_PATH),
     ];
     let adapters = model.adapters.iter().enumerate();
-    mounts.extend(adapters.map(|(place, one)| read_only(&adapter_volume(place), &adapter_mount(one))));
+    mounts.extend(adapters.map(|(place, adapter)| mount_of_adapter(place, adapter)));
     mounts
+}
+
+/// Where the weights are mounted. Of a claim with fetched weights it is the folder that is named after their digest: what is
+/// still being fetched, and what other models have, is not seen.
+pub fn mount_of_weights(model: &ValidatedModel) -> VolumeMount {
+    let sub_path = match &model.source {
+        WeightsSource::Mirror(fetched) => Some(sealed_folder(&fetched.digest)),
+        WeightsSource::Image { .. } | WeightsSource::VolumeClaim { .. } => None,
+    };
+    VolumeMount { sub_path, ..read_only_mount(WEIGHTS.to_owned(), WEIGHTS_PATH.to_owned()) }
+}
+
+/// Where the adapter at this place is mounted.
+pub fn mount_of_adapter(place: usize, adapter: &AdapterSettings) -> VolumeMount {
+    read_only_mount(adapter_volume(place), adapter_mount(adapter))
+}
+
+fn read_only_mount(name: String, mount_path: String) -> VolumeMount {
+    VolumeMount { name, mount_path, read_only: Some(true), ..Default::default() }
+}
+
+/// The folder that a fetch ends with.
+fn sealed_folder(digest: &str) -> String {
+    digest.replace(':', "-")
 }
 
 /// The adapters of `model` where the container finds them.
@@ -59,8 +82,13 @@ pub fn adapters(model: &ValidatedModel) -> Vec<MountedAdapter<'_>> {
 }
 
 fn mounted(adapter: &AdapterSettings) -> MountedAdapter<'_> {
-    let AdapterSettings { name, source, rank } = adapter;
-    MountedAdapter { name, path: below(&adapter_mount(adapter), source), rank: *rank }
+    let AdapterSettings { name, source: _, rank } = adapter;
+    MountedAdapter { name, path: adapter_path(adapter), rank: *rank }
+}
+
+/// The path of an adapter in the container.
+pub fn adapter_path(adapter: &AdapterSettings) -> String {
+    below(&adapter_mount(adapter), &adapter.source)
 }
 
 /// The volume of the adapter at this place: a name of an adapter can be too long for the name of a volume.
@@ -79,7 +107,14 @@ pub fn weights_path(source: &WeightsSource) -> String {
 
 /// Where the files of `source` are when it is mounted at `mount`.
 fn below(mount: &str, source: &WeightsSource) -> String {
-    let (WeightsSource::Image { path, .. } | WeightsSource::VolumeClaim { path, .. }) = source;
+    let path = match source {
+        WeightsSource::Image { path, .. } | WeightsSource::VolumeClaim { path, .. } => path,
+        // Of a folder its content is fetched, and of a file nothing but it.
+        WeightsSource::Mirror(fetched) if fetched.is_file => {
+            fetched.path.rsplit('/').next().unwrap_or_default()
+        }
+        WeightsSource::Mirror(_) => "",
+    };
     match path.trim_matches('/') {
         "" => mount.to_owned(),
         below => format!("{mount}/{below}"),
@@ -96,13 +131,18 @@ fn read_only(name: String, source: &WeightsSource) -> Volume {
             }),
             ..volume
         },
-        WeightsSource::VolumeClaim { claim_name, .. } => Volume {
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: claim_name.clone(),
-                read_only: Some(true),
-            }),
-            ..volume
-        },
+        WeightsSource::VolumeClaim { claim_name, .. } => claim(volume, claim_name),
+        WeightsSource::Mirror(fetched) => claim(volume, &fetched.claim_name),
+    }
+}
+
+fn claim(volume: Volume, claim_name: &str) -> Volume {
+    Volume {
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: claim_name.to_owned(),
+            read_only: Some(true),
+        }),
+        ..volume
     }
 }
 

@@ -103,6 +103,11 @@ pub(super) struct DeviceHealth {
 }
 
 impl PodStatus {
+    /// Every container, those that prepare and stand beside first.
+    pub(super) fn containers(&self) -> impl Iterator<Item = &ContainerStatus> {
+        self.init_container_statuses.iter().chain(&self.container_statuses)
+    }
+
     /// Whether the pod has succeeded or failed.
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
@@ -150,9 +155,20 @@ impl ContainerStatus {
         }
         over.or(self.last_state.terminated.as_ref())
     }
+
+    /// The run that failed last, unless one has succeeded since.
+    pub(super) fn failed_run(&self) -> Option<&Ended> {
+        let run = self.state.terminated.as_ref().or(self.last_state.terminated.as_ref())?;
+        (run.exit_code != 0).then_some(run)
+    }
 }
 
 impl Ended {
+    /// When it ended, as the API server writes moments; empty where that is not told.
+    pub(super) fn moment(&self) -> String {
+        self.finished_at.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
+    }
+
     /// How long it ran, in seconds; 0 where the times are not told.
     pub(super) fn seconds(&self) -> i64 {
         let (Some(started), Some(finished)) = (&self.started_at, &self.finished_at) else { return 0 };

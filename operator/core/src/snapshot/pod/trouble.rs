@@ -2,13 +2,20 @@
 //!
 //! What is said stays the same from one attempt of the kubelet to the next: no number of restarts, no time to wait.
 
+use hemvist_api::condition::Reason;
+
 use super::status::{ContainerStatus, Ended, PodStatus, Waiting};
+use super::weights::WeightsFailure;
 use super::{PodContainer, PodSpec, StartupProbe};
 use crate::snapshot::words::{ending, shortened};
 
 /// What is wrong with a pod. Ordered by how much it explains: the first kind hides the later ones.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum TroubleKind {
+    /// Weights were verified and are not those that the model states.
+    DigestMismatch,
+    /// Weights could not be verified.
+    WeightsUnreadable,
     /// An accelerator that a container holds is broken.
     AcceleratorUnhealthy,
     /// A container was ended because it used too much memory.
@@ -51,8 +58,7 @@ const FAILURE_THRESHOLD: i64 = 3;
 /// What is wrong with the pod, if anything is.
 pub(super) fn of(spec: &PodSpec, status: &PodStatus) -> Option<PodTrouble> {
     let pod = Pod { spec, status };
-    let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
-    let of_containers = containers.filter_map(|container| pod.trouble(container)).min();
+    let of_containers = status.containers().filter_map(|container| pod.trouble(container)).min();
     of_containers.or_else(|| pod.evicted()).or_else(|| pod.unschedulable())
 }
 
@@ -81,7 +87,7 @@ impl Pod<'_> {
             let waiting = container.waiting().and_then(|waiting| self.cannot_be_made(container, waiting));
             waiting.or_else(|| self.ended(container, container.last_run_before_it_is_up()?))
         };
-        broken_accelerator(container).or_else(of_its_state)
+        broken_accelerator(container).or_else(|| of_weights(container)).or_else(of_its_state)
     }
 
     fn cannot_be_made(&self, container: &ContainerStatus, waiting: &Waiting) -> Option<PodTrouble> {
@@ -191,6 +197,13 @@ impl PodTrouble {
     const fn new(kind: TroubleKind, message: String) -> Self {
         Self { kind, message }
     }
+}
+
+fn of_weights(container: &ContainerStatus) -> Option<PodTrouble> {
+    let WeightsFailure { reason, message, .. } = WeightsFailure::of(container)?;
+    let mismatch = reason == Reason::ModelDigestMismatch;
+    let kind = if mismatch { TroubleKind::DigestMismatch } else { TroubleKind::WeightsUnreadable };
+    Some(PodTrouble::new(kind, message))
 }
 
 fn broken_accelerator(container: &ContainerStatus) -> Option<PodTrouble> {
