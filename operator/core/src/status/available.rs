@@ -41,22 +41,24 @@ pub(super) fn available(
             let text = format!("{} of {wanted} replicas are of the new version.", seen.updated.min(wanted));
             return draft(type_, ConditionStatus::True, Reason::RollingOut, text);
         }
-        return all_available(subject, wanted);
+        return all_available(snapshot, subject, plan);
     }
     unavailable(snapshot, subject, plan, &seen)
 }
 
-/// Every replica takes requests; an accelerator that breaks under one may be noticed by its engine later.
-fn all_available(subject: &Subject<'_>, wanted: i32) -> ConditionDraft {
-    let type_ = ConditionType::Available;
+/// Every replica takes requests, as far as the cluster knows. It counts replicas as ready whose node has fallen silent after
+/// it said that it is not ready, and an accelerator can break under a replica that has not noticed.
+fn all_available(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> ConditionDraft {
+    let wanted = plan.model.replicas;
     let text = format!("{wanted} of {wanted} replicas take requests.");
+    let available = |reason, text| draft(ConditionType::Available, ConditionStatus::True, reason, text);
+    if let Some(silence) = silent_node(snapshot, subject, plan) {
+        return available(Reason::NodeNotReady, format!("{text} {silence}"));
+    }
     let broken = subject.pods.iter().filter(|pod| holds_a_place(pod)).filter_map(|pod| pod.trouble.as_ref());
     match broken.filter(|trouble| trouble.kind == TroubleKind::AcceleratorUnhealthy).min() {
-        Some(trouble) => {
-            let text = format!("{text} {}", sentence(trouble));
-            draft(type_, ConditionStatus::True, reason(trouble), text)
-        }
-        None => draft(type_, ConditionStatus::True, Reason::ReplicasAvailable, text),
+        Some(trouble) => available(reason(trouble), format!("{text} {}", sentence(trouble))),
+        None => available(Reason::ReplicasAvailable, text),
     }
 }
 

@@ -27,12 +27,14 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
         Verdict::Fits => {
             "Other nodes have room, and Kubernetes moves the replica after some minutes.".to_owned()
         }
-        Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for(snapshot, &plan.model)),
+        Verdict::Waiting => {
+            format!("No other place is free: it needs {}.", plan.placement.waiting_for(snapshot, &plan.model))
+        }
         Verdict::NoEligibleNode => plan.placement.no_eligible_node(&plan.model),
     };
     let text = format!(
-        "Node {node} does not say that it is ready, so what its replica {} does is not known. The model serves again by \
-         itself when the node is back. {elsewhere}",
+        "Node {node} does not say that it is ready, so what its replica {} does is not known. When the node is back it \
+         serves by itself. {elsewhere}",
         pod.key.name
     );
     Some(bounded(&text, MAX_MESSAGE))

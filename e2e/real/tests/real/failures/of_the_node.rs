@@ -165,18 +165,27 @@ async fn is_down(surroundings: &mut Surroundings, part: Part) -> Result<(Duratio
     let told = silence_is_told(surroundings).await;
     let begun = Instant::now();
     part.start(surroundings).await?;
+    let back = async || node_is_ready(surroundings).await;
+    Watch::new(surroundings, "Available").tells("ReplicasAvailable", PATIENCE, back).await?;
     runs_on(&before, &serves(surroundings, 0).await?)?;
     Ok((told?, begun.elapsed()))
 }
 
+/// By `Available`: while containerd alone is down the engine takes requests, and `Ready` is right to say so.
 async fn silence_is_told(surroundings: &Surroundings) -> Result<Duration> {
-    let nodes: Api<Node> = Api::all(surroundings.governed.cluster().client());
-    let mut watch = Watch::new(surroundings, "Ready");
-    let is_there = async || Ok(!is_ready(&nodes.get(node::NAME).await?));
+    let mut watch = Watch::new(surroundings, "Available");
+    let is_there = async || Ok(!node_is_ready(surroundings).await?);
     let told = watch.tells("NodeNotReady", PATIENCE, is_there).await?;
+    // The cluster looks at the node first and at its pods then.
+    tokio::time::sleep(PAUSE).await;
     watch.keeps_on("NodeNotReady", HOLD).await?;
     watch.has_said(&["Node real does not say that it is ready"])?;
     Ok(told)
+}
+
+async fn node_is_ready(surroundings: &Surroundings) -> Result<bool> {
+    let nodes: Api<Node> = Api::all(surroundings.governed.cluster().client());
+    Ok(is_ready(&nodes.get(node::NAME).await?))
 }
 
 /// The same pod with the same run of its engine.

@@ -50,6 +50,10 @@ impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { failure, reason, told, back, fault } = self;
         match fault {
+            // What starts anew is never missed, so there was nothing to tell and nothing to come back from.
+            None if told.is_zero() && back.is_zero() => {
+                write!(formatter, "| {failure} | `{reason}` throughout | | |")
+            }
             None => write!(formatter, "| {failure} | `{reason}` | {told:.1?} | {back:.1?} |"),
             Some(fault) => write!(formatter, "| {failure} | FAILED: {fault} | | |"),
         }
