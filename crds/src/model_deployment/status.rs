@@ -110,6 +110,10 @@ pub struct ResolvedSettings {
     /// The data centres where the model may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_centres: Option<ResolvedText>,
+
+    /// What scales the model, and between which numbers of replicas. Absent where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ResolvedText>,
 }
 
 /// The accelerators of one replica, and why.

@@ -5,26 +5,32 @@
 //! allow-list.
 
 mod affinity;
+mod autoscaling;
 mod deployment;
 pub mod engine;
+mod horizontal_pod_autoscaler;
 mod meta;
 mod network_policy;
 mod pod_disruption_budget;
 mod resource_quota;
+mod scaled_object;
 mod service;
 mod service_account;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use serde_json::Value;
 
-use crate::snapshot::{ChildFacts, Settings};
+use crate::snapshot::{ChildFacts, ChildKind, Settings};
 use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
 pub(crate) use meta::{COMPONENT, NAME};
 pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
+pub use scaled_object::ScaledObject;
 pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
 /// How far objects have come.
@@ -62,6 +68,62 @@ pub struct DesiredObjects<S: Stage> {
     pub pod_disruption_budget: S::Of<PodDisruptionBudget>,
     /// The replicas.
     pub deployment: S::Of<Deployment>,
+    /// What scales the replicas, where Kubernetes itself does it.
+    pub horizontal_pod_autoscaler: Option<S::Of<HorizontalPodAutoscaler>>,
+    /// What scales the replicas, where KEDA does it.
+    pub scaled_object: Option<S::Of<ScaledObject>>,
+}
+
+impl DesiredObjects<Rendered> {
+    /// Every object as JSON with its kind, in the order in which they are written.
+    ///
+    /// # Errors
+    ///
+    /// Where an object has no JSON form, which those of these types always have.
+    pub fn json(&self) -> serde_json::Result<Vec<(ChildKind, Value)>> {
+        let Self {
+            service_account,
+            network_policy,
+            service,
+            pod_disruption_budget,
+            deployment,
+            horizontal_pod_autoscaler,
+            scaled_object,
+        } = self;
+        let mut objects = vec![
+            (ChildKind::ServiceAccount, serde_json::to_value(service_account)?),
+            (ChildKind::NetworkPolicy, serde_json::to_value(network_policy)?),
+            (ChildKind::Service, serde_json::to_value(service)?),
+            (ChildKind::PodDisruptionBudget, serde_json::to_value(pod_disruption_budget)?),
+            (ChildKind::Deployment, serde_json::to_value(deployment)?),
+        ];
+        if let Some(autoscaler) = horizontal_pod_autoscaler {
+            objects.push((ChildKind::HorizontalPodAutoscaler, serde_json::to_value(autoscaler)?));
+        }
+        if let Some(scaled_object) = scaled_object {
+            objects.push((ChildKind::ScaledObject, serde_json::to_value(scaled_object)?));
+        }
+        Ok(objects)
+    }
+}
+
+impl DesiredObjects<Applied> {
+    /// Every object that is there, in the order in which they are written.
+    pub fn facts(&self) -> impl Iterator<Item = &ChildFacts> {
+        let Self {
+            service_account,
+            network_policy,
+            service,
+            pod_disruption_budget,
+            deployment,
+            horizontal_pod_autoscaler,
+            scaled_object,
+        } = self;
+        [service_account, network_policy, service, pod_disruption_budget, deployment]
+            .into_iter()
+            .chain(horizontal_pod_autoscaler)
+            .chain(scaled_object)
+    }
 }
 
 /// The objects that carry out `model`. Each carries the hash of itself, so that an unchanged one is not written again.
@@ -72,5 +134,8 @@ pub fn render(model: &ValidatedModel, settings: &Settings) -> DesiredObjects<Ren
         service: meta::sealed(service::service(model)),
         pod_disruption_budget: meta::sealed(pod_disruption_budget::pod_disruption_budget(model)),
         deployment: meta::sealed(deployment::deployment(model)),
+        horizontal_pod_autoscaler: horizontal_pod_autoscaler::horizontal_pod_autoscaler(model)
+            .map(meta::sealed),
+        scaled_object: scaled_object::scaled_object(model).map(meta::sealed),
     }
 }

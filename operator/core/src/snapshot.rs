@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, content_hash};
 pub(crate) use installation::DEVICE_CLASSES;
-pub use installation::{Identities, OtherDevices};
+pub use installation::{Identities, LoadSource, OtherDevices};
 pub use manifests::{ManifestError, Manifests};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind};
@@ -61,6 +61,8 @@ pub struct Settings {
     pub identities: Identities,
     /// Devices that are no accelerators.
     pub other_devices: OtherDevices,
+    /// Where KEDA learns of the load of models.
+    pub load: LoadSource,
 }
 
 impl Default for Settings {
@@ -71,6 +73,7 @@ impl Default for Settings {
             monitoring_namespace: None,
             identities: Identities::default(),
             other_devices: OtherDevices::default(),
+            load: LoadSource::default(),
         }
     }
 }
@@ -88,6 +91,8 @@ pub struct Snapshot {
     pub nodes: Arc<BTreeMap<String, NodeFacts>>,
     /// Who holds accelerators on which node.
     pub usage: Arc<Usage>,
+    /// Kinds of children that not every cluster has and that this one serves.
+    pub served: BTreeSet<ChildKind>,
 }
 
 /// What one decision is about: a model with what is observed of it.

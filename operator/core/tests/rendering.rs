@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use fixtures::{
     Case, adapters, custom, every_case, llama_cpp_on_a_claim, llama_cpp_with_adapters, partition, settings,
-    sglang_with_adapters, vllm_in_an_image, vllm_with_adapters,
+    sglang_scaled, sglang_with_adapters, vllm_in_an_image, vllm_scaled, vllm_with_adapters,
 };
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
@@ -26,23 +26,32 @@ use hemvist_api::values::{
 use hemvist_core::render::{DesiredObjects, NOWHERE, render};
 use hemvist_core::snapshot::{Key, Settings};
 use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
-    WeightsSource,
+    AcceleratorRequest, AdapterSettings, Autoscaler, Clearance, CustomSettings, EngineSettings, KedaSettings,
+    ScalingSettings, Target, ValidatedModel, WeightsSource,
 };
 use serde_json::Value;
 
 /// Every object of a model as one YAML file, in the order in which they are written.
 fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
-        render(model, settings);
-    [
+    let DesiredObjects {
+        service_account,
+        network_policy,
+        service,
+        pod_disruption_budget,
+        deployment,
+        horizontal_pod_autoscaler,
+        scaled_object,
+    } = render(model, settings);
+    let mut documents = vec![
         serde_saphyr::to_string(&service_account).unwrap(),
         serde_saphyr::to_string(&network_policy).unwrap(),
         serde_saphyr::to_string(&service).unwrap(),
         serde_saphyr::to_string(&pod_disruption_budget).unwrap(),
         serde_saphyr::to_string(&deployment).unwrap(),
-    ]
-    .join("---\n")
+    ];
+    documents.extend(horizontal_pod_autoscaler.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.extend(scaled_object.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.join("---\n")
 }
 
 /// Compares with the file of that name, or writes it where `UPDATE=1` is set.
@@ -96,10 +105,20 @@ fn an_engine_of_the_users_own() {
 }
 
 #[test]
+fn vllm_that_kubernetes_scales() {
+    assert_golden("vllm-scaled.yaml", &vllm_scaled());
+}
+
+#[test]
+fn sglang_that_keda_scales() {
+    assert_golden("sglang-scaled.yaml", &sglang_scaled());
+}
+
+#[test]
 fn every_pod_holds_the_contract() {
     let cases = every_case();
-    assert_eq!(cases.len(), 192, "engines x sources x rollouts x isolations");
-    assert_eq!(contract::CHECKS.len(), 39, "a field of the contract was added or lost");
+    assert_eq!(cases.len(), 256, "engines x sources x rollouts x isolations");
+    assert_eq!(contract::CHECKS.len(), 40, "a field of the contract was added or lost");
     let mut held = 0;
     let mut broken = Vec::new();
     for case in &cases {
@@ -188,6 +207,7 @@ fn every_field(model: &ValidatedModel) {
         clearance: Clearance { regions: _, data_centres: _, levels: _, reason: _ },
         isolation: _,
         replicas: _,
+        scaling: _,
         rollout: _,
         drain_seconds: _,
         consumers: _,
@@ -236,6 +256,7 @@ fn changes() -> Vec<Change> {
         }),
         ("isolation", |model| model.isolation = Isolation::Shared),
         ("replicas", |model| model.replicas = 0),
+        ("scaling", |model| model.scaling = vllm_scaled().scaling),
         ("rollout", |model| model.rollout = RolloutStrategy::Recreate),
         ("drain_seconds", |model| model.drain_seconds += 1),
         ("consumers", |model| model.consumers.clear()),
@@ -248,7 +269,7 @@ fn a_change_of_any_field_changes_a_hash() {
     let model = vllm_in_an_image();
     let before = hashes(&model, &settings());
     every_field(&model);
-    assert_eq!(changes().len(), 32);
+    assert_eq!(changes().len(), 33);
     for (field, change) in changes() {
         let mut changed = model.clone();
         change(&mut changed);
@@ -273,6 +294,70 @@ fn scaling_alone_does_not_replace_pods() {
     let more = ValidatedModel { replicas: model.replicas + 1, ..model.clone() };
     let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
     assert_eq!(template(&model), template(&more));
+}
+
+/// A change of one field of what scales a model.
+type ScalingChange = (&'static str, fn(&mut ScalingSettings));
+
+/// Fails to compile when scaling gets a new field: give it a line in [`scaling_changes`] then.
+fn every_field_of_scaling(scaling: &ScalingSettings) {
+    let ScalingSettings {
+        by: _,
+        min_replicas: _,
+        max_replicas: _,
+        followed: _,
+        target: _,
+        idle_seconds: _,
+        reason: _,
+    } = scaling;
+}
+
+fn scaling_changes() -> Vec<ScalingChange> {
+    fn keda(scaling: &mut ScalingSettings) -> &mut KedaSettings {
+        match &mut scaling.by {
+            Autoscaler::ScaledObject(keda) => keda,
+            Autoscaler::HorizontalPodAutoscaler => unreachable!(),
+        }
+    }
+    vec![
+        ("by", |scaling| scaling.by = Autoscaler::HorizontalPodAutoscaler),
+        ("by.prometheus", |scaling| keda(scaling).prometheus.push('x')),
+        ("by.requests", |scaling| keda(scaling).requests[1] = "other"),
+        ("by.incoming", |scaling| keda(scaling).incoming = None),
+        ("by.schedule", |scaling| drop(keda(scaling).schedule.pop())),
+        ("by.schedule.name", |scaling| keda(scaling).schedule[0].name.push('x')),
+        ("by.schedule.start", |scaling| keda(scaling).schedule[0].start.push('x')),
+        ("by.schedule.end", |scaling| keda(scaling).schedule[0].end.push('x')),
+        ("by.schedule.time_zone", |scaling| keda(scaling).schedule[0].time_zone.push('x')),
+        ("by.schedule.replicas", |scaling| keda(scaling).schedule[0].replicas += 1),
+        ("min_replicas", |scaling| scaling.min_replicas += 1),
+        ("max_replicas", |scaling| scaling.max_replicas += 1),
+        ("followed", |scaling| scaling.followed = "other"),
+        ("target", |scaling| scaling.target = Target::PerCent(6)),
+        ("idle_seconds", |scaling| scaling.idle_seconds = None),
+    ]
+}
+
+#[test]
+fn a_change_of_scaling_changes_what_scales_and_nothing_else() {
+    let model = sglang_scaled();
+    let before = hashes(&model, &settings());
+    every_field_of_scaling(model.scaling.as_ref().unwrap());
+    for (field, change) in scaling_changes() {
+        let mut changed = model.clone();
+        change(changed.scaling.as_mut().unwrap());
+        let after = hashes(&changed, &settings());
+        assert_ne!(after.last(), before.last(), "{field}");
+        assert_eq!(after[..after.len() - 1], before[..before.len() - 1], "{field}");
+    }
+}
+
+#[test]
+fn a_model_that_is_scaled_has_the_pods_of_one_that_is_not() {
+    let model = vllm_scaled();
+    let fixed = ValidatedModel { scaling: None, ..model.clone() };
+    let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
+    assert_eq!(template(&model), template(&fixed));
 }
 
 #[test]

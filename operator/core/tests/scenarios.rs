@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use hemvist_core::decide::{Decision, decide};
 use hemvist_core::placement::Placement;
 use hemvist_core::render::{Applied, DesiredObjects, render};
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Settings, Snapshot, Subject};
+use hemvist_core::snapshot::{
+    ChildFacts, ChildKind, Key, LoadSource, Manifests, Settings, Snapshot, Subject,
+};
 use hemvist_core::status::{self, Application};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::SignedDuration;
@@ -36,6 +38,8 @@ struct Expectation {
     now: String,
     #[serde(default)]
     ungoverned_namespaces: Vec<String>,
+    /// The address of the Prometheus that the installation names.
+    prometheus: Option<String>,
     /// By `namespace/name`.
     models: BTreeMap<String, ExpectedModel>,
 }
@@ -68,6 +72,8 @@ struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     waiting_for: Vec<String>,
+    /// What scales it, between which numbers and by what; absent means that nothing does.
+    scaling: Option<String>,
     /// Exceptions that hold for it, as `namespace/name waives … until day`.
     #[serde(default)]
     exceptions: Vec<String>,
@@ -88,19 +94,21 @@ fn documents(file: &Path) -> Vec<Value> {
 /// What the controller would have after writing every object: the observed Deployment where there is one.
 fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> Application {
     let Some(plan) = decision.plan() else { return Application::Withdrawn };
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
-        render(&plan.model, &snapshot.settings);
+    let desired = render(&plan.model, &snapshot.settings);
     let deployment = subject
         .children
         .get(&ChildKind::Deployment)
         .cloned()
-        .unwrap_or_else(|| facts(ChildKind::Deployment, &deployment));
+        .unwrap_or_else(|| facts(ChildKind::Deployment, &desired.deployment));
+    let autoscaler = desired.horizontal_pod_autoscaler;
     Application::Applied(DesiredObjects::<Applied> {
-        service_account: facts(ChildKind::ServiceAccount, &service_account),
-        network_policy: facts(ChildKind::NetworkPolicy, &network_policy),
-        service: facts(ChildKind::Service, &service),
-        pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &pod_disruption_budget),
+        service_account: facts(ChildKind::ServiceAccount, &desired.service_account),
+        network_policy: facts(ChildKind::NetworkPolicy, &desired.network_policy),
+        service: facts(ChildKind::Service, &desired.service),
+        pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &desired.pod_disruption_budget),
         deployment,
+        horizontal_pod_autoscaler: autoscaler.map(|one| facts(ChildKind::HorizontalPodAutoscaler, &one)),
+        scaled_object: desired.scaled_object.map(|one| facts(ChildKind::ScaledObject, &one)),
     })
 }
 
@@ -147,6 +155,8 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
         })
         .collect();
     assert_eq!(exceptions, expected.exceptions, "{what}: exceptions");
+    let scaling = status.resolved.as_ref().and_then(|resolved| resolved.scaling.as_ref());
+    assert_eq!(scaling.map(|one| &one.value), expected.scaling.as_ref(), "{what}: scaling");
     let size = serde_json::to_string(status).unwrap().len();
     assert!(size < 32 * 1024, "{what}: the status has {size} bytes");
 }
@@ -208,6 +218,7 @@ fn run(scenario: &Path) -> usize {
     }
     let settings = Settings {
         ungoverned_namespaces: expectation.ungoverned_namespaces.iter().cloned().collect(),
+        load: LoadSource { prometheus: expectation.prometheus.clone(), requests: None },
         ..Settings::default()
     };
     let snapshot = given.snapshot(Time(expectation.now.parse().unwrap()), settings);

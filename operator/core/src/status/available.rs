@@ -3,7 +3,7 @@
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 use super::{Application, draft};
-use crate::decide::Decision;
+use crate::decide::{Decision, wanted};
 use crate::snapshot::{DeploymentFacts, PodTrouble, Subject, TroubleKind};
 
 pub(super) fn available(
@@ -28,7 +28,7 @@ pub(super) fn available(
             "The objects could not be written.".to_owned(),
         );
     };
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
     }

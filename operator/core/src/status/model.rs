@@ -6,23 +6,23 @@
 //! Available ─┘
 //! ```
 
-use hemvist_api::ModelDeploymentStatus;
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason, transition};
 use hemvist_api::labels::MODEL_DEPLOYMENT_UID;
 use hemvist_api::model_deployment::{
     ChildStatus, ResolvedAccelerator, ResolvedNumber, ResolvedSettings, ResolvedText,
 };
+use hemvist_api::{ModelDeploymentSpec, ModelDeploymentStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::available::available;
 use super::duties::duties_current;
 use super::placed::placed;
 use super::{Application, draft};
-use crate::decide::{Decision, Plan};
+use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, grouped};
-use crate::render::{Applied, DesiredObjects, SERVING_PORT};
+use crate::render::SERVING_PORT;
 use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
-use crate::validate::suspension;
+use crate::validate::{ScalingSettings, suspension};
 use crate::violation::{primary, summary};
 
 /// The status of a ModelDeployment: what was decided, what came of it, and what is observed.
@@ -36,7 +36,7 @@ pub fn model(
     let previous = subject.model.status.as_ref();
     let plan = decision.plan();
     let deployment = deployment(application);
-    let wanted = plan.map_or(0, |plan| plan.model.replicas);
+    let wanted = plan.map_or(0, |plan| wanted(subject, &plan.model));
     let ready = deployment.map_or(0, |deployment| deployment.ready);
     let drafts = conditions(snapshot, subject, decision, application);
     let placed = drafts
@@ -51,7 +51,7 @@ pub fn model(
         ready_replicas: Some(ready),
         replica_summary: Some(match plan {
             Some(_) => format!("{ready}/{wanted}"),
-            None => format!("0/{}", subject.model.spec.replicas.unwrap_or(1)),
+            None => format!("0/{}", asked_for(&subject.model.spec)),
         }),
         accelerators: Some(plan.map_or(0, |plan| held(subject, plan))),
         selector: Some(format!("{MODEL_DEPLOYMENT_UID}={}", metadata.uid.as_deref().unwrap_or_default())),
@@ -67,7 +67,7 @@ pub fn model(
         policies: Some(decision.policies.clone()).filter(|policies| !policies.is_empty()),
         exceptions: Some(decision.exceptions.clone()).filter(|exceptions| !exceptions.is_empty()),
         children: match application {
-            Application::Applied(objects) => Some(children(objects)),
+            Application::Applied(objects) => Some(objects.facts().map(child).collect()),
             Application::Withdrawn => None,
             Application::Failed { .. } => previous.and_then(|status| status.children.clone()),
         },
@@ -226,13 +226,14 @@ fn ready(
     if let Some(missing) = parts.into_iter().find(|part| part.status != ConditionStatus::True) {
         return draft(type_, ConditionStatus::False, missing.reason, missing.message.clone());
     }
-    if plan.model.replicas == 0 {
-        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
+    let wanted = wanted(subject, &plan.model);
+    if wanted == 0 {
+        let again = if plan.model.scaling.is_some() { " KEDA starts one when it is." } else { "" };
+        let text = format!("No replica is wanted.{again}");
+        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, text);
     }
     let text = format!(
-        "{} of {} replicas serve {} at {}.",
-        plan.model.replicas,
-        plan.model.replicas,
+        "{wanted} of {wanted} replicas serve {} at {}.",
         plan.model.model_name,
         endpoint(&plan.model.key.name, &plan.model.key.namespace)
     );
@@ -278,16 +279,21 @@ fn resolved(plan: &Plan) -> ResolvedSettings {
             value: bounded(&data_centres.join(","), 1024),
             reason: bounded(&model.clearance.reason, 1024),
         }),
+        scaling: model.scaling.as_ref().map(scaling),
     }
 }
 
-fn children(objects: &DesiredObjects<Applied>) -> Vec<ChildStatus> {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
-        objects;
-    [service_account, network_policy, service, pod_disruption_budget, deployment]
-        .into_iter()
-        .map(child)
-        .collect()
+fn scaling(settings: &ScalingSettings) -> ResolvedText {
+    let ScalingSettings { by, min_replicas, max_replicas, followed, .. } = settings;
+    ResolvedText {
+        value: format!("{}, {min_replicas} to {max_replicas} replicas by {followed}", by.kind()),
+        reason: settings.reason.clone(),
+    }
+}
+
+/// Replicas that a model asks for at least.
+fn asked_for(spec: &ModelDeploymentSpec) -> i32 {
+    spec.scaling.as_ref().map_or_else(|| spec.replicas.unwrap_or(1), |scaling| scaling.min_replicas)
 }
 
 fn child(facts: &ChildFacts) -> ChildStatus {

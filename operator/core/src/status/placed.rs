@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 use super::draft;
-use crate::decide::{Decision, Plan};
+use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, clearance_exclusion};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 
@@ -22,7 +22,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
     if let Some(text) = clearance_lost(snapshot, subject, plan) {
         return draft(type_, ConditionStatus::False, Reason::ClearanceLost, text);
     }
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
     }

@@ -7,13 +7,14 @@ use hemvist_api::values::{
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 
 use super::engine::engine;
+use super::scaling::scaling;
 use super::weights::{adapters, weights};
 use super::{AcceleratorRequest, ValidatedModel};
 use crate::bytes::parse_bytes;
 use crate::placement::vendor::vendor;
 use crate::policy::EffectivePolicy;
 use crate::render::engine::description;
-use crate::snapshot::Key;
+use crate::snapshot::{Key, Snapshot};
 use crate::violation::{Finding, Violation};
 
 /// How long requests may go on when a replica stops, in seconds, where the model does not say.
@@ -25,7 +26,11 @@ const DEFAULT_DRAIN_SECONDS: i32 = 45;
 ///
 /// The faults: fields that this version does not carry out, and values that cannot be carried out. What a policy says of
 /// the model is not judged here but in [`EffectivePolicy::check`]; the policy is asked for the values it sets.
-pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<ValidatedModel, Vec<Violation>> {
+pub fn validate(
+    model: &ModelDeployment,
+    policy: &EffectivePolicy,
+    snapshot: &Snapshot,
+) -> Result<ValidatedModel, Vec<Violation>> {
     let spec = &model.spec;
     let class = spec.purpose.information_class;
     let key = Key::new(
@@ -40,14 +45,16 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
     let adapters = collect(adapters(spec, &name), &mut faults);
     let engine = collect(engine(spec, &name, policy), &mut faults);
     let accelerator = collect(accelerator(spec, policy), &mut faults);
-    let (Some(source), Some(adapters), Some(engine), Some(accelerator), true) =
-        (source, adapters, engine, accelerator, faults.is_empty())
+    let scaling = collect(scaling(spec, snapshot), &mut faults);
+    let (Some(source), Some(adapters), Some(engine), Some(accelerator), Some(scaling), true) =
+        (source, adapters, engine, accelerator, scaling, faults.is_empty())
     else {
         return Err(faults);
     };
     let asked: Option<&[DataCentre]> =
         spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
     let rollout = spec.rollout.as_ref();
+    let suspended = suspension(spec).is_some();
     Ok(ValidatedModel {
         uid: model.metadata.uid.clone().unwrap_or_default(),
         model_name: name,
@@ -62,7 +69,8 @@ pub fn validate(model: &ModelDeployment, policy: &EffectivePolicy) -> Result<Val
         accelerator,
         clearance: policy.clearance(class, asked),
         isolation,
-        replicas: if suspension(spec).is_some() { 0 } else { spec.replicas.unwrap_or(1) },
+        replicas: if suspended { 0 } else { spec.replicas.unwrap_or(1) },
+        scaling: scaling.filter(|_| !suspended),
         rollout: rollout.and_then(|rollout| rollout.strategy).unwrap_or(RolloutStrategy::Auto),
         drain_seconds: rollout.and_then(|rollout| rollout.drain_seconds).unwrap_or(DEFAULT_DRAIN_SECONDS),
         consumers: consumers(spec),
@@ -112,9 +120,6 @@ pub(super) fn invalid(
 /// Fields whose shape is there and whose behaviour is not, in this version.
 fn unsupported(spec: &ModelDeploymentSpec) -> Vec<Violation> {
     let mut faults = Vec::new();
-    if spec.scaling.is_some() {
-        faults.push(not_supported("spec.scaling", "scaling by load", "Set spec.replicas instead."));
-    }
     if spec.accelerator.as_ref().is_some_and(|accelerator| accelerator.device_class_name.is_some()) {
         faults.push(not_supported(
             "spec.accelerator.deviceClassName",

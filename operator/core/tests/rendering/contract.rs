@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use hemvist_api::labels::{
-    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION, RENDERED_HASH,
+    AUTOSCALED, KEDA_SCALED_OBJECT, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION,
+    RENDERED_HASH,
 };
 use hemvist_api::values::{EngineType, Isolation, RolloutStrategy};
 use hemvist_core::bytes::{GIBIBYTE, parse_bytes};
@@ -90,9 +91,11 @@ pub const CHECKS: &[Check] = &[
     ("owned by the ModelDeployment", owned),
     ("selectors find these pods and no namesake", selectors),
     ("a rollout waits for no spare accelerator unless told to", rollout),
-    ("replicas and deadline are stated", |case| {
+    ("what scales is one and scales these replicas", autoscaler),
+    ("replicas, unless they are scaled, and deadline are stated", |case| {
         let spec = &case.deployment["spec"];
-        spec["replicas"] == case.model.replicas
+        let stated = case.model.scaling.is_none().then(|| json!(case.model.replicas));
+        spec.get("replicas").cloned() == stated
             && spec["revisionHistoryLimit"] == 3
             && spec["progressDeadlineSeconds"].as_i64().unwrap() > case.startup_seconds()
     }),
@@ -375,9 +378,35 @@ fn annotations(case: &Case) -> bool {
     case.template()["metadata"].get("annotations").is_none()
         && case.objects().all(|object| {
             let mut bare = object.clone();
-            bare["metadata"].as_object_mut().unwrap().remove("annotations");
-            object["metadata"]["annotations"] == json!({RENDERED_HASH: content_hash(&bare)})
+            let annotations = bare["metadata"]["annotations"].as_object_mut().unwrap();
+            let hash = annotations.remove(RENDERED_HASH);
+            let autoscaled = case.model.scaling.is_some() && object["kind"] == "Deployment";
+            let others = if autoscaled { json!({AUTOSCALED: "true"}) } else { json!({}) };
+            let listed = Value::from(annotations.clone()) == others;
+            if annotations.is_empty() {
+                bare["metadata"].as_object_mut().unwrap().remove("annotations");
+            }
+            listed && hash == Some(json!(content_hash(&bare)))
         })
+}
+
+/// As many autoscalers as there should be, each of the Deployment, and never more than the model allows.
+fn autoscaler(case: &Case) -> bool {
+    let target =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": case.deployment["metadata"]["name"]});
+    let kinds = ["HorizontalPodAutoscaler", "ScaledObject"];
+    let found: Vec<_> = case
+        .objects()
+        .filter(|object| kinds.iter().any(|kind| object["kind"] == *kind))
+        .map(|object| &object["spec"])
+        .collect();
+    let Some(scaling) = &case.model.scaling else { return found.is_empty() };
+    let bounds = |least: &str, most: &str| {
+        found[0][least] == scaling.min_replicas && found[0][most] == scaling.max_replicas
+    };
+    found.len() == 1
+        && found[0]["scaleTargetRef"] == target
+        && (bounds("minReplicas", "maxReplicas") || bounds("minReplicaCount", "maxReplicaCount"))
 }
 
 fn labels(case: &Case) -> bool {
@@ -392,8 +421,13 @@ fn labels(case: &Case) -> bool {
         "hemvist.dev/information-class": model.information_class.as_str(),
         "hemvist.dev/risk-class": model.risk_class.as_str(),
     });
-    case.objects().all(|object| object["metadata"]["labels"] == expected)
-        && case.template()["metadata"]["labels"] == expected
+    case.objects().all(|object| {
+        let mut labels = object["metadata"]["labels"].clone();
+        // The one by which KEDA finds its own.
+        let of_keda = labels.as_object_mut().unwrap().remove(KEDA_SCALED_OBJECT);
+        let expected_of_keda = (object["kind"] == "ScaledObject").then(|| json!(model.key.name));
+        labels == expected && of_keda == expected_of_keda
+    }) && case.template()["metadata"]["labels"] == expected
 }
 
 fn owned(case: &Case) -> bool {

@@ -7,11 +7,11 @@ use hemvist_api::values::{
     RequestLogging, RiskClass, RolloutStrategy,
 };
 use hemvist_core::bytes::GIBIBYTE;
-use hemvist_core::render::{DesiredObjects, render};
-use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::render::render;
+use hemvist_core::snapshot::{ChildKind, Key, Settings};
 use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
-    WeightsSource,
+    AcceleratorRequest, AdapterSettings, Autoscaler, Clearance, CustomSettings, EngineSettings, KedaSettings,
+    ScalingSettings, Target, ValidatedModel, WeightsSource, Window,
 };
 use serde_json::Value;
 
@@ -25,33 +25,28 @@ pub struct Case {
     pub service: Value,
     pub pod_disruption_budget: Value,
     pub deployment: Value,
+    pub objects: Vec<Value>,
 }
 
 impl Case {
     pub fn new(name: String, model: ValidatedModel, settings: &Settings) -> Self {
-        let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, deployment } =
-            render(&model, settings);
+        let objects = render(&model, settings).json().unwrap();
+        let of = |kind| objects.iter().find(|(one, _)| *one == kind).unwrap().1.clone();
         Self {
             name,
             model,
             settings: settings.clone(),
-            service_account: serde_json::to_value(service_account).unwrap(),
-            network_policy: serde_json::to_value(network_policy).unwrap(),
-            service: serde_json::to_value(service).unwrap(),
-            pod_disruption_budget: serde_json::to_value(pod_disruption_budget).unwrap(),
-            deployment: serde_json::to_value(deployment).unwrap(),
+            service_account: of(ChildKind::ServiceAccount),
+            network_policy: of(ChildKind::NetworkPolicy),
+            service: of(ChildKind::Service),
+            pod_disruption_budget: of(ChildKind::PodDisruptionBudget),
+            deployment: of(ChildKind::Deployment),
+            objects: objects.into_iter().map(|(_, object)| object).collect(),
         }
     }
 
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
-        [
-            &self.service_account,
-            &self.network_policy,
-            &self.service,
-            &self.pod_disruption_budget,
-            &self.deployment,
-        ]
-        .into_iter()
+        self.objects.iter()
     }
 
     pub fn template(&self) -> &Value {
@@ -132,6 +127,7 @@ pub fn vllm_in_an_image() -> ValidatedModel {
         },
         isolation: Isolation::WholeNode,
         replicas: 3,
+        scaling: None,
         rollout: RolloutStrategy::Auto,
         drain_seconds: 47,
         consumers: names(["journal-app", "remiss-app"]),
@@ -178,6 +174,7 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
         },
         isolation: Isolation::WholeDevice,
         replicas: 2,
+        scaling: None,
         rollout: RolloutStrategy::Recreate,
         drain_seconds: 31,
         consumers: names(["larplattform"]),
@@ -305,6 +302,50 @@ pub fn custom() -> ValidatedModel {
     }
 }
 
+/// Scaled by Kubernetes itself, by the share of the key-value cache.
+pub fn vllm_scaled() -> ValidatedModel {
+    let scaling = ScalingSettings {
+        by: Autoscaler::HorizontalPodAutoscaler,
+        min_replicas: 2,
+        max_replicas: 5,
+        followed: "vllm:kv_cache_usage_perc",
+        target: Target::PerCent(85),
+        idle_seconds: None,
+        reason: "there is no KEDA".to_owned(),
+    };
+    ValidatedModel { scaling: Some(scaling), replicas: 1, ..vllm_in_an_image() }
+}
+
+/// Scaled by KEDA, by the queue, what a gateway counts, and the time of day.
+pub fn sglang_scaled() -> ValidatedModel {
+    let window = |name: &str, start: &str, end: &str, replicas| Window {
+        name: name.to_owned(),
+        start: start.to_owned(),
+        end: end.to_owned(),
+        time_zone: "Europe/Stockholm".to_owned(),
+        replicas,
+    };
+    let keda = KedaSettings {
+        prometheus: "http://prometheus.overvakning.svc:9090".to_owned(),
+        requests: ["sglang:num_queue_reqs", "sglang:num_running_reqs"],
+        incoming: Some("sum(rate(gateway_requests_total{ns=\"$namespace\",model=\"$name\"}[2m]))".to_owned()),
+        schedule: vec![
+            window("kontorstid", "30 6 * * 1-5", "0 18 * * 1-5", 2),
+            window("natt", "0 1 * * *", "0 2 * * *", 1),
+        ],
+    };
+    let scaling = ScalingSettings {
+        by: Autoscaler::ScaledObject(keda),
+        min_replicas: 0,
+        max_replicas: 4,
+        followed: "sglang:num_queue_reqs",
+        target: Target::Requests(6),
+        idle_seconds: Some(7200),
+        reason: "there is KEDA".to_owned(),
+    };
+    ValidatedModel { scaling: Some(scaling), replicas: 1, ..sglang_with_adapters() }
+}
+
 /// Engines x sources x rollouts x isolations.
 pub fn every_case() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -315,6 +356,8 @@ pub fn every_case() -> Vec<Case> {
         llama_cpp_with_adapters(),
         sglang_with_adapters(),
         custom(),
+        vllm_scaled(),
+        sglang_scaled(),
     ];
     for engine in engines {
         for source in [vllm_in_an_image().source, llama_cpp_on_a_claim().source] {
@@ -322,7 +365,9 @@ pub fn every_case() -> Vec<Case> {
                 for isolation in Isolation::ALL {
                     let kind = if matches!(source, WeightsSource::Image { .. }) { "image" } else { "claim" };
                     let with = engine.adapters.len();
-                    let name = format!("{} +{with} {kind} {rollout} {isolation}", engine.engine.engine);
+                    let scaled = engine.scaling.as_ref().map_or("fixed", |one| one.by.kind().as_str());
+                    let type_ = engine.engine.engine;
+                    let name = format!("{type_} +{with} {kind} {rollout} {isolation} {scaled}");
                     let model = ValidatedModel {
                         source: source.clone(),
                         rollout: *rollout,

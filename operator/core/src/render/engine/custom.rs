@@ -22,6 +22,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     variables,
     health_path: "/health",
     metrics_path: "/metrics",
+    load: None,
     // Whether it lets requests end is not known, so it gets its time before it is told to stop.
     drain: Drain::BeforeStop,
     group: 2000,

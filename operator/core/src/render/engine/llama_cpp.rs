@@ -7,7 +7,7 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, LoadMeasures, MountedAdapter};
 use crate::render::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
@@ -24,6 +24,11 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     variables: |_, _| Vec::new(),
     health_path: "/health",
     metrics_path: "/metrics",
+    load: Some(LoadMeasures {
+        waiting: "llamacpp:requests_deferred",
+        running: "llamacpp:requests_processing",
+        cache_used: None,
+    }),
     drain: Drain::BeforeStop,
     // The image has no user of its own, so nothing in it belongs to a group that would be needed.
     group: 2000,

@@ -6,7 +6,7 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, LoadMeasures, MountedAdapter};
 use crate::render::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
@@ -23,6 +23,11 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     // It lets the model generate one token, unless it is generating anyway, and answers 503 while it starts or stops.
     health_path: "/health",
     metrics_path: "/metrics",
+    load: Some(LoadMeasures {
+        waiting: "sglang:num_queue_reqs",
+        running: "sglang:num_running_reqs",
+        cache_used: Some("sglang:token_usage"),
+    }),
     // On SIGTERM it answers 503 to probes and ends when no request is under way, however long that takes; the end of the
     // grace period is the limit.
     drain: Drain::ByEngine,

@@ -5,7 +5,7 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
-use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, MountedAdapter};
+use super::{Argument, ArgumentRule, ArgumentSyntax, Drain, EngineDescription, LoadMeasures, MountedAdapter};
 use crate::render::service::SERVING_PORT;
 use crate::validate::ValidatedModel;
 
@@ -21,6 +21,11 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     variables: |_, _| Vec::new(),
     health_path: "/health",
     metrics_path: "/metrics",
+    load: Some(LoadMeasures {
+        waiting: "vllm:num_requests_waiting",
+        running: "vllm:num_requests_running",
+        cache_used: Some("vllm:kv_cache_usage_perc"),
+    }),
     drain: Drain::ByEngine,
     // The image's own user is 2000 in group 0; users outside group 0 are not supported by its makers.
     group: 0,
