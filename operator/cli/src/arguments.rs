@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::date;
-use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::snapshot::{ChildKind, Key, LoadSource, Manifests, Settings, Snapshot};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::civil::Date;
@@ -104,6 +104,19 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "NAMESPACE")]
     monitoring_namespace: Option<String>,
 
+    /// The address of the Prometheus by which KEDA scales models
+    #[arg(long, value_name = "URL")]
+    prometheus_address: Option<String>,
+
+    /// A query of that Prometheus for the requests that come for the model $name in $namespace
+    #[arg(long, value_name = "PROMQL")]
+    requests_query: Option<String>,
+
+    /// Kinds that are not Kubernetes' own and that the cluster serves, such as ScaledObject, with commas between them.
+    /// Those of which the files hold the CustomResourceDefinition are served too
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = guest)]
+    serves: Vec<ChildKind>,
+
     /// The day on which to judge, such as 2026-11-22, in UTC; today where it is left out
     #[arg(long, value_name = "DATE", value_parser = day)]
     now: Option<Date>,
@@ -180,6 +193,10 @@ pub struct CompileArguments {
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     cluster_controller_groups: Vec<String>,
 
+    /// Users of autoscalers that are not Kubernetes' own, such as KEDA's operator
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    autoscalers: Vec<String>,
+
     /// Groups that may say where a node is and what it may hold
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     clearance_groups: Vec<String>,
@@ -208,6 +225,7 @@ impl CompileArguments {
             (&self.pod_makers, &mut identities.pod_makers),
             (&self.replica_set_makers, &mut identities.replica_set_makers),
             (&self.cluster_controller_groups, &mut identities.cluster_controller_groups),
+            (&self.autoscalers, &mut identities.autoscalers),
             (&self.clearance_groups, &mut identities.clearance_groups),
             (&self.other_resources, &mut devices.resource_prefixes),
             (&self.other_runtime_classes, &mut devices.runtime_classes),
@@ -230,14 +248,16 @@ pub enum Format {
 }
 
 impl InputArguments {
-    /// The moment on which to judge.
-    pub fn moment(&self) -> Time {
-        self.installation.moment()
-    }
-
     /// What the installation is told.
     pub fn settings(&self) -> Settings {
         self.installation.settings()
+    }
+
+    /// What is known of a cluster with these objects.
+    pub fn snapshot(&self, manifests: &Manifests) -> Snapshot {
+        let mut snapshot = manifests.snapshot(self.installation.moment(), self.settings());
+        snapshot.served.extend(&self.installation.serves);
+        snapshot
     }
 }
 
@@ -255,6 +275,10 @@ impl InstallationArguments {
             root_namespace: self.root_namespace.clone(),
             ungoverned_namespaces: named.filter(|name| !name.is_empty()).collect(),
             monitoring_namespace: self.monitoring_namespace.clone(),
+            load: LoadSource {
+                prometheus: self.prometheus_address.clone(),
+                requests: self.requests_query.clone(),
+            },
             ..Settings::default()
         }
     }
@@ -262,6 +286,13 @@ impl InstallationArguments {
 
 fn day(text: &str) -> Result<Date, String> {
     date::parse(text).ok_or_else(|| "a day is written YYYY-MM-DD".to_owned())
+}
+
+fn guest(text: &str) -> Result<ChildKind, String> {
+    let known: Vec<_> = ChildKind::guests().map(ChildKind::as_str).collect();
+    ChildKind::guests()
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| format!("the kinds that a cluster may serve or not are {}", known.join(", ")))
 }
 
 fn key(text: &str) -> Result<Key, String> {

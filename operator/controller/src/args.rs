@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
-use hemvist_core::snapshot::Settings;
+use hemvist_core::snapshot::{LoadSource, Settings};
 
 use self::cluster::ClusterArgs;
 use crate::jitter::random_word;
@@ -38,6 +38,16 @@ pub struct Args {
     /// Namespace whose pods may read the metrics of every model.
     #[arg(long, env = "HEMVIST_MONITORING_NAMESPACE")]
     monitoring_namespace: Option<String>,
+
+    /// Address of the Prometheus by which KEDA scales models, such as `http://prometheus.monitoring.svc:9090`. Without it
+    /// Kubernetes' own autoscaler does.
+    #[arg(long, env = "HEMVIST_PROMETHEUS_ADDRESS", value_name = "URL")]
+    prometheus_address: Option<String>,
+
+    /// A query of that Prometheus for the requests that come for a model whether or not a replica of it runs; `$namespace`
+    /// and `$name` in it stand for those of the model.
+    #[arg(long, env = "HEMVIST_REQUESTS_QUERY", value_name = "PROMQL")]
+    requests_query: Option<String>,
 
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -196,6 +206,10 @@ impl Args {
                 monitoring_namespace: self.monitoring_namespace.filter(|name| !name.is_empty()),
                 identities,
                 other_devices,
+                load: LoadSource {
+                    prometheus: self.prometheus_address.filter(|address| !address.is_empty()),
+                    requests: self.requests_query.filter(|query| !query.is_empty()),
+                },
             }),
             compiles: self.admission == Admission::Enforce,
             concurrency: usize::from(self.concurrency),

@@ -121,7 +121,8 @@ async fn carry_out(
         withdraw(context, &subject.children, &subject.pods).await?;
         return Ok((Application::Withdrawn, None));
     };
-    match apply(context, subject, render(&plan.model, &snapshot.settings)).await {
+    let desired = render(&plan.model, &snapshot.settings);
+    match apply(context, subject, desired, plan.model.scaling.as_ref()).await {
         Ok(objects) => Ok((Application::Applied(objects), None)),
         Err(error) => {
             let category = error.category();
