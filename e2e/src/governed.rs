@@ -42,7 +42,11 @@ impl Governed {
         Self::start_with(options, &["admission.enabled=false"]).await
     }
 
-    async fn start_with(options: Options, values: &[&str]) -> Result<Self> {
+    /// The same as [`Governed::start`], with values of the chart as `path=value`.
+    ///
+    /// # Errors
+    /// Where the cluster does not come up or the chart cannot be installed.
+    pub async fn start_with(options: Options, values: &[&str]) -> Result<Self> {
         let cluster = ControlPlane::start(options).await?;
         let installation = Installation::install(&cluster, values).await?;
         let oracle = Oracle::start(cluster.client(), ROOT_NAMESPACE);
@@ -79,6 +83,14 @@ impl Governed {
         let groups = ["system:serviceaccounts:kube-system", "system:masters"];
         let user = "system:serviceaccount:kube-system:some-controller";
         Ok(Objects::new(self.cluster.client_as(user, &groups).await?))
+    }
+
+    /// Its objects, as a user of the cluster reads and writes them who may do everything that no policy refuses.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be reached.
+    pub async fn objects_of(&self, user: &str) -> Result<Objects> {
+        Ok(Objects::new(self.cluster.client_as(user, &["system:masters"]).await?))
     }
 
     /// Makes namespaces.

@@ -18,6 +18,7 @@ mod rendered;
 mod repair;
 mod restarts;
 mod rights;
+mod scaling;
 mod static_admission;
 mod tightening;
 mod trouble;

@@ -248,6 +248,7 @@ impl<'a> Writer<'a> {
         wanted_hash.is_some()
             && facts.rendered_hash.as_deref() == wanted_hash
             && recorded.is_some_and(|child| child.name == facts.key.name && child.content == facts.content)
+            && !self.bounds.as_ref().is_some_and(|bounds| replicas::are_due(facts, bounds))
     }
 
     /// Makes an object that is not known to exist. That it is not known does not mean that it does not exist: its label
@@ -289,7 +290,7 @@ impl<'a> Writer<'a> {
         existing: &ChildFacts,
         mut object: Value,
     ) -> Result<ChildFacts, Cause> {
-        if let Some(bounds) = &self.bounds {
+        if let Some(bounds) = self.bounds.as_ref().filter(|bounds| replicas::are_due(existing, bounds)) {
             replicas::hand_over(self.context, existing, bounds).await?;
         }
         let name = &existing.key.name;

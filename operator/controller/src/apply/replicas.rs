@@ -3,6 +3,9 @@
 //! An apply that leaves out a field which the same field manager has applied before takes the field away, and a Deployment
 //! without a number has one replica. So before the apply that leaves it out, another field manager applies the number and
 //! nothing else. It goes on owning it until the autoscaler writes another.
+//!
+//! An autoscaler of Kubernetes leaves a Deployment without replicas alone. So one that may not be without is given its
+//! fewest again where it has none: after a pause, or when KEDA, which can start it, has gone.
 
 use std::ops::RangeInclusive;
 
@@ -19,9 +22,15 @@ use crate::objects::ChildObject;
 /// The field manager that holds the number from Hemvist's last apply of it until the autoscaler's first write.
 const HANDOVER: &str = "hemvist-handover";
 
-/// Where the number of replicas is still Hemvist's, gives it up without changing it, unless it is out of bounds: an
-/// autoscaler of Kubernetes leaves a Deployment without replicas alone. The autoscaler does not exist yet, so that nobody
-/// else writes the number meanwhile.
+/// Whether the number of replicas is still Hemvist's to give up, or is none where there has to be one.
+pub(super) fn are_due(child: &ChildFacts, bounds: &RangeInclusive<i32>) -> bool {
+    child.deployment.as_ref().is_some_and(|deployment| {
+        !deployment.autoscaled || (deployment.wanted == 0 && *bounds.start() > 0)
+    })
+}
+
+/// Gives up the number of replicas, without changing it unless it is out of bounds. No autoscaler writes it meanwhile: none
+/// exists yet, or there are no replicas.
 ///
 /// # Errors
 /// Where it could not be written.
@@ -30,9 +39,7 @@ pub(super) async fn hand_over(
     child: &ChildFacts,
     bounds: &RangeInclusive<i32>,
 ) -> Result<(), CallError> {
-    let Some(deployment) = child.deployment.as_ref().filter(|deployment| !deployment.autoscaled) else {
-        return Ok(());
-    };
+    let Some(deployment) = &child.deployment else { return Ok(()) };
     let replicas = deployment.wanted.max(*bounds.start()).min(*bounds.end());
     let name = child.key.name.as_str();
     tracing::info!(name, replicas, "an autoscaler decides the replicas from here on");
