@@ -90,7 +90,10 @@ impl Governed {
     /// # Errors
     /// Where the cluster cannot be reached.
     pub async fn objects_of(&self, user: &str) -> Result<Objects> {
-        Ok(Objects::new(self.cluster.client_as(user, &["system:masters"]).await?))
+        let namespace = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split(':').next());
+        let account = namespace.map(|namespace| format!("system:serviceaccounts:{namespace}"));
+        let groups: Vec<&str> = account.as_deref().into_iter().chain(["system:masters"]).collect();
+        Ok(Objects::new(self.cluster.client_as(user, &groups).await?))
     }
 
     /// Makes namespaces.
