@@ -137,7 +137,11 @@ impl Kind {
             Self::Node,
             Self::Pod,
         ];
-        let found = all.into_iter().chain(Self::CHILDREN).chain(Self::FURTHER_CHILDREN).find(|kind| kind.name() == name);
+        let found = all
+            .into_iter()
+            .chain(Self::CHILDREN)
+            .chain(Self::FURTHER_CHILDREN)
+            .find(|kind| kind.name() == name);
         found.with_context(|| format!("the tests know no kind {name:?}"))
     }
 }

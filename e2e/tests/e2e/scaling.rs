@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use hemvist_e2e::audit::Position;
 use hemvist_e2e::governed::{Governed, PATIENCE};
 use hemvist_e2e::guests::Guest;
-use hemvist_e2e::models::{child_name, model, region_policy};
+use hemvist_e2e::models::{child_name, model, region_policy, scaled, scaling};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, condition, text};
 use hemvist_e2e::operator::Operator;
@@ -37,10 +37,6 @@ async fn governed(name: &str, values: &[&str]) -> Result<(Governed, Operator)> {
     let operator = governed.operator("hemvist-operator")?;
     governed.wait_until_enforced("hemvist-system/region").await?;
     Ok((governed, operator))
-}
-
-fn scaling(fewest: u32, most: u32) -> Value {
-    json!({"minReplicas": fewest, "maxReplicas": most, "metric": "QueueDepth", "target": 4})
 }
 
 async fn change(governed: &Governed, change: Value) -> Result<()> {
@@ -114,7 +110,10 @@ async fn given_over_without_a_replica_too_few(governed: &Governed) -> Result<()>
     let numbers = numbers_since(governed, &before).await?;
     ensure!(numbers.iter().all(|number| *number == 3), "on the way there were {numbers:?} replicas");
     let resolved = governed.model(KEY).await?["status"]["resolved"]["scaling"]["value"].clone();
-    ensure!(resolved == "HorizontalPodAutoscaler, 2 to 5 replicas by vllm:num_requests_waiting", "{resolved}");
+    ensure!(
+        resolved == "HorizontalPodAutoscaler, 2 to 5 replicas by vllm:num_requests_waiting",
+        "{resolved}"
+    );
     // Kubernetes' own controller takes the object: it can scale, and has nothing to go by here.
     wait_until("the autoscaler to be looked at", PATIENCE, async || {
         let found = governed.objects().get(Kind::HorizontalPodAutoscaler, "halsa", "journal").await?;
@@ -235,15 +234,10 @@ async fn kubectl_and_an_autoscaler_of_the_users_own_scale_the_model_itself() -> 
 async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
     let values = ["load.prometheusAddress=http://prometheus.overvakning.svc:9090"];
     let (governed, operator) = governed("scaling-keda", &values).await?;
-    let mut journal = model("halsa", "journal");
-    let mut asked = scaling(0, 3);
-    asked["schedule"] = json!([{
+    let mut journal = scaled(model("halsa", "journal"), 0, 3);
+    journal["spec"]["scaling"]["schedule"] = json!([{
         "name": "kontorstid", "start": "30 6 * * 1-5", "end": "0 18 * * 1-5", "timeZone": "Europe/Stockholm", "replicas": 2,
     }]);
-    journal["spec"]["scaling"] = asked;
-    if let Some(spec) = journal["spec"].as_object_mut() {
-        spec.remove("replicas");
-    }
     governed.objects().create(&journal).await?;
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, true).await?;
     serves_with(&governed, 1).await?;
@@ -271,8 +265,8 @@ async fn as_keda_does(governed: &Governed) -> Result<()> {
     let keda = governed.objects_of(KEDA).await?;
     let since = governed.cluster().audit_log().position()?;
     let finalizer = json!({"metadata": {"finalizers": ["finalizer.keda.sh"]}});
-    let scaled = keda.merge(Kind::ScaledObject, "halsa", "journal", &finalizer).await?;
-    let mut labels = scaled["metadata"]["labels"].clone();
+    let noted = keda.merge(Kind::ScaledObject, "halsa", "journal", &finalizer).await?;
+    let mut labels = noted["metadata"]["labels"].clone();
     ensure!(labels["scaledobject.keda.sh/name"] == "journal", "{labels}");
     labels["app.kubernetes.io/name"] = json!("keda-hpa-journal");
     let autoscaler = json!({
@@ -284,10 +278,10 @@ async fn as_keda_does(governed: &Governed) -> Result<()> {
             "labels": labels,
             "ownerReferences": [{
                 "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "journal",
-                "uid": scaled["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+                "uid": noted["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
             }],
         },
-        "spec": {"scaleTargetRef": scaled["spec"]["scaleTargetRef"], "minReplicas": 1, "maxReplicas": 3},
+        "spec": {"scaleTargetRef": noted["spec"]["scaleTargetRef"], "minReplicas": 1, "maxReplicas": 3},
     });
     keda.create(&autoscaler).await?;
     keda.scale(Kind::Deployment, "halsa", WORKLOAD, 0).await?;

@@ -16,6 +16,18 @@ const MODEL: &str = "hemvist.dev/model-deployment";
 const UID: &str = "hemvist.dev/model-deployment-uid";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
+/// Kinds of which Hemvist makes objects, and what is made of those.
+const OWN_KINDS: [&str; 8] = [
+    "ServiceAccount",
+    "NetworkPolicy",
+    "Service",
+    "PodDisruptionBudget",
+    "Deployment",
+    "ReplicaSet",
+    "HorizontalPodAutoscaler",
+    "ScaledObject",
+];
+
 /// All of them.
 pub fn attempts(situation: &Situation) -> Attempts {
     let mut attempts = Attempts::default();
@@ -39,6 +51,7 @@ fn change_of(kind: &str) -> Value {
         "Service" => json!({"spec": {"selector": {"app": "egen-pod"}}}),
         "PodDisruptionBudget" => json!({"spec": {"maxUnavailable": 0}}),
         "Deployment" => json!({"spec": {"replicas": 9}}),
+        "HorizontalPodAutoscaler" => json!({"spec": {"maxReplicas": 9}}),
         _ => json!({"metadata": {"annotations": {"example.org/mine": "true"}}}),
     }
 }
@@ -76,15 +89,15 @@ fn changes(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 }
 
 fn collections(attempts: &mut Attempts) {
-    for kind in
-        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
-    {
+    // No model of the situation has a ScaledObject, and only one an autoscaler of Kubernetes.
+    for kind in OWN_KINDS.into_iter().filter(|kind| *kind != "ScaledObject") {
+        let namespace = if kind == "HorizontalPodAutoscaler" { "teknik" } else { "halsa" };
         for actor in Actor::WRITERS {
             for (what, selector) in
                 [("all", ""), ("hemvist", "?labelSelector=app.kubernetes.io/managed-by=hemvist")]
             {
                 let what = format!("{what}-{}", kind.to_lowercase());
-                let call = Call::delete(&format!("{}{selector}", kinds::collection(kind, "halsa")));
+                let call = Call::delete(&format!("{}{selector}", kinds::collection(kind, namespace)));
                 attempts.add("B13", actor, "delete-collection", &what, call);
             }
         }
@@ -152,9 +165,7 @@ fn twins(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 
 /// Objects that say that Hemvist made them.
 fn look_alikes(attempts: &mut Attempts, situation: &Situation) {
-    for kind in
-        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
-    {
+    for kind in OWN_KINDS {
         let Some(own) = situation.own.get(kind) else { continue };
         let mut object = json!({
             "apiVersion": own["apiVersion"],

@@ -24,9 +24,10 @@ const HANDOVER: &str = "hemvist-handover";
 
 /// Whether the number of replicas is still Hemvist's to give up, or is none where there has to be one.
 pub(super) fn are_due(child: &ChildFacts, bounds: &RangeInclusive<i32>) -> bool {
-    child.deployment.as_ref().is_some_and(|deployment| {
-        !deployment.autoscaled || (deployment.wanted == 0 && *bounds.start() > 0)
-    })
+    child
+        .deployment
+        .as_ref()
+        .is_some_and(|deployment| !deployment.autoscaled || (deployment.wanted == 0 && *bounds.start() > 0))
 }
 
 /// Gives up the number of replicas, without changing it unless it is out of bounds. No autoscaler writes it meanwhile: none

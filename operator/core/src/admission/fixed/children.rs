@@ -33,7 +33,11 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         },
         Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
         Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
-        Door { group: "autoscaling", resources: &["horizontalpodautoscalers/status"], operations: &["UPDATE"] },
+        Door {
+            group: "autoscaling",
+            resources: &["horizontalpodautoscalers/status"],
+            operations: &["UPDATE"],
+        },
         Door { group: "keda.sh", resources: &["scaledobjects/status"], operations: &["UPDATE"] },
     ];
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
@@ -43,11 +47,12 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         is_autoscaler(settings),
         any([
             scales.clone(),
-            name("request").path(["resource", "resource"]).is_in(texts(["horizontalpodautoscalers", "scaledobjects"])),
+            name("request")
+                .path(["resource", "resource"])
+                .is_in(texts(["horizontalpodautoscalers", "scaledobjects"])),
         ]),
     ]);
-    let scales_ours =
-        all([scales, request_name().matches("--(open|internal|sensitive|secret)(-|$)")]);
+    let scales_ours = all([scales, request_name().matches("--(open|internal|sensitive|secret)(-|$)")]);
     let is_quota = all([
         name("request").path(["resource", "resource"]).equals(text("resourcequotas")),
         request_name().equals(text(QUOTA_NAME)),
@@ -55,7 +60,8 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
     let ours = any([ours("object"), ours("oldObject"), scales_ours, is_quota]);
     // An eviction is counted in its budget by the API server itself.
     let by_server = user().equals(text("system:apiserver"));
-    let holds = any([!ours, is_operator(settings), is_cluster_controller(settings), by_server, is_autoscaler]);
+    let holds =
+        any([!ours, is_operator(settings), is_cluster_controller(settings), by_server, is_autoscaler]);
     let message = Message::new("")
         .value(name("request").path(["resource", "resource"]))
         .words(" ")

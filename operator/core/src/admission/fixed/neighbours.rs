@@ -54,8 +54,7 @@ pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
         ]),
     ]);
     // KEDA makes an autoscaler of its own for each ScaledObject that was let in.
-    let may_scale =
-        any([is_operator(settings), is_cluster_controller(settings), is_autoscaler(settings)]);
+    let may_scale = any([is_operator(settings), is_cluster_controller(settings), is_autoscaler(settings)]);
     let rules = vec![
         Rule::new(
             network,
