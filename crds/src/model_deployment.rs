@@ -17,7 +17,9 @@ pub use model::{
     VolumeClaimSource,
 };
 pub use purpose::{Assessment, HumanOversight, Incident, Owner, Purpose};
-pub use service::{Access, Consumer, Records, Rollout, Scaling, ScheduleWindow};
+pub use service::{
+    Access, Consumer, EndpointPicker, GatewayAccess, Records, Rollout, Scaling, ScheduleWindow,
+};
 pub use status::{
     ChildStatus, ExceptionUse, Exclusion, Fit, ModelDeploymentStatus, PolicyUse, ResolvedAccelerator,
     ResolvedNumber, ResolvedSettings, ResolvedText, Usage,

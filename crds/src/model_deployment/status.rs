@@ -111,7 +111,12 @@ pub struct ResolvedSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_centres: Option<ResolvedText>,
 
-    /// What scales the model, and between which numbers of replicas. Absent where nothing does.
+    /// Where a gateway serves the model, or why none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub gateway: Option<String>,
+
+    /// What scales the model, and between which numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ResolvedText>,
 }

@@ -9,6 +9,7 @@ mod children;
 mod clearance;
 mod control_plane;
 mod doors_of_discovery;
+mod gateway;
 mod leadership;
 mod policies;
 mod quiet;

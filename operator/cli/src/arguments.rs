@@ -112,6 +112,10 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "PROMQL")]
     requests_query: Option<String>,
 
+    /// The Gateway that may lead requests to models
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = key)]
+    gateway: Option<Key>,
+
     /// Kinds that are not Kubernetes' own and that the cluster serves, such as ScaledObject, with commas between them.
     /// Those of which the files hold the CustomResourceDefinition are served too
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = guest)]
@@ -279,6 +283,7 @@ impl InstallationArguments {
                 prometheus: self.prometheus_address.clone(),
                 requests: self.requests_query.clone(),
             },
+            gateway: self.gateway.clone(),
             ..Settings::default()
         }
     }
@@ -300,6 +305,6 @@ fn key(text: &str) -> Result<Key, String> {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             Ok(Key::new(namespace, name))
         }
-        _ => Err("a model is written NAMESPACE/NAME".to_owned()),
+        _ => Err("it is written NAMESPACE/NAME".to_owned()),
     }
 }

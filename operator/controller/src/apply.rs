@@ -96,6 +96,8 @@ pub fn apply<'a>(
         deployment,
         horizontal_pod_autoscaler,
         scaled_object,
+        inference_pool,
+        http_route,
     } = desired;
     // As JSON from here on: the typed objects are large, and this future lives through every request.
     let service_account = Wanted::of(&service_account);
@@ -105,10 +107,14 @@ pub fn apply<'a>(
     let deployment = Wanted::of(&deployment);
     let horizontal_pod_autoscaler = horizontal_pod_autoscaler.as_ref().map(Wanted::of);
     let scaled_object = scaled_object.as_ref().map(Wanted::of);
+    let inference_pool = inference_pool.as_ref().map(Wanted::of);
+    let http_route = http_route.as_ref().map(Wanted::of);
     async move {
         let writer = Writer::new(context, subject, scaling);
         writer.remove_unless(horizontal_pod_autoscaler.as_ref()).await?;
         writer.remove_unless(scaled_object.as_ref()).await?;
+        writer.remove_unless(http_route.as_ref()).await?;
+        writer.remove_unless(inference_pool.as_ref()).await?;
         Ok(DesiredObjects {
             service_account: writer.put(service_account).await?,
             network_policy: writer.put(network_policy).await?,
@@ -117,6 +123,8 @@ pub fn apply<'a>(
             deployment: writer.put_only(deployment).await?,
             horizontal_pod_autoscaler: writer.put_optional(horizontal_pod_autoscaler).await?,
             scaled_object: writer.put_optional(scaled_object).await?,
+            inference_pool: writer.put_optional(inference_pool).await?,
+            http_route: writer.put_optional(http_route).await?,
         })
     }
 }

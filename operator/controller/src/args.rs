@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
-use hemvist_core::snapshot::{LoadSource, Settings};
+use hemvist_core::snapshot::{Key, LoadSource, Settings};
 
 use self::cluster::ClusterArgs;
 use crate::jitter::random_word;
@@ -48,6 +48,11 @@ pub struct Args {
     /// and `$name` in it stand for those of the model.
     #[arg(long, env = "HEMVIST_REQUESTS_QUERY", value_name = "PROMQL")]
     requests_query: Option<String>,
+
+    /// The Gateway that may lead requests to models, as `namespace/name`. Its namespace is let in by the NetworkPolicies of
+    /// the models that ask for it, and of no others.
+    #[arg(long, env = "HEMVIST_GATEWAY", value_name = "NAMESPACE/NAME", value_parser = gateway)]
+    gateway: Option<Key>,
 
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -210,6 +215,7 @@ impl Args {
                     prometheus: self.prometheus_address.filter(|address| !address.is_empty()),
                     requests: self.requests_query.filter(|query| !query.is_empty()),
                 },
+                gateway: self.gateway,
             }),
             compiles: self.admission == Admission::Enforce,
             concurrency: usize::from(self.concurrency),
@@ -235,6 +241,15 @@ impl LeaseOptions {
             return Ok(());
         };
         Err(Args::command().error(ErrorKind::ValueValidation, complaint))
+    }
+}
+
+fn gateway(text: &str) -> Result<Key, &'static str> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(Key::new(namespace, name))
+        }
+        _ => Err("a gateway is written NAMESPACE/NAME"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
 use hemvist_core::policy::PolicyEntry;
-pub(crate) use hemvist_core::render::ScaledObject;
+pub(crate) use hemvist_core::render::{HTTPRoute, InferencePool, ScaledObject};
 use hemvist_core::snapshot::{ChildFacts, ChildKind};
 use k8s_openapi::NamespaceResourceScope;
 pub(crate) use k8s_openapi::api::apps::v1::Deployment;
@@ -235,6 +235,8 @@ children!(
     Deployment,
     HorizontalPodAutoscaler,
     ScaledObject,
+    InferencePool,
+    HTTPRoute,
 );
 
 pub(crate) use child_type;

@@ -79,8 +79,17 @@ impl View {
 
     /// The children of a kind.
     pub fn children(&self, kind: ChildKind) -> &Shared<Cache<SeenChild>> {
-        let [service_accounts, network_policies, services, budgets, deployments, autoscalers, scaled_objects] =
-            &self.children;
+        let [
+            service_accounts,
+            network_policies,
+            services,
+            budgets,
+            deployments,
+            autoscalers,
+            scaled_objects,
+            pools,
+            routes,
+        ] = &self.children;
         match kind {
             ChildKind::ServiceAccount => service_accounts,
             ChildKind::NetworkPolicy => network_policies,
@@ -89,6 +98,8 @@ impl View {
             ChildKind::Deployment => deployments,
             ChildKind::HorizontalPodAutoscaler => autoscalers,
             ChildKind::ScaledObject => scaled_objects,
+            ChildKind::InferencePool => pools,
+            ChildKind::HTTPRoute => routes,
         }
     }
 

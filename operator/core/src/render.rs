@@ -9,6 +9,8 @@ mod autoscaling;
 mod deployment;
 pub mod engine;
 mod horizontal_pod_autoscaler;
+mod http_route;
+mod inference_pool;
 mod meta;
 mod network_policy;
 mod pod_disruption_budget;
@@ -28,6 +30,8 @@ use crate::snapshot::{ChildFacts, ChildKind, Settings};
 use crate::validate::ValidatedModel;
 
 pub use affinity::{NOWHERE, tolerations};
+pub use http_route::HTTPRoute;
+pub use inference_pool::InferencePool;
 pub(crate) use meta::{COMPONENT, NAME};
 pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
 pub use scaled_object::ScaledObject;
@@ -72,6 +76,10 @@ pub struct DesiredObjects<S: Stage> {
     pub horizontal_pod_autoscaler: Option<S::Of<HorizontalPodAutoscaler>>,
     /// What scales the replicas, where KEDA does it.
     pub scaled_object: Option<S::Of<ScaledObject>>,
+    /// The replicas as a pool, where somebody chooses one for each request.
+    pub inference_pool: Option<S::Of<InferencePool>>,
+    /// The way from a gateway, where one leads to the model.
+    pub http_route: Option<S::Of<HTTPRoute>>,
 }
 
 impl DesiredObjects<Rendered> {
@@ -89,6 +97,8 @@ impl DesiredObjects<Rendered> {
             deployment,
             horizontal_pod_autoscaler,
             scaled_object,
+            inference_pool,
+            http_route,
         } = self;
         let mut objects = vec![
             (ChildKind::ServiceAccount, serde_json::to_value(service_account)?),
@@ -102,6 +112,12 @@ impl DesiredObjects<Rendered> {
         }
         if let Some(scaled_object) = scaled_object {
             objects.push((ChildKind::ScaledObject, serde_json::to_value(scaled_object)?));
+        }
+        if let Some(pool) = inference_pool {
+            objects.push((ChildKind::InferencePool, serde_json::to_value(pool)?));
+        }
+        if let Some(route) = http_route {
+            objects.push((ChildKind::HTTPRoute, serde_json::to_value(route)?));
         }
         Ok(objects)
     }
@@ -118,11 +134,15 @@ impl DesiredObjects<Applied> {
             deployment,
             horizontal_pod_autoscaler,
             scaled_object,
+            inference_pool,
+            http_route,
         } = self;
         [service_account, network_policy, service, pod_disruption_budget, deployment]
             .into_iter()
             .chain(horizontal_pod_autoscaler)
             .chain(scaled_object)
+            .chain(inference_pool)
+            .chain(http_route)
     }
 }
 
@@ -137,5 +157,7 @@ pub fn render(model: &ValidatedModel, settings: &Settings) -> DesiredObjects<Ren
         horizontal_pod_autoscaler: horizontal_pod_autoscaler::horizontal_pod_autoscaler(model)
             .map(meta::sealed),
         scaled_object: scaled_object::scaled_object(model).map(meta::sealed),
+        inference_pool: inference_pool::inference_pool(model).map(meta::sealed),
+        http_route: http_route::http_route(model).map(meta::sealed),
     }
 }

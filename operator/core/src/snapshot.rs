@@ -63,6 +63,8 @@ pub struct Settings {
     pub other_devices: OtherDevices,
     /// Where KEDA learns of the load of models.
     pub load: LoadSource,
+    /// The gateway that may lead requests to models, if there is one.
+    pub gateway: Option<Key>,
 }
 
 impl Default for Settings {
@@ -74,6 +76,7 @@ impl Default for Settings {
             identities: Identities::default(),
             other_devices: OtherDevices::default(),
             load: LoadSource::default(),
+            gateway: None,
         }
     }
 }

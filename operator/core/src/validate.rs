@@ -5,6 +5,7 @@
 
 mod check;
 mod engine;
+mod route;
 mod scaling;
 mod weights;
 
@@ -19,6 +20,7 @@ use crate::snapshot::Key;
 
 pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
+pub use route::{PickerSettings, RouteSettings};
 pub use scaling::{Autoscaler, KedaSettings, ScalingSettings, Target, Window};
 
 /// A ModelDeployment that may be carried out.
@@ -60,6 +62,8 @@ pub struct ValidatedModel {
     pub drain_seconds: i32,
     /// Namespaces whose pods may reach the model, in order.
     pub consumers: BTreeSet<String>,
+    /// The way from a gateway to it, if one leads there.
+    pub route: Option<RouteSettings>,
     /// What the engine may log of requests.
     pub request_logging: RequestLogging,
 }

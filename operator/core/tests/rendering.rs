@@ -16,8 +16,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use fixtures::{
-    Case, adapters, custom, every_case, llama_cpp_on_a_claim, llama_cpp_with_adapters, partition, settings,
-    sglang_scaled, sglang_with_adapters, vllm_in_an_image, vllm_scaled, vllm_with_adapters,
+    Case, adapters, custom, custom_behind_a_gateway, every_case, llama_cpp_on_a_claim,
+    llama_cpp_with_adapters, partition, settings, sglang_scaled, sglang_with_adapters, vllm_behind_a_gateway,
+    vllm_in_an_image, vllm_scaled, vllm_with_adapters,
 };
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
@@ -41,6 +42,8 @@ fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
         deployment,
         horizontal_pod_autoscaler,
         scaled_object,
+        inference_pool,
+        http_route,
     } = render(model, settings);
     let mut documents = vec![
         serde_saphyr::to_string(&service_account).unwrap(),
@@ -51,6 +54,8 @@ fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
     ];
     documents.extend(horizontal_pod_autoscaler.map(|one| serde_saphyr::to_string(&one).unwrap()));
     documents.extend(scaled_object.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.extend(inference_pool.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.extend(http_route.map(|one| serde_saphyr::to_string(&one).unwrap()));
     documents.join("---\n")
 }
 
@@ -115,10 +120,20 @@ fn sglang_that_keda_scales() {
 }
 
 #[test]
+fn vllm_to_which_a_gateway_leads_by_a_pool() {
+    assert_golden("vllm-gateway.yaml", &vllm_behind_a_gateway());
+}
+
+#[test]
+fn an_engine_of_the_users_own_to_which_a_gateway_leads() {
+    assert_golden("custom-gateway.yaml", &custom_behind_a_gateway());
+}
+
+#[test]
 fn every_pod_holds_the_contract() {
     let cases = every_case();
-    assert_eq!(cases.len(), 256, "engines x sources x rollouts x isolations");
-    assert_eq!(contract::CHECKS.len(), 40, "a field of the contract was added or lost");
+    assert_eq!(cases.len(), 320, "engines x sources x rollouts x isolations");
+    assert_eq!(contract::CHECKS.len(), 41, "a field of the contract was added or lost");
     let mut held = 0;
     let mut broken = Vec::new();
     for case in &cases {
@@ -211,6 +226,7 @@ fn every_field(model: &ValidatedModel) {
         rollout: _,
         drain_seconds: _,
         consumers: _,
+        route: _,
         request_logging: _,
     } = model;
 }
@@ -260,6 +276,7 @@ fn changes() -> Vec<Change> {
         ("rollout", |model| model.rollout = RolloutStrategy::Recreate),
         ("drain_seconds", |model| model.drain_seconds += 1),
         ("consumers", |model| model.consumers.clear()),
+        ("route", |model| model.route = vllm_behind_a_gateway().route),
         ("request_logging", |model| model.request_logging = RequestLogging::None),
     ]
 }
@@ -269,7 +286,7 @@ fn a_change_of_any_field_changes_a_hash() {
     let model = vllm_in_an_image();
     let before = hashes(&model, &settings());
     every_field(&model);
-    assert_eq!(changes().len(), 33);
+    assert_eq!(changes().len(), 34);
     for (field, change) in changes() {
         let mut changed = model.clone();
         change(&mut changed);

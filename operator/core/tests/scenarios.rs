@@ -38,6 +38,8 @@ struct Expectation {
     now: String,
     #[serde(default)]
     ungoverned_namespaces: Vec<String>,
+    /// The gateway that the installation names, as `namespace/name`.
+    gateway: Option<String>,
     /// The address of the Prometheus that the installation names.
     prometheus: Option<String>,
     /// By `namespace/name`.
@@ -72,6 +74,8 @@ struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     waiting_for: Vec<String>,
+    /// Where a gateway serves it; absent means that none is asked for.
+    gateway: Option<String>,
     /// What scales it, between which numbers and by what; absent means that nothing does.
     scaling: Option<String>,
     /// Exceptions that hold for it, as `namespace/name waives … until day`.
@@ -109,6 +113,8 @@ fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> A
         deployment,
         horizontal_pod_autoscaler: autoscaler.map(|one| facts(ChildKind::HorizontalPodAutoscaler, &one)),
         scaled_object: desired.scaled_object.map(|one| facts(ChildKind::ScaledObject, &one)),
+        inference_pool: desired.inference_pool.map(|one| facts(ChildKind::InferencePool, &one)),
+        http_route: desired.http_route.map(|one| facts(ChildKind::HTTPRoute, &one)),
     })
 }
 
@@ -157,6 +163,9 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
     assert_eq!(exceptions, expected.exceptions, "{what}: exceptions");
     let scaling = status.resolved.as_ref().and_then(|resolved| resolved.scaling.as_ref());
     assert_eq!(scaling.map(|one| &one.value), expected.scaling.as_ref(), "{what}: scaling");
+    let gateway = status.resolved.as_ref().and_then(|resolved| resolved.gateway.as_ref());
+    let gateway = gateway.map(|text| text.split(':').next().unwrap_or_default());
+    assert_eq!(gateway, expected.gateway.as_deref(), "{what}: gateway");
     let size = serde_json::to_string(status).unwrap().len();
     assert!(size < 32 * 1024, "{what}: the status has {size} bytes");
 }
@@ -218,6 +227,11 @@ fn run(scenario: &Path) -> usize {
     }
     let settings = Settings {
         ungoverned_namespaces: expectation.ungoverned_namespaces.iter().cloned().collect(),
+        gateway: expectation
+            .gateway
+            .as_deref()
+            .and_then(|gateway| gateway.split_once('/'))
+            .map(|(namespace, name)| Key::new(namespace, name)),
         load: LoadSource { prometheus: expectation.prometheus.clone(), requests: None },
         ..Settings::default()
     };

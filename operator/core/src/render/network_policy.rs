@@ -17,14 +17,16 @@ use crate::validate::ValidatedModel;
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
-/// Ingress on the serving port only, from the consumers and from the monitoring; with neither, from nobody.
+/// Ingress on the serving port only, from the consumers, from the monitoring, and from a gateway
+/// that leads to the model; with none of them, from nobody.
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
 /// kept by the API server, so that every apply of one would count as a change.
 pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
     let monitoring = settings.monitoring_namespace.iter().cloned().collect();
-    // Metrics share the port with the model in every engine, so the two rules differ in who, not in what.
-    let ingress: Vec<_> = [&model.consumers, &monitoring]
+    let gateway = model.route.iter().map(|route| route.gateway.namespace.clone()).collect();
+    // Metrics share the port with the model in every engine, so the rules differ in who, not in what.
+    let ingress: Vec<_> = [&model.consumers, &monitoring, &gateway]
         .into_iter()
         .filter_map(|from| from_namespaces(from, port(model)))
         .collect();

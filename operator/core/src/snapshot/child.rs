@@ -26,11 +26,15 @@ pub enum ChildKind {
     HorizontalPodAutoscaler,
     /// What scales the replicas, as KEDA does it.
     ScaledObject,
+    /// The replicas as a pool in which somebody chooses.
+    InferencePool,
+    /// The way from a gateway.
+    HTTPRoute,
 }
 
 impl ChildKind {
     /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceAccount,
         Self::NetworkPolicy,
         Self::Service,
@@ -38,6 +42,8 @@ impl ChildKind {
         Self::Deployment,
         Self::HorizontalPodAutoscaler,
         Self::ScaledObject,
+        Self::InferencePool,
+        Self::HTTPRoute,
     ];
 
     /// The kinds that are not Kubernetes' own, so that a cluster may not have them.
@@ -55,6 +61,8 @@ impl ChildKind {
             | Self::Deployment
             | Self::HorizontalPodAutoscaler => None,
             Self::ScaledObject => Some("scaledobjects.keda.sh"),
+            Self::InferencePool => Some("inferencepools.inference.networking.k8s.io"),
+            Self::HTTPRoute => Some("httproutes.gateway.networking.k8s.io"),
         }
     }
 
@@ -68,6 +76,8 @@ impl ChildKind {
             Self::Deployment => "Deployment",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::ScaledObject => "ScaledObject",
+            Self::InferencePool => "InferencePool",
+            Self::HTTPRoute => "HTTPRoute",
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, grouped};
 use crate::render::SERVING_PORT;
 use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
-use crate::validate::{ScalingSettings, suspension};
+use crate::validate::{RouteSettings, ScalingSettings, suspension};
 use crate::violation::{primary, summary};
 
 /// The status of a ModelDeployment: what was decided, what came of it, and what is observed.
@@ -56,7 +56,7 @@ pub fn model(
         accelerators: Some(plan.map_or(0, |plan| held(subject, plan))),
         selector: Some(format!("{MODEL_DEPLOYMENT_UID}={}", metadata.uid.as_deref().unwrap_or_default())),
         endpoint: plan.map(|plan| endpoint(&plan.model.key.name, &plan.model.key.namespace)),
-        resolved: plan.map(resolved),
+        resolved: plan.map(|plan| resolved(plan, &subject.model.spec)),
         fit: None,
         waiting_for: unplaced
             .filter(|plan| plan.placement.verdict() == Verdict::Waiting)
@@ -170,7 +170,8 @@ fn isolated(decision: &Decision, application: &Application) -> ConditionDraft {
     let type_ = ConditionType::Isolated;
     match (decision.plan(), application) {
         (Some(plan), Application::Applied(_)) => {
-            let consumers: Vec<_> = plan.model.consumers.iter().map(String::as_str).collect();
+            let gateway = plan.model.route.iter().map(|route| route.gateway.namespace.as_str());
+            let consumers: Vec<_> = plan.model.consumers.iter().map(String::as_str).chain(gateway).collect();
             let whom = if consumers.is_empty() { "no namespace".to_owned() } else { consumers.join(", ") };
             let text = format!(
                 "A NetworkPolicy allows no traffic out, and traffic in from {whom}. Whether the cluster's network enforces it \
@@ -257,7 +258,7 @@ fn endpoint(name: &str, namespace: &str) -> String {
     format!("http://{name}.{namespace}.svc:{SERVING_PORT}/v1")
 }
 
-fn resolved(plan: &Plan) -> ResolvedSettings {
+fn resolved(plan: &Plan, spec: &ModelDeploymentSpec) -> ResolvedSettings {
     let model = &plan.model;
     let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
     ResolvedSettings {
@@ -279,8 +280,21 @@ fn resolved(plan: &Plan) -> ResolvedSettings {
             value: bounded(&data_centres.join(","), 1024),
             reason: bounded(&model.clearance.reason, 1024),
         }),
+        gateway: gateway(plan, spec),
         scaling: model.scaling.as_ref().map(scaling),
     }
+}
+
+/// Where a gateway leads to the model. That the gateway takes the route is said in the route's own status.
+fn gateway(plan: &Plan, spec: &ModelDeploymentSpec) -> Option<String> {
+    spec.access.as_ref()?.gateway.as_ref()?;
+    Some(match &plan.model.route {
+        Some(RouteSettings { hostname, path, .. }) => format!("{hostname}{path}/v1"),
+        None => {
+            "none: the cluster does not serve HTTPRoute, or InferencePool where an endpointPicker is named"
+                .to_owned()
+        }
+    })
 }
 
 fn scaling(settings: &ScalingSettings) -> ResolvedText {

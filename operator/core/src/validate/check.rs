@@ -7,6 +7,7 @@ use hemvist_api::values::{
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 
 use super::engine::engine;
+use super::route::route;
 use super::scaling::scaling;
 use super::weights::{adapters, weights};
 use super::{AcceleratorRequest, ValidatedModel};
@@ -46,8 +47,9 @@ pub fn validate(
     let engine = collect(engine(spec, &name, policy), &mut faults);
     let accelerator = collect(accelerator(spec, policy), &mut faults);
     let scaling = collect(scaling(spec, snapshot), &mut faults);
-    let (Some(source), Some(adapters), Some(engine), Some(accelerator), Some(scaling), true) =
-        (source, adapters, engine, accelerator, scaling, faults.is_empty())
+    let route = collect(route(spec, snapshot), &mut faults);
+    let (Some(source), Some(adapters), Some(engine), Some(accelerator), Some(scaling), Some(route), true) =
+        (source, adapters, engine, accelerator, scaling, route, faults.is_empty())
     else {
         return Err(faults);
     };
@@ -74,6 +76,7 @@ pub fn validate(
         rollout: rollout.and_then(|rollout| rollout.strategy).unwrap_or(RolloutStrategy::Auto),
         drain_seconds: rollout.and_then(|rollout| rollout.drain_seconds).unwrap_or(DEFAULT_DRAIN_SECONDS),
         consumers: consumers(spec),
+        route,
         request_logging: spec
             .records
             .as_ref()

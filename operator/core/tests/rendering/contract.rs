@@ -92,6 +92,7 @@ pub const CHECKS: &[Check] = &[
     ("selectors find these pods and no namesake", selectors),
     ("a rollout waits for no spare accelerator unless told to", rollout),
     ("what scales is one and scales these replicas", autoscaler),
+    ("a gateway leads to listed paths alone, where one leads", route),
     ("replicas, unless they are scaled, and deadline are stated", |case| {
         let spec = &case.deployment["spec"];
         let stated = case.model.scaling.is_none().then(|| json!(case.model.replicas));
@@ -354,11 +355,13 @@ fn network(case: &Case) -> bool {
         })
     };
     let spec = &case.network_policy["spec"];
+    let gateway = case.model.route.as_ref().map(|route| rule(json!([route.gateway.namespace])));
+    let inside = [rule(json!(case.model.consumers)), rule(json!([case.settings.monitoring_namespace]))];
+    let let_in: Vec<Value> = inside.into_iter().chain(gateway).collect();
     spec["policyTypes"] == json!(["Ingress", "Egress"])
         // The type without a rule is what denies; a rule, even an empty one in a list, would let something out.
         && spec.get("egress").is_none()
-        && spec["ingress"]
-            == json!([rule(json!(case.model.consumers)), rule(json!([case.settings.monitoring_namespace]))])
+        && spec["ingress"] == json!(let_in)
 }
 
 fn probes(case: &Case) -> bool {
@@ -407,6 +410,28 @@ fn autoscaler(case: &Case) -> bool {
     found.len() == 1
         && found[0]["scaleTargetRef"] == target
         && (bounds("minReplicas", "maxReplicas") || bounds("minReplicaCount", "maxReplicaCount"))
+}
+
+/// A route to whole paths of the interface by one method each, and a pool exactly where it leads to one.
+fn route(case: &Case) -> bool {
+    let of = |kind: &str| case.objects().find(|object| object["kind"] == kind).map(|object| &object["spec"]);
+    let Some(settings) = &case.model.route else {
+        return of("HTTPRoute").is_none() && of("InferencePool").is_none();
+    };
+    let Some(route) = of("HTTPRoute") else { return false };
+    let rules = items(&route["rules"]);
+    let is_listed = |rule: &Value| {
+        let matches = items(&rule["matches"]);
+        matches.len() == 1
+            && matches[0]["path"]["type"] == "Exact"
+            && matches[0]["method"].is_string()
+            && matches[0]["path"]["value"].as_str().unwrap().starts_with(&format!("{}/v1/", settings.path))
+    };
+    let to = if settings.picker.is_some() { "InferencePool" } else { "Service" };
+    (4..=16).contains(&rules.len())
+        && rules.iter().all(is_listed)
+        && rules.iter().all(|rule| rule["backendRefs"][0]["kind"] == to)
+        && of("InferencePool").is_some() == settings.picker.is_some()
 }
 
 fn labels(case: &Case) -> bool {

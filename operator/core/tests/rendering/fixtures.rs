@@ -11,7 +11,7 @@ use hemvist_core::render::render;
 use hemvist_core::snapshot::{ChildKind, Key, Settings};
 use hemvist_core::validate::{
     AcceleratorRequest, AdapterSettings, Autoscaler, Clearance, CustomSettings, EngineSettings, KedaSettings,
-    ScalingSettings, Target, ValidatedModel, WeightsSource, Window,
+    PickerSettings, RouteSettings, ScalingSettings, Target, ValidatedModel, WeightsSource, Window,
 };
 use serde_json::Value;
 
@@ -128,6 +128,7 @@ pub fn vllm_in_an_image() -> ValidatedModel {
         isolation: Isolation::WholeNode,
         replicas: 3,
         scaling: None,
+        route: None,
         rollout: RolloutStrategy::Auto,
         drain_seconds: 47,
         consumers: names(["journal-app", "remiss-app"]),
@@ -175,6 +176,7 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
         isolation: Isolation::WholeDevice,
         replicas: 2,
         scaling: None,
+        route: None,
         rollout: RolloutStrategy::Recreate,
         drain_seconds: 31,
         consumers: names(["larplattform"]),
@@ -346,6 +348,30 @@ pub fn sglang_scaled() -> ValidatedModel {
     ValidatedModel { scaling: Some(scaling), replicas: 1, ..sglang_with_adapters() }
 }
 
+/// Where a gateway leads, below a path, to a pool in which somebody chooses the replica.
+pub fn vllm_behind_a_gateway() -> ValidatedModel {
+    let route = RouteSettings {
+        gateway: Key::new("ingang", "region"),
+        hostname: "ai.region.example".to_owned(),
+        path: "/journal".to_owned(),
+        notice: Some("Du samtalar med ett AI-system. Frågor: 036-32 10 00.".to_owned()),
+        picker: Some(PickerSettings { service: "journal-picker".to_owned(), port: 9002 }),
+    };
+    ValidatedModel { route: Some(route), ..vllm_in_an_image() }
+}
+
+/// Where a gateway leads to the Service.
+pub fn custom_behind_a_gateway() -> ValidatedModel {
+    let route = RouteSettings {
+        gateway: Key::new("ingang", "region"),
+        hostname: "tolk.ai.region.example".to_owned(),
+        path: String::new(),
+        notice: None,
+        picker: None,
+    };
+    ValidatedModel { route: Some(route), ..custom() }
+}
+
 /// Engines x sources x rollouts x isolations.
 pub fn every_case() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -358,6 +384,8 @@ pub fn every_case() -> Vec<Case> {
         custom(),
         vllm_scaled(),
         sglang_scaled(),
+        vllm_behind_a_gateway(),
+        custom_behind_a_gateway(),
     ];
     for engine in engines {
         for source in [vllm_in_an_image().source, llama_cpp_on_a_claim().source] {
@@ -367,7 +395,8 @@ pub fn every_case() -> Vec<Case> {
                     let with = engine.adapters.len();
                     let scaled = engine.scaling.as_ref().map_or("fixed", |one| one.by.kind().as_str());
                     let type_ = engine.engine.engine;
-                    let name = format!("{type_} +{with} {kind} {rollout} {isolation} {scaled}");
+                    let routed = engine.route.as_ref().map_or("", |route| route.hostname.as_str());
+                    let name = format!("{type_} +{with} {kind} {rollout} {isolation} {scaled} {routed}");
                     let model = ValidatedModel {
                         source: source.clone(),
                         rollout: *rollout,

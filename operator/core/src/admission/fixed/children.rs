@@ -21,6 +21,8 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
         Door { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
         Door { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
+        Door { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
+        Door { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
         Door {
             group: "apps",
             resources: &[
