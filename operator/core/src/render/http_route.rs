@@ -203,14 +203,6 @@ fn backend(model: &ValidatedModel, route: &RouteSettings) -> Reference {
 /// A text as the value of a header, which has to be ASCII: a Display String of RFC 9651, in which every byte of UTF-8 that
 /// is none is written as `%` and two digits. What is too long for a header ends with an ellipsis.
 fn display_string(text: &str) -> String {
-    let written = |letter: char| -> String {
-        let mut bytes = [0; 4];
-        let plain = matches!(letter, ' '..='~') && !matches!(letter, '%' | '"');
-        if plain {
-            return letter.to_string();
-        }
-        letter.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02x}")).collect()
-    };
     let room = LONGEST_VALUE - "%\"\"".len();
     let whole: Vec<String> = text.chars().map(written).collect();
     let length: usize = whole.iter().map(String::len).sum();
@@ -226,6 +218,14 @@ fn display_string(text: &str) -> String {
         kept += &piece;
     }
     format!("%\"{kept}{ellipsis}\"")
+}
+
+/// A letter as it stands in a Display String.
+fn written(letter: char) -> String {
+    if matches!(letter, ' '..='~') && !matches!(letter, '%' | '"') {
+        return letter.to_string();
+    }
+    letter.encode_utf8(&mut [0; 4]).bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -82,17 +82,16 @@ pub(super) fn scaling(
     let Some(asked) = &spec.scaling else { return Ok(None) };
     let load = &snapshot.settings.load;
     let mut faults = Vec::new();
-    let measure = measure(spec, asked).map_err(|fault| faults.push(fault)).ok();
+    let measure = measure(spec, asked).map_err(|fault| faults.extend(fault)).ok();
     faults.extend(without_prometheus(asked, load));
     faults.extend(without_waker(asked, load));
     let (Some((measures, followed, target)), true) = (measure, faults.is_empty()) else {
         return Err(faults);
     };
     let (by, reason) = autoscaler(asked, snapshot, measures);
-    let fewest = if matches!(by, Autoscaler::ScaledObject(_)) { 0 } else { 1 };
     Ok(Some(ScalingSettings {
+        min_replicas: asked.min_replicas.max(by.fewest()),
         by,
-        min_replicas: asked.min_replicas.max(fewest),
         max_replicas: asked.max_replicas.max(asked.min_replicas).max(1),
         followed,
         target,
@@ -105,26 +104,24 @@ pub(super) fn scaling(
 fn measure(
     spec: &ModelDeploymentSpec,
     asked: &Scaling,
-) -> Result<(LoadMeasures, &'static str, Target), Violation> {
-    const FIELD: &str = "spec.scaling.metric";
+) -> Result<(LoadMeasures, &'static str, Target), Vec<Violation>> {
+    let refused = |why: String, instead: &str| Err(vec![invalid("spec.scaling.metric", why, instead)]);
     let engine = spec.engine.type_;
     let Some(measures) = description(engine).load else {
-        return Err(invalid(
-            FIELD,
+        return refused(
             format!("what an engine of type {engine} measures of its load is not known"),
             "Set spec.replicas instead, or let a HorizontalPodAutoscaler of your own scale the ModelDeployment.",
-        ));
+        );
     };
     match (asked.metric, measures.cache_used) {
         (ScalingMetric::QueueDepth, _) => Ok((measures, measures.waiting, Target::Requests(asked.target))),
         (ScalingMetric::KeyValueCacheUsage, Some(share)) => {
             Ok((measures, share, Target::PerCent(asked.target)))
         }
-        (ScalingMetric::KeyValueCacheUsage, None) => Err(invalid(
-            FIELD,
+        (ScalingMetric::KeyValueCacheUsage, None) => refused(
             format!("{engine} does not measure how much of its key-value cache is used"),
             "Set it to QueueDepth.",
-        )),
+        ),
     }
 }
 
@@ -200,6 +197,14 @@ impl From<&ScheduleWindow> for Window {
 }
 
 impl Autoscaler {
+    /// The fewest replicas that it can keep.
+    const fn fewest(&self) -> i32 {
+        match self {
+            Self::HorizontalPodAutoscaler => 1,
+            Self::ScaledObject(_) => 0,
+        }
+    }
+
     /// Its kind, as Kubernetes writes it.
     pub const fn kind(&self) -> ChildKind {
         match self {
