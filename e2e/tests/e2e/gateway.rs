@@ -175,27 +175,8 @@ async fn a_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()>
         guest.move_in(governed.cluster()).await?;
     }
 
-    let route = wait_for(&governed, Kind::HTTPRoute, "direct").await?;
-    leads_where_it_should(&route, "")?;
-    let rule = &route["spec"]["rules"][0];
-    let header = &rule["filters"][0]["responseHeaderModifier"]["set"][0];
-    ensure!(
-        header["value"] == "%\"Du samtalar med ett AI-system. Fr%c3%a5gor: 036-32 10 00.\"",
-        "the notice is {header}"
-    );
-    ensure!(rule["backendRefs"][0]["kind"] == "Service" && rule["backendRefs"][0]["port"] == 8000, "{rule}");
-
-    let route = wait_for(&governed, Kind::HTTPRoute, "picked").await?;
-    leads_where_it_should(&route, "/picked")?;
-    ensure!(route["spec"]["rules"][0]["backendRefs"][0]["kind"] == "InferencePool", "{route}");
-    let pool = wait_for(&governed, Kind::InferencePool, "picked").await?;
-    let labels = &pool["spec"]["selector"]["matchLabels"];
-    let pods = governed.pods("halsa/picked").await?;
-    ensure!(!pods.is_empty(), "there is no pod to choose");
-    for (label, value) in labels.as_object().into_iter().flatten() {
-        ensure!(pods.iter().all(|pod| &pod["metadata"]["labels"][label] == value), "{labels} selects no pod");
-    }
-
+    led_to_the_service(&governed).await?;
+    led_to_the_pool(&governed).await?;
     for (name, expected) in [("direct", vec!["ingang", "intranat"]), ("inside", vec!["intranat"])] {
         ensure!(
             let_in(&governed, name).await? == expected,
@@ -214,6 +195,33 @@ async fn a_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()>
     })
     .await?;
     governed.end(vec![operator], 3).await
+}
+
+async fn led_to_the_service(governed: &Governed) -> Result<()> {
+    let route = wait_for(governed, Kind::HTTPRoute, "direct").await?;
+    leads_where_it_should(&route, "")?;
+    let rule = &route["spec"]["rules"][0];
+    let header = &rule["filters"][0]["responseHeaderModifier"]["set"][0];
+    ensure!(
+        header["value"] == "%\"Du samtalar med ett AI-system. Fr%c3%a5gor: 036-32 10 00.\"",
+        "the notice is {header}"
+    );
+    ensure!(rule["backendRefs"][0]["kind"] == "Service" && rule["backendRefs"][0]["port"] == 8000, "{rule}");
+    Ok(())
+}
+
+async fn led_to_the_pool(governed: &Governed) -> Result<()> {
+    let route = wait_for(governed, Kind::HTTPRoute, "picked").await?;
+    leads_where_it_should(&route, "/picked")?;
+    ensure!(route["spec"]["rules"][0]["backendRefs"][0]["kind"] == "InferencePool", "{route}");
+    let pool = wait_for(governed, Kind::InferencePool, "picked").await?;
+    let labels = &pool["spec"]["selector"]["matchLabels"];
+    let pods = governed.pods("halsa/picked").await?;
+    ensure!(!pods.is_empty(), "there is no pod to choose");
+    for (label, value) in labels.as_object().into_iter().flatten() {
+        ensure!(pods.iter().all(|pod| &pod["metadata"]["labels"][label] == value), "{labels} selects no pod");
+    }
+    Ok(())
 }
 
 /// A tenant who may write routes changes that of a model in no way, and makes none that says it is Hemvist's.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use hemvist_e2e::audit::Position;
+use hemvist_e2e::audit::{Position, Record};
 use hemvist_e2e::governed::{Governed, PATIENCE};
 use hemvist_e2e::guests::Guest;
 use hemvist_e2e::models::{child_name, model, region_policy, scaled, scaling};
@@ -71,7 +71,7 @@ async fn wait_for_child(governed: &Governed, kind: Kind, there: bool) -> Result<
 
 /// What is scaled by others is told, and nothing is done about it.
 fn nothing_but_what_is_said_was_written(governed: &Governed, since: Position) -> Result<()> {
-    let written: Vec<_> = governed.writes(since)?.iter().map(|record| record.what()).collect();
+    let written: Vec<_> = governed.writes(since)?.iter().map(Record::what).collect();
     let is_said = |what: &String| what == "events" || what.ends_with("/status");
     ensure!(written.iter().all(is_said), "Hemvist wrote {written:?}");
     Ok(())
@@ -135,7 +135,7 @@ async fn moved_by_the_autoscaler_and_left_alone(governed: &Governed) -> Result<(
     nothing_but_what_is_said_was_written(governed, since)?;
     let since = governed.cluster().audit_log().position()?;
     tokio::time::sleep(SILENCE).await;
-    let written: Vec<_> = governed.writes(since)?.iter().map(|record| record.what()).collect();
+    let written: Vec<_> = governed.writes(since)?.iter().map(Record::what).collect();
     ensure!(written.is_empty(), "though all was settled, Hemvist wrote {written:?}");
     let managers = deployment(governed).await?["metadata"]["managedFields"].to_string();
     ensure!(managers.matches("f:replicas").count() >= 1, "nobody owns the number: {managers}");
