@@ -197,6 +197,26 @@ async fn kubectl_and_an_autoscaler_of_the_users_own_scale_the_model_itself() -> 
     kubectl.run(&scale).await?.success()?;
     serves_with(&governed, 2).await?;
 
+    // Where the number is left out, a command can state it, and an autoscaler cannot read it.
+    let mut implicit = model("halsa", "implicit");
+    if let Some(spec) = implicit["spec"].as_object_mut() {
+        spec.remove("replicas");
+    }
+    governed.objects().create(&implicit).await?;
+    let path = "/apis/hemvist.dev/v1alpha1/namespaces/halsa/modeldeployments/implicit/scale";
+    let answer = kubectl.run(&["get", "--raw", path]).await?;
+    ensure!(
+        answer.code != 0 && answer.stderr.contains("does not exist"),
+        "{} {}",
+        answer.code,
+        answer.stderr
+    );
+    let scale_implicit = ["scale", "mdep/implicit", "--namespace=halsa", "--replicas=2"];
+    kubectl.run(&scale_implicit).await?.success()?;
+    let stated = governed.model("halsa/implicit").await?["spec"]["replicas"].clone();
+    ensure!(stated == 2, "{stated}");
+    governed.objects().delete(Kind::ModelDeployment, "halsa", "implicit").await?;
+
     // The controller of Kubernetes raises the number to the fewest that are asked for, without any metric.
     governed
         .objects()
