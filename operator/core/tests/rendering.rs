@@ -5,6 +5,8 @@
     reason = "the golden files are read and written; rendering itself is pure"
 )]
 
+#[path = "rendering/around.rs"]
+mod around;
 #[path = "rendering/contract.rs"]
 mod contract;
 #[path = "rendering/fixtures.rs"]
@@ -15,10 +17,10 @@ mod parsers;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use around::{vllm_behind_a_gateway, vllm_scaled};
 use fixtures::{
-    Case, adapters, custom, custom_behind_a_gateway, every_case, llama_cpp_on_a_claim,
-    llama_cpp_with_adapters, partition, settings, sglang_scaled, sglang_with_adapters, vllm_behind_a_gateway,
-    vllm_in_an_image, vllm_scaled, vllm_with_adapters,
+    Case, adapters, custom, every_case, llama_cpp_on_a_claim, llama_cpp_with_adapters, partition, settings,
+    sglang_with_adapters, vllm_in_an_image, vllm_with_adapters,
 };
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
@@ -27,8 +29,8 @@ use hemvist_api::values::{
 use hemvist_core::render::{DesiredObjects, NOWHERE, render};
 use hemvist_core::snapshot::{Key, Settings};
 use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Autoscaler, Clearance, CustomSettings, EngineSettings, KedaSettings,
-    ScalingSettings, Target, ValidatedModel, WeightsSource,
+    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
+    WeightsSource,
 };
 use serde_json::Value;
 
@@ -107,26 +109,6 @@ fn sglang_with_two_adapters() {
 #[test]
 fn an_engine_of_the_users_own() {
     assert_golden("custom.yaml", &custom());
-}
-
-#[test]
-fn vllm_that_kubernetes_scales() {
-    assert_golden("vllm-scaled.yaml", &vllm_scaled());
-}
-
-#[test]
-fn sglang_that_keda_scales() {
-    assert_golden("sglang-scaled.yaml", &sglang_scaled());
-}
-
-#[test]
-fn vllm_to_which_a_gateway_leads_by_a_pool() {
-    assert_golden("vllm-gateway.yaml", &vllm_behind_a_gateway());
-}
-
-#[test]
-fn an_engine_of_the_users_own_to_which_a_gateway_leads() {
-    assert_golden("custom-gateway.yaml", &custom_behind_a_gateway());
 }
 
 #[test]
@@ -311,70 +293,6 @@ fn scaling_alone_does_not_replace_pods() {
     let more = ValidatedModel { replicas: model.replicas + 1, ..model.clone() };
     let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
     assert_eq!(template(&model), template(&more));
-}
-
-/// A change of one field of what scales a model.
-type ScalingChange = (&'static str, fn(&mut ScalingSettings));
-
-/// Fails to compile when scaling gets a new field: give it a line in [`scaling_changes`] then.
-fn every_field_of_scaling(scaling: &ScalingSettings) {
-    let ScalingSettings {
-        by: _,
-        min_replicas: _,
-        max_replicas: _,
-        followed: _,
-        target: _,
-        idle_seconds: _,
-        reason: _,
-    } = scaling;
-}
-
-fn scaling_changes() -> Vec<ScalingChange> {
-    fn keda(scaling: &mut ScalingSettings) -> &mut KedaSettings {
-        match &mut scaling.by {
-            Autoscaler::ScaledObject(keda) => keda,
-            Autoscaler::HorizontalPodAutoscaler => unreachable!(),
-        }
-    }
-    vec![
-        ("by", |scaling| scaling.by = Autoscaler::HorizontalPodAutoscaler),
-        ("by.prometheus", |scaling| keda(scaling).prometheus.push('x')),
-        ("by.requests", |scaling| keda(scaling).requests[1] = "other"),
-        ("by.incoming", |scaling| keda(scaling).incoming = None),
-        ("by.schedule", |scaling| drop(keda(scaling).schedule.pop())),
-        ("by.schedule.name", |scaling| keda(scaling).schedule[0].name.push('x')),
-        ("by.schedule.start", |scaling| keda(scaling).schedule[0].start.push('x')),
-        ("by.schedule.end", |scaling| keda(scaling).schedule[0].end.push('x')),
-        ("by.schedule.time_zone", |scaling| keda(scaling).schedule[0].time_zone.push('x')),
-        ("by.schedule.replicas", |scaling| keda(scaling).schedule[0].replicas += 1),
-        ("min_replicas", |scaling| scaling.min_replicas += 1),
-        ("max_replicas", |scaling| scaling.max_replicas += 1),
-        ("followed", |scaling| scaling.followed = "other"),
-        ("target", |scaling| scaling.target = Target::PerCent(6)),
-        ("idle_seconds", |scaling| scaling.idle_seconds = None),
-    ]
-}
-
-#[test]
-fn a_change_of_scaling_changes_what_scales_and_nothing_else() {
-    let model = sglang_scaled();
-    let before = hashes(&model, &settings());
-    every_field_of_scaling(model.scaling.as_ref().unwrap());
-    for (field, change) in scaling_changes() {
-        let mut changed = model.clone();
-        change(changed.scaling.as_mut().unwrap());
-        let after = hashes(&changed, &settings());
-        assert_ne!(after.last(), before.last(), "{field}");
-        assert_eq!(after[..after.len() - 1], before[..before.len() - 1], "{field}");
-    }
-}
-
-#[test]
-fn a_model_that_is_scaled_has_the_pods_of_one_that_is_not() {
-    let model = vllm_scaled();
-    let fixed = ValidatedModel { scaling: None, ..model.clone() };
-    let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
-    assert_eq!(template(&model), template(&fixed));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use hemvist_core::snapshot::{ChildKind, content_hash};
 use hemvist_core::validate::{CustomSettings, WeightsSource};
 use serde_json::{Value, json};
 
+use crate::around;
 use crate::fixtures::Case;
 
 /// A promise with what tells whether a case keeps it.
@@ -91,8 +92,8 @@ pub const CHECKS: &[Check] = &[
     ("owned by the ModelDeployment", owned),
     ("selectors find these pods and no namesake", selectors),
     ("a rollout waits for no spare accelerator unless told to", rollout),
-    ("what scales is one and scales these replicas", autoscaler),
-    ("a gateway leads to listed paths alone, where one leads", route),
+    ("what scales is one and scales these replicas", around::autoscaler),
+    ("a gateway leads to listed paths alone, where one leads", around::route),
     ("replicas, unless they are scaled, and deadline are stated", |case| {
         let spec = &case.deployment["spec"];
         let stated = case.model.scaling.is_none().then(|| json!(case.model.replicas));
@@ -119,7 +120,7 @@ fn keys(object: &Value) -> BTreeSet<String> {
     object.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
-fn items(list: &Value) -> Vec<Value> {
+pub fn items(list: &Value) -> Vec<Value> {
     list.as_array().cloned().unwrap_or_default()
 }
 
@@ -391,47 +392,6 @@ fn annotations(case: &Case) -> bool {
             }
             listed && hash == Some(json!(content_hash(&bare)))
         })
-}
-
-/// As many autoscalers as there should be, each of the Deployment, and never more than the model allows.
-fn autoscaler(case: &Case) -> bool {
-    let target =
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": case.deployment["metadata"]["name"]});
-    let kinds = ["HorizontalPodAutoscaler", "ScaledObject"];
-    let found: Vec<_> = case
-        .objects()
-        .filter(|object| kinds.iter().any(|kind| object["kind"] == *kind))
-        .map(|object| &object["spec"])
-        .collect();
-    let Some(scaling) = &case.model.scaling else { return found.is_empty() };
-    let bounds = |least: &str, most: &str| {
-        found[0][least] == scaling.min_replicas && found[0][most] == scaling.max_replicas
-    };
-    found.len() == 1
-        && found[0]["scaleTargetRef"] == target
-        && (bounds("minReplicas", "maxReplicas") || bounds("minReplicaCount", "maxReplicaCount"))
-}
-
-/// A route to whole paths of the interface by one method each, and a pool exactly where it leads to one.
-fn route(case: &Case) -> bool {
-    let of = |kind: &str| case.objects().find(|object| object["kind"] == kind).map(|object| &object["spec"]);
-    let Some(settings) = &case.model.route else {
-        return of("HTTPRoute").is_none() && of("InferencePool").is_none();
-    };
-    let Some(route) = of("HTTPRoute") else { return false };
-    let rules = items(&route["rules"]);
-    let is_listed = |rule: &Value| {
-        let matches = items(&rule["matches"]);
-        matches.len() == 1
-            && matches[0]["path"]["type"] == "Exact"
-            && matches[0]["method"].is_string()
-            && matches[0]["path"]["value"].as_str().unwrap().starts_with(&format!("{}/v1/", settings.path))
-    };
-    let to = if settings.picker.is_some() { "InferencePool" } else { "Service" };
-    (4..=16).contains(&rules.len())
-        && rules.iter().all(is_listed)
-        && rules.iter().all(|rule| rule["backendRefs"][0]["kind"] == to)
-        && of("InferencePool").is_some() == settings.picker.is_some()
 }
 
 fn labels(case: &Case) -> bool {

@@ -10,10 +10,12 @@ use hemvist_core::bytes::GIBIBYTE;
 use hemvist_core::render::render;
 use hemvist_core::snapshot::{ChildKind, Key, Settings};
 use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Autoscaler, Clearance, CustomSettings, EngineSettings, KedaSettings,
-    PickerSettings, RouteSettings, ScalingSettings, Target, ValidatedModel, WeightsSource, Window,
+    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
+    WeightsSource,
 };
 use serde_json::Value;
+
+use crate::around::{custom_behind_a_gateway, sglang_scaled, vllm_behind_a_gateway, vllm_scaled};
 
 /// A model with its settings and everything that it becomes, as JSON.
 pub struct Case {
@@ -302,74 +304,6 @@ pub fn custom() -> ValidatedModel {
         drain_seconds: 29,
         ..vllm_in_an_image()
     }
-}
-
-/// Scaled by Kubernetes itself, by the share of the key-value cache.
-pub fn vllm_scaled() -> ValidatedModel {
-    let scaling = ScalingSettings {
-        by: Autoscaler::HorizontalPodAutoscaler,
-        min_replicas: 2,
-        max_replicas: 5,
-        followed: "vllm:kv_cache_usage_perc",
-        target: Target::PerCent(85),
-        idle_seconds: None,
-        reason: "there is no KEDA".to_owned(),
-    };
-    ValidatedModel { scaling: Some(scaling), replicas: 1, ..vllm_in_an_image() }
-}
-
-/// Scaled by KEDA, by the queue, what a gateway counts, and the time of day.
-pub fn sglang_scaled() -> ValidatedModel {
-    let window = |name: &str, start: &str, end: &str, replicas| Window {
-        name: name.to_owned(),
-        start: start.to_owned(),
-        end: end.to_owned(),
-        time_zone: "Europe/Stockholm".to_owned(),
-        replicas,
-    };
-    let keda = KedaSettings {
-        prometheus: "http://prometheus.overvakning.svc:9090".to_owned(),
-        requests: ["sglang:num_queue_reqs", "sglang:num_running_reqs"],
-        incoming: Some("sum(rate(gateway_requests_total{ns=\"$namespace\",model=\"$name\"}[2m]))".to_owned()),
-        schedule: vec![
-            window("kontorstid", "30 6 * * 1-5", "0 18 * * 1-5", 2),
-            window("natt", "0 1 * * *", "0 2 * * *", 1),
-        ],
-    };
-    let scaling = ScalingSettings {
-        by: Autoscaler::ScaledObject(keda),
-        min_replicas: 0,
-        max_replicas: 4,
-        followed: "sglang:num_queue_reqs",
-        target: Target::Requests(6),
-        idle_seconds: Some(7200),
-        reason: "there is KEDA".to_owned(),
-    };
-    ValidatedModel { scaling: Some(scaling), replicas: 1, ..sglang_with_adapters() }
-}
-
-/// Where a gateway leads, below a path, to a pool in which somebody chooses the replica.
-pub fn vllm_behind_a_gateway() -> ValidatedModel {
-    let route = RouteSettings {
-        gateway: Key::new("ingang", "region"),
-        hostname: "ai.region.example".to_owned(),
-        path: "/journal".to_owned(),
-        notice: Some("Du samtalar med ett AI-system. Frågor: 036-32 10 00.".to_owned()),
-        picker: Some(PickerSettings { service: "journal-picker".to_owned(), port: 9002 }),
-    };
-    ValidatedModel { route: Some(route), ..vllm_in_an_image() }
-}
-
-/// Where a gateway leads to the Service.
-pub fn custom_behind_a_gateway() -> ValidatedModel {
-    let route = RouteSettings {
-        gateway: Key::new("ingang", "region"),
-        hostname: "tolk.ai.region.example".to_owned(),
-        path: String::new(),
-        notice: None,
-        picker: None,
-    };
-    ValidatedModel { route: Some(route), ..custom() }
 }
 
 /// Engines x sources x rollouts x isolations.
