@@ -1,7 +1,7 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane objectstore node programs e2e-real demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 
@@ -26,6 +26,9 @@ controlplane: ## Build Kubernetes, etcd, KWOK and Helm for the tests (about 13 m
 
 objectstore: ## Build an S3 server for the tests of mirrors (about a minute the first time)
 	@e2e/objectstore/build.sh
+
+guests: ## Fetch the kinds of others that the tests need: KEDA's, the Gateway API's
+	@e2e/guests/build.sh
 
 node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)
 	@e2e/node/build.sh

@@ -59,6 +59,7 @@ deny() {
 step 'formatting' cargo fmt --all --check
 step 'the control plane is built' e2e/controlplane/build.sh
 step 'the object store is built' e2e/objectstore/build.sh
+step 'the kinds of others are there' e2e/guests/build.sh
 step 'clippy, warnings as errors' cargo clippy --quiet --workspace --all-targets -- --deny warnings
 step 'licences, banned and doubled dependencies' deny
 step 'each crate compiles on its own' bash -c '

@@ -34,6 +34,10 @@ pub const RISK_CLASS: &str = "hemvist.dev/risk-class";
 /// Annotation of a child: hash of the object as it was rendered, so that an unchanged one is not written again.
 pub const RENDERED_HASH: &str = "hemvist.dev/rendered-hash";
 
+/// Annotation of a Deployment whose number of replicas an autoscaler decides: Hemvist neither states it nor restores it.
+/// The value is always `true`.
+pub const AUTOSCALED: &str = "hemvist.dev/autoscaled";
+
 /// Annotation of what is compiled: the AIPolicy that it carries out, as `namespace/name`.
 pub const COMPILED_FROM: &str = "hemvist.dev/compiled-from";
 
@@ -67,6 +71,9 @@ pub const DEFAULT_ROOT_NAMESPACE: &str = "hemvist-system";
 
 /// GPU product, written by GPU Feature Discovery.
 pub const NVIDIA_GPU_PRODUCT: &str = "nvidia.com/gpu.product";
+
+/// Name of the ScaledObject, which KEDA writes on it where it is missing.
+pub const KEDA_SCALED_OBJECT: &str = "scaledobject.keda.sh/name";
 
 /// Name of the node, kept by the kubelet; a hint for people, never proof.
 pub const HOSTNAME: &str = "kubernetes.io/hostname";

@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 pub use accelerator::{Accelerator, Placement};
 pub use engine::{CustomEngine, Engine, EngineArgument};
 pub use model::{
-    Adapter, HubMirror, ImageSource, MirrorSource, Model, ModelFacts, ModelSource, ObjectStoreMirror,
-    VolumeClaimSource,
+    Adapter, AdapterSource, HubMirror, ImageSource, MirrorSource, Model, ModelFacts, ModelSource,
+    ObjectStoreMirror, VolumeClaimSource,
 };
 pub use purpose::{Assessment, HumanOversight, Incident, Owner, Purpose};
-pub use service::{Access, Consumer, Records, Rollout, Scaling};
+pub use service::{
+    Access, Consumer, EndpointPicker, GatewayAccess, Records, Rollout, Scaling, ScheduleWindow,
+};
 pub use status::{
     ChildStatus, ExceptionUse, Exclusion, Fit, ModelDeploymentStatus, PolicyUse, ResolvedAccelerator,
     ResolvedNumber, ResolvedSettings, ResolvedText, Usage,
@@ -25,8 +27,9 @@ pub use status::{
 
 /// One open-weights model to serve: what it is for, which model, on which engine, and for whom.
 ///
-/// Hemvist turns it into a Deployment with its ServiceAccount, Service, NetworkPolicy and PodDisruptionBudget, if the
-/// AIPolicies that bind the namespace allow it, on nodes that are cleared for its information class.
+/// Hemvist turns it into a Deployment with its ServiceAccount, Service, NetworkPolicy and PodDisruptionBudget, and an
+/// autoscaler where it scales, if the AIPolicies that bind the namespace allow it, on nodes that are cleared for its
+/// information class.
 #[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[kube(
     group = "hemvist.dev",

@@ -51,6 +51,7 @@ impl<'a> Suite<'a> {
         all.extend(lines::connections::attempts(self.situation));
         all.extend(lines::status::attempts(self.situation));
         all.extend(lines::children::attempts(self.situation));
+        all.extend(lines::autoscalers::attempts(self.situation));
         all.extend(lines::namespaces::attempts(round));
         all.extend(lines::nodes::attempts(self.situation));
         all.extend(lines::models::attempts(self.situation));

@@ -42,7 +42,7 @@ impl Governed {
         Self::start_with(options, &["admission.enabled=false"]).await
     }
 
-    /// The same with values of the chart, as `path=value`.
+    /// The same as [`Governed::start`], with values of the chart as `path=value`.
     ///
     /// # Errors
     /// Where the cluster does not come up or the chart cannot be installed.
@@ -82,6 +82,17 @@ impl Governed {
     pub async fn objects_of_a_controller(&self) -> Result<Objects> {
         let groups = ["system:serviceaccounts:kube-system", "system:masters"];
         let user = "system:serviceaccount:kube-system:some-controller";
+        Ok(Objects::new(self.cluster.client_as(user, &groups).await?))
+    }
+
+    /// Its objects, as a user of the cluster reads and writes them who may do everything that no policy refuses.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be reached.
+    pub async fn objects_of(&self, user: &str) -> Result<Objects> {
+        let namespace = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split(':').next());
+        let account = namespace.map(|namespace| format!("system:serviceaccounts:{namespace}"));
+        let groups: Vec<&str> = account.as_deref().into_iter().chain(["system:masters"]).collect();
         Ok(Objects::new(self.cluster.client_as(user, &groups).await?))
     }
 

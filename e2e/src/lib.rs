@@ -13,6 +13,7 @@ pub mod control_plane;
 pub mod demo;
 pub mod doors;
 pub mod governed;
+pub mod guests;
 pub mod helm;
 pub mod installation;
 pub mod kubeconfig;

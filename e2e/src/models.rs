@@ -42,6 +42,20 @@ pub fn model_of_class(namespace: &str, name: &str, class: &str) -> Value {
     model
 }
 
+/// The same model with its number of replicas left to an autoscaler: between `fewest` and `most`, by the queue.
+pub fn scaled(mut model: Value, fewest: u32, most: u32) -> Value {
+    if let Some(spec) = model["spec"].as_object_mut() {
+        spec.remove("replicas");
+        spec.insert("scaling".to_owned(), scaling(fewest, most));
+    }
+    model
+}
+
+/// Scaling between `fewest` and `most` replicas, by the queue.
+pub fn scaling(fewest: u32, most: u32) -> Value {
+    json!({"minReplicas": fewest, "maxReplicas": most, "metric": "QueueDepth", "target": 4})
+}
+
 /// A region policy that allows everything up to sensitive information in the data centre `jkpg-a`, and nothing sensitive
 /// in `jkpg-b`.
 pub fn region_policy() -> Value {

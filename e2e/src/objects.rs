@@ -22,6 +22,9 @@ pub enum Kind {
     CustomResourceDefinition,
     Deployment,
     Event,
+    HTTPRoute,
+    HorizontalPodAutoscaler,
+    InferencePool,
     Job,
     Lease,
     ModelDeployment,
@@ -30,12 +33,17 @@ pub enum Kind {
     Node,
     Pod,
     PodDisruptionBudget,
+    ScaledObject,
     Service,
     ServiceAccount,
 }
 
 impl Kind {
-    /// What a ModelDeployment becomes.
+    /// What only some ModelDeployments become.
+    pub const FURTHER_CHILDREN: [Self; 4] =
+        [Self::HorizontalPodAutoscaler, Self::ScaledObject, Self::InferencePool, Self::HTTPRoute];
+
+    /// What every ModelDeployment becomes.
     pub const CHILDREN: [Self; 5] = [
         Self::ServiceAccount,
         Self::NetworkPolicy,
@@ -51,6 +59,9 @@ impl Kind {
             Self::CustomResourceDefinition => "CustomResourceDefinition",
             Self::Deployment => "Deployment",
             Self::Event => "Event",
+            Self::HTTPRoute => "HTTPRoute",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::InferencePool => "InferencePool",
             Self::Job => "Job",
             Self::Lease => "Lease",
             Self::ModelDeployment => "ModelDeployment",
@@ -59,6 +70,7 @@ impl Kind {
             Self::Node => "Node",
             Self::Pod => "Pod",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::ScaledObject => "ScaledObject",
             Self::Service => "Service",
             Self::ServiceAccount => "ServiceAccount",
         }
@@ -71,6 +83,9 @@ impl Kind {
             Self::CustomResourceDefinition => "customresourcedefinitions",
             Self::Deployment => "deployments",
             Self::Event => "events",
+            Self::HTTPRoute => "httproutes",
+            Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
+            Self::InferencePool => "inferencepools",
             Self::Job => "jobs",
             Self::Lease => "leases",
             Self::ModelDeployment => "modeldeployments",
@@ -79,6 +94,7 @@ impl Kind {
             Self::Node => "nodes",
             Self::Pod => "pods",
             Self::PodDisruptionBudget => "poddisruptionbudgets",
+            Self::ScaledObject => "scaledobjects",
             Self::Service => "services",
             Self::ServiceAccount => "serviceaccounts",
         }
@@ -90,10 +106,14 @@ impl Kind {
             Self::CustomResourceDefinition => ("apiextensions.k8s.io", "v1"),
             Self::Deployment => ("apps", "v1"),
             Self::Event => ("events.k8s.io", "v1"),
+            Self::HTTPRoute => ("gateway.networking.k8s.io", "v1"),
+            Self::HorizontalPodAutoscaler => ("autoscaling", "v2"),
+            Self::InferencePool => ("inference.networking.k8s.io", "v1"),
             Self::Job => ("batch", "v1"),
             Self::Lease => ("coordination.k8s.io", "v1"),
             Self::NetworkPolicy => ("networking.k8s.io", "v1"),
             Self::PodDisruptionBudget => ("policy", "v1"),
+            Self::ScaledObject => ("keda.sh", "v1alpha1"),
             Self::Namespace | Self::Node | Self::Pod | Self::Service | Self::ServiceAccount => ("", "v1"),
         }
     }
@@ -122,7 +142,11 @@ impl Kind {
             Self::Node,
             Self::Pod,
         ];
-        let found = all.into_iter().chain(Self::CHILDREN).find(|kind| kind.name() == name);
+        let found = all
+            .into_iter()
+            .chain(Self::CHILDREN)
+            .chain(Self::FURTHER_CHILDREN)
+            .find(|kind| kind.name() == name);
         found.with_context(|| format!("the tests know no kind {name:?}"))
     }
 }
@@ -192,6 +216,17 @@ impl Objects {
             Err(kube::Error::Api(status)) => Ok(Some(status.message)),
             Err(error) => Err(error).with_context(|| format!("trying {} {namespace}/{name}", kind.name())),
         }
+    }
+
+    /// Sets the number of replicas by the scale subresource.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub async fn scale(&self, kind: Kind, namespace: &str, name: &str, replicas: u32) -> Result<()> {
+        let number = serde_json::json!({"spec": {"replicas": replicas}});
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let scaled = self.api(kind, namespace).patch_scale(name, &params, &Patch::Merge(&number)).await;
+        scaled.with_context(|| format!("scaling {} {namespace}/{name}", kind.name())).map(|_| ())
     }
 
     /// Every version that an object has had since it was as given.

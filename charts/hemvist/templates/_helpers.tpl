@@ -82,6 +82,7 @@ app.kubernetes.io/component: operator
 - --pod-makers={{ join "," $admission.podMakers }}
 - --replica-set-makers={{ join "," $admission.replicaSetMakers }}
 - --cluster-controller-groups={{ join "," $admission.clusterControllerGroups }}
+- --autoscalers={{ join "," $admission.autoscalers }}
 - --clearance-groups={{ join "," $admission.clearanceGroups }}
 - --other-resources={{ join "," $admission.otherResources }}
 - --other-runtime-classes={{ join "," $admission.otherRuntimeClasses }}
@@ -113,6 +114,7 @@ or a regular expression; values.schema.json sees to that. The order of names is 
       "podMakers" $admission.podMakers
       "replicaSetMakers" $admission.replicaSetMakers
       "clusterControllerGroups" $admission.clusterControllerGroups
+      "autoscalers" $admission.autoscalers
       "clearanceGroups" $admission.clearanceGroups
       "otherRuntimeClasses" $admission.otherRuntimeClasses -}}
 {{- if not $prefixes -}}

@@ -73,7 +73,7 @@ pub struct CustomEngine {
     /// Paths that clients may ask, exactly as they stand here; nothing else is passed on. Default: those of the OpenAI
     /// interface for text, embeddings and ranking. Example: `[/v1/chat/completions, /embed]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub paths: Option<Vec<AbsolutePath>>,
 }

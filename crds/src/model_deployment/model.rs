@@ -60,6 +60,12 @@ pub struct ModelSource {
     pub mirror: Option<MirrorSource>,
 }
 
+impl From<&AdapterSource> for ModelSource {
+    fn from(AdapterSource { image, persistent_volume_claim }: &AdapterSource) -> Self {
+        Self { image: image.clone(), persistent_volume_claim: persistent_volume_claim.clone(), mirror: None }
+    }
+}
+
 /// An OCI image with weights as files.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -198,6 +204,21 @@ pub struct ModelFacts {
     pub max_context_length: Option<i32>,
 }
 
+/// Where an adapter is. Exactly one field is set.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[x_kube(validation = Rule::new("has(self.image) != has(self.persistentVolumeClaim)")
+    .message("exactly one of image and persistentVolumeClaim must be set"))]
+#[serde(rename_all = "camelCase")]
+pub struct AdapterSource {
+    /// An OCI image with the adapter as files, mounted read-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSource>,
+
+    /// A PersistentVolumeClaim of the same namespace, mounted read-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistent_volume_claim: Option<VolumeClaimSource>,
+}
+
 /// A LoRA adapter.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -207,7 +228,7 @@ pub struct Adapter {
     pub name: String,
 
     /// Where the adapter is. Exactly one source.
-    pub source: ModelSource,
+    pub source: AdapterSource,
 
     /// SHA-256 of the adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]

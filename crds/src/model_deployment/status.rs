@@ -110,6 +110,15 @@ pub struct ResolvedSettings {
     /// The data centres where the model may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_centres: Option<ResolvedText>,
+
+    /// Where a gateway serves the model, or why none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub gateway: Option<String>,
+
+    /// What scales the model, and between which numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ResolvedText>,
 }
 
 /// The accelerators of one replica, and why.

@@ -18,6 +18,9 @@ pub const NEW_NODE: &str = "ny-nod";
 /// The group that may clear nodes, as the chart names it.
 pub const CLEARANCE_ADMINS: &str = "hemvist:clearance-admins";
 
+/// KEDA's operator, as the chart names it.
+const KEDA: &str = "system:serviceaccount:keda:keda-operator";
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Actor {
@@ -51,6 +54,8 @@ pub enum Actor {
     ReplicationController,
     /// Scales.
     Autoscaler,
+    /// Scales by ScaledObjects: KEDA's operator, as the chart names it.
+    Keda,
     /// Deletes what has lost its owner.
     GarbageCollector,
     /// Empties namespaces that are deleted.
@@ -63,7 +68,7 @@ pub enum Actor {
 
 impl Actor {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Admin,
         Self::TenantEdit,
         Self::TenantAdmin,
@@ -79,6 +84,7 @@ impl Actor {
         Self::JobController,
         Self::ReplicationController,
         Self::Autoscaler,
+        Self::Keda,
         Self::GarbageCollector,
         Self::NamespaceController,
         Self::DisruptionController,
@@ -106,6 +112,7 @@ impl Actor {
             Self::JobController => "job-controller",
             Self::ReplicationController => "replication-controller",
             Self::Autoscaler => "horizontal-pod-autoscaler",
+            Self::Keda => "keda-operator",
             Self::GarbageCollector => "generic-garbage-collector",
             Self::NamespaceController => "namespace-controller",
             Self::DisruptionController => "disruption-controller",
@@ -126,6 +133,7 @@ impl Actor {
             Self::Kubelet => (format!("system:node:{node}"), vec!["system:nodes"]),
             Self::NewKubelet => (format!("system:node:{NEW_NODE}"), vec!["system:nodes"]),
             Self::Scheduler => ("system:kube-scheduler".to_owned(), vec![]),
+            Self::Keda => (KEDA.to_owned(), vec![]),
             _ => (format!("system:serviceaccount:kube-system:{}", self.name()), vec![]),
         })
     }
@@ -174,6 +182,7 @@ pub fn rights(namespaces: &[&str]) -> Vec<Value> {
         "batch",
         "coordination.k8s.io",
         "discovery.k8s.io",
+        "keda.sh",
         "networking.k8s.io",
         "policy",
         "resource.k8s.io",
@@ -184,6 +193,7 @@ pub fn rights(namespaces: &[&str]) -> Vec<Value> {
     let mut objects = vec![
         role("e2e-tenant-edit", &[all(&workloads), models]),
         role("e2e-foreign-operator", &[all(&workloads), all(&["hemvist.dev"])]),
+        role("e2e-keda", &[all(&["apps", "autoscaling", "keda.sh"])]),
         role("e2e-nodes", &[nodes]),
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATORS}}),
         json!({
@@ -198,6 +208,7 @@ pub fn rights(namespaces: &[&str]) -> Vec<Value> {
                 "kind": "ServiceAccount", "namespace": OPERATORS, "name": Actor::ForeignOperator.name(),
             }),
         ),
+        bound("", "e2e-keda", &user(KEDA)),
         bound("", "e2e-nodes", &json!([user("e2e-node-admin"), user("e2e-clearance-admin")])),
     ];
     for namespace in namespaces {

@@ -25,7 +25,9 @@ pub fn every_way_at(path: &str, live: &Value, change: &Value) -> Vec<(&'static s
         ("json-patch", Call::json_patch(path, &operations(live, change))),
         ("merge-patch", Call::merge_patch(path, change)),
     ];
-    if !text(&live["apiVersion"]).contains("hemvist.dev") {
+    // Kubernetes has it for its own kinds alone.
+    let guests = ["hemvist.dev", "keda.sh"];
+    if !guests.iter().any(|guest| text(&live["apiVersion"]).contains(guest)) {
         ways.push(("strategic-patch", Call::strategic_patch(path, change)));
     }
     // Apply can take back only what its manager has written, so it can remove nothing here.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::objects::text;
 
 /// Kind, `apiVersion`, plural.
-const KINDS: [(&str, &str, &str); 37] = [
+const KINDS: [(&str, &str, &str); 38] = [
     ("AIPolicy", "hemvist.dev/v1alpha1", "aipolicies"),
     ("ClusterRole", "rbac.authorization.k8s.io/v1", "clusterroles"),
     ("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", "clusterrolebindings"),
@@ -36,6 +36,7 @@ const KINDS: [(&str, &str, &str); 37] = [
     ("Role", "rbac.authorization.k8s.io/v1", "roles"),
     ("RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings"),
     ("RuntimeClass", "node.k8s.io/v1", "runtimeclasses"),
+    ("ScaledObject", "keda.sh/v1alpha1", "scaledobjects"),
     ("Secret", "v1", "secrets"),
     ("Service", "v1", "services"),
     ("ServiceAccount", "v1", "serviceaccounts"),

@@ -1,5 +1,6 @@
 //! The attempts of each line of the catalogue.
 
+pub mod autoscalers;
 pub mod beyond;
 pub mod bindings;
 pub mod children;

@@ -13,7 +13,9 @@ use super::by_hand;
 use super::call::Call;
 use super::kinds;
 use super::shapes::{container, plain_spec, pod, spec_with, workload};
+use crate::guests::Guest;
 use crate::installation::workspace;
+use crate::models::scaled;
 use crate::objects::text;
 use crate::{ControlPlane, Progress, manifests, region, wait_until};
 
@@ -41,6 +43,9 @@ const MODELS: [(&str, &str, &str); 3] = [
 
 /// The model whose weights are fetched, in [`TENANTS`]. Its Job is tried with the objects of the open model there.
 const FETCHED: &str = "hamtad";
+
+/// The model that an autoscaler scales.
+const SCALED: &str = "kodassistent";
 
 /// A model with what became of it.
 #[derive(Clone, Debug)]
@@ -92,6 +97,7 @@ impl Situation {
             objects.push(json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata, "handler": name}));
         }
         by_hand::apply(cluster, &objects).await?;
+        Guest::ScaledObject.move_in(cluster).await?;
         let clearing = cluster.client_as("e2e-clearance-admin", &[CLEARANCE_ADMINS]).await?;
         region::create_nodes(&clearing).await
     }
@@ -169,6 +175,11 @@ pub(super) fn wanted_models() -> Result<Vec<Value>> {
     wanted.push(fetched_model()?);
     // The storage of one of them comes first.
     let mut all = example("storage.yaml")?;
+    for model in &mut wanted {
+        if model["metadata"]["name"] == SCALED {
+            *model = scaled(model.take(), 1, 2);
+        }
+    }
     all.extend(wanted);
     Ok(all)
 }
@@ -215,6 +226,8 @@ fn own_objects() -> Vec<Value> {
         .collect();
     let nowhere = spec_with(&json!({"nodeSelector": {"example.org/nowhere": "true"}}));
     let selector = json!({"matchLabels": {"app": "webb"}});
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "finns-inte"});
+    let trigger = json!({"type": "cpu", "metadata": {"value": "50"}});
     objects.extend([
         pod(TENANTS, "egen-pod", &plain_spec()),
         pod(TENANTS, "vantar", &nowhere),
@@ -226,6 +239,12 @@ fn own_objects() -> Vec<Value> {
             "egen-poddisruptionbudget",
             &json!({"maxUnavailable": 1, "selector": selector}),
         ),
+        own(
+            "HorizontalPodAutoscaler",
+            "egen-horizontalpodautoscaler",
+            &json!({"scaleTargetRef": target, "maxReplicas": 2}),
+        ),
+        own("ScaledObject", "egen-scaledobject", &json!({"scaleTargetRef": target, "triggers": [trigger]})),
         own("ConfigMap", "egen-configmap", &Value::Null),
         own("ResourceQuota", "egen-resourcequota", &json!({"hard": {"count/secrets": "500"}})),
     ]);
@@ -262,7 +281,9 @@ async fn job_that_fetches(client: &Client) -> Result<Value> {
 async fn model_objects(client: &Client, namespace: &str, name: &str) -> Result<ModelObjects> {
     let selector = format!("hemvist.dev/model-deployment={name}");
     let mut children = BTreeMap::new();
-    for kind in ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment"] {
+    let scaled = (name == SCALED).then_some("HorizontalPodAutoscaler");
+    let kinds = ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment"];
+    for kind in kinds.into_iter().chain(scaled) {
         let child = wait_until(&format!("the {kind} of {namespace}/{name}"), PATIENCE, async || {
             let found = list(client, kind, namespace, &selector).await?.into_iter().next();
             Ok(found.map_or_else(|| Progress::not_yet("none"), Progress::Done))

@@ -5,8 +5,9 @@ use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE};
+use hemvist_e2e::guests::Guest;
 use hemvist_e2e::installation::{ROOT_NAMESPACE, workspace};
-use hemvist_e2e::models::{child_name, model, region_policy};
+use hemvist_e2e::models::{child_name, model, region_policy, scaled};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
 use hemvist_e2e::operator::Operator;
@@ -29,7 +30,12 @@ impl fmt::Display for Right {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> {
-    let governed = Governed::start(Options::new("rights-used")).await?;
+    let values = [
+        "load.prometheusAddress=http://prometheus.overvakning.svc:9090",
+        "gateway.namespace=ingang",
+        "gateway.name=region",
+    ];
+    let governed = Governed::start_with(Options::new("rights-used"), &values).await?;
     for name in ["one", "two"] {
         let node = SimulatedNode::new(name).gpus(Gpu::L40S, 16).cleared("se-f", "jkpg-a", "Sensitive");
         node.resource("cpu", "200").create(&governed.cluster().client()).await?;
@@ -42,6 +48,8 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     names_that_are_taken(&governed).await?;
     weights_that_are_fetched(&governed).await?;
     children_that_others_have_changed(&governed).await?;
+    autoscalers_that_come_change_and_go(&governed).await?;
+    ways_from_a_gateway_that_come_and_go(&governed).await?;
     a_pause_that_is_told_twice(&governed).await?;
     a_limit_that_comes_changes_and_goes(&governed).await?;
     what_is_compiled_and_others_have_changed(&governed).await?;
@@ -131,6 +139,81 @@ async fn weights_that_are_fetched(governed: &Governed) -> Result<()> {
     })
     .await?;
     governed.objects().delete(Kind::ModelDeployment, "halsa", "fetched").await
+}
+
+/// First Kubernetes scales, and then KEDA, which moves in. Of both kinds one stands in the way, and one is changed by others.
+async fn autoscalers_that_come_change_and_go(governed: &Governed) -> Result<()> {
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "mine"});
+    let trigger = json!({"type": "cpu", "metadata": {"value": "50"}});
+    let kubernetes = (Kind::HorizontalPodAutoscaler, json!({"scaleTargetRef": target, "maxReplicas": 2}));
+    let keda = (Kind::ScaledObject, json!({"scaleTargetRef": target, "triggers": [trigger]}));
+    let objects = governed.objects_of_a_controller().await?;
+    for (kind, spec) in [kubernetes, keda] {
+        if kind == Kind::ScaledObject {
+            Guest::ScaledObject.move_in(governed.cluster()).await?;
+        }
+        let name = format!("scaled-by-{}", kind.name().to_lowercase());
+        let metadata = json!({"namespace": "halsa", "name": name});
+        let foreign = json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": metadata, "spec": spec});
+        governed.objects().create(&foreign).await?;
+        governed.objects().create(&scaled(model("halsa", &name), 1, 2)).await?;
+        let key = format!("halsa/{name}");
+        governed.wait_for_reason(&key, "NameConflict").await?;
+        governed.objects().delete(kind, "halsa", &name).await?;
+        governed.wait_for_reason(&key, "Serving").await?;
+        objects.merge(kind, "halsa", &name, &my_label()).await?;
+        my_label_is_taken_off(governed, kind, &name).await?;
+        governed
+            .objects()
+            .merge(Kind::ModelDeployment, "halsa", &name, &json!({"spec": {"suspend": true}}))
+            .await?;
+        governed.wait_for_reason(&key, "Suspended").await?;
+        wait_until(&format!("the {} to go", kind.name()), PATIENCE, async || {
+            let found = governed.objects().find(kind, "halsa", &name).await?;
+            Ok(Progress::when(found.is_none(), "it is there"))
+        })
+        .await?;
+        governed.objects().delete(Kind::ModelDeployment, "halsa", &name).await?;
+    }
+    Ok(())
+}
+
+/// A route and a pool: one stands in the way, one is changed by others, and both go.
+async fn ways_from_a_gateway_that_come_and_go(governed: &Governed) -> Result<()> {
+    for guest in [Guest::HTTPRoute, Guest::InferencePool] {
+        guest.move_in(governed.cluster()).await?;
+    }
+    let pool = json!({
+        "selector": {"matchLabels": {"app": "mine"}}, "targetPorts": [{"number": 80}],
+        "endpointPickerRef": {"name": "mine", "port": {"number": 9002}},
+    });
+    let objects = governed.objects_of_a_controller().await?;
+    for (kind, spec) in [(Kind::HTTPRoute, json!({})), (Kind::InferencePool, pool)] {
+        let name = format!("led-by-{}", kind.name().to_lowercase());
+        let metadata = json!({"namespace": "halsa", "name": name});
+        let foreign = json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": metadata, "spec": spec});
+        governed.objects().create(&foreign).await?;
+        let mut led = model("halsa", &name);
+        led["spec"]["access"]["gateway"] = json!({
+            "hostname": "ai.region.example", "endpointPicker": {"service": "picker", "port": 9002},
+        });
+        governed.objects().create(&led).await?;
+        let key = format!("halsa/{name}");
+        governed.wait_for_reason(&key, "NameConflict").await?;
+        governed.objects().delete(kind, "halsa", &name).await?;
+        governed.wait_for_reason(&key, "Serving").await?;
+        objects.merge(kind, "halsa", &name, &my_label()).await?;
+        my_label_is_taken_off(governed, kind, &name).await?;
+        let inside = json!({"spec": {"access": {"gateway": null}}});
+        governed.objects().merge(Kind::ModelDeployment, "halsa", &name, &inside).await?;
+        wait_until(&format!("the {} to go", kind.name()), PATIENCE, async || {
+            let found = governed.objects().find(kind, "halsa", &name).await?;
+            Ok(Progress::when(found.is_none(), "it is there"))
+        })
+        .await?;
+        governed.objects().delete(Kind::ModelDeployment, "halsa", &name).await?;
+    }
+    Ok(())
 }
 
 /// Additions by others survive an apply and are taken out.

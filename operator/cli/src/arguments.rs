@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::date;
-use hemvist_core::snapshot::{Key, Mirrors, Settings};
+use hemvist_core::snapshot::{ChildKind, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::civil::Date;
@@ -133,6 +133,23 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "MIRRORS", value_parser = mirrors)]
     mirrors: Option<Mirrors>,
 
+    /// The address of the Prometheus by which KEDA scales models
+    #[arg(long, value_name = "URL")]
+    prometheus_address: Option<String>,
+
+    /// A query of that Prometheus for the requests that come for the model $name in $namespace
+    #[arg(long, value_name = "PROMQL")]
+    requests_query: Option<String>,
+
+    /// The Gateway that may lead requests to models
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = key)]
+    gateway: Option<Key>,
+
+    /// Kinds that are not Kubernetes' own and that the cluster serves, such as ScaledObject, with commas between them.
+    /// Those of which the files hold the CustomResourceDefinition are served too
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = guest)]
+    serves: Vec<ChildKind>,
+
     /// The day on which to judge, such as 2026-11-22, in UTC; today where it is left out
     #[arg(long, value_name = "DATE", value_parser = day)]
     now: Option<Date>,
@@ -209,6 +226,10 @@ pub struct CompileArguments {
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     cluster_controller_groups: Vec<String>,
 
+    /// Users of autoscalers that are not Kubernetes' own, such as KEDA's operator
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    autoscalers: Vec<String>,
+
     /// Groups that may say where a node is and what it may hold
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     clearance_groups: Vec<String>,
@@ -237,6 +258,7 @@ impl CompileArguments {
             (&self.pod_makers, &mut identities.pod_makers),
             (&self.replica_set_makers, &mut identities.replica_set_makers),
             (&self.cluster_controller_groups, &mut identities.cluster_controller_groups),
+            (&self.autoscalers, &mut identities.autoscalers),
             (&self.clearance_groups, &mut identities.clearance_groups),
             (&self.other_resources, &mut devices.resource_prefixes),
             (&self.other_runtime_classes, &mut devices.runtime_classes),
@@ -259,14 +281,16 @@ pub enum Format {
 }
 
 impl InputArguments {
-    /// The moment on which to judge.
-    pub fn moment(&self) -> Time {
-        self.installation.moment()
-    }
-
     /// What the installation is told.
     pub fn settings(&self) -> Settings {
         self.installation.settings()
+    }
+
+    /// What is known of a cluster with these objects.
+    pub fn snapshot(&self, manifests: &Manifests) -> Snapshot {
+        let mut snapshot = manifests.snapshot(self.installation.moment(), self.settings());
+        snapshot.served.extend(&self.installation.serves);
+        snapshot
     }
 }
 
@@ -287,6 +311,11 @@ impl InstallationArguments {
             proxy_image: self.proxy_image.clone(),
             tools_image: self.tools_image.clone(),
             mirrors: self.mirrors.clone().unwrap_or_default(),
+            load: LoadSource {
+                prometheus: self.prometheus_address.clone(),
+                requests: self.requests_query.clone(),
+            },
+            gateway: self.gateway.clone(),
             ..Settings::default()
         }
     }
@@ -300,11 +329,18 @@ fn mirrors(text: &str) -> Result<Mirrors, String> {
     Mirrors::read(text.split(','))
 }
 
+fn guest(text: &str) -> Result<ChildKind, String> {
+    let known: Vec<_> = ChildKind::guests().map(ChildKind::as_str).collect();
+    ChildKind::guests()
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| format!("the kinds that a cluster may serve or not are {}", known.join(", ")))
+}
+
 fn key(text: &str) -> Result<Key, String> {
     match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             Ok(Key::new(namespace, name))
         }
-        _ => Err("a model is written NAMESPACE/NAME".to_owned()),
+        _ => Err("it is written NAMESPACE/NAME".to_owned()),
     }
 }

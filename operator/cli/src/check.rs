@@ -35,7 +35,7 @@ pub fn check(arguments: &CheckArguments, stdin: &mut dyn Read) -> Outcome {
         let message = human::nothing_found(sources.len(), collection.objects, &[MODEL_DEPLOYMENT, AI_POLICY]);
         return Outcome::failure(Exit::Input, warnings + &message);
     }
-    let snapshot = collection.manifests.snapshot(arguments.input.moment(), arguments.input.settings());
+    let snapshot = arguments.input.snapshot(&collection.manifests);
     let report = report(&collection, &snapshot);
     let exit = report.exit(arguments.strict);
     let stdout = match arguments.output {

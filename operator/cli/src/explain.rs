@@ -254,8 +254,8 @@ explanations! {
         "A serious incident is recorded and not closed, so no replica runs.",
         "Deal with the incident, and set its closedOn in spec.incidents when it is closed.";
     ScaledToZero:
-        "No replica is wanted.",
-        "Set spec.replicas to serve again.";
+        "No replica is wanted: spec.replicas is 0, or KEDA has stopped the last one.",
+        "Set spec.replicas to serve again. A model with spec.scaling is started by its schedule, or when requests come.";
     InForce:
         "The policy is in force with all its fields.",
         "Nothing.";

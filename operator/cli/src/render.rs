@@ -5,9 +5,7 @@ use std::io::Read;
 
 use hemvist_api::labels::{MODEL_DEPLOYMENT_UID, RENDERED_HASH};
 use hemvist_core::decide::{Decision, Plan, decide};
-use hemvist_core::render::{DesiredObjects, Fetch};
 use hemvist_core::snapshot::{Key, Settings, Snapshot};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::arguments::RenderArguments;
@@ -37,7 +35,7 @@ pub fn render(arguments: &RenderArguments, stdin: &mut dyn Read) -> Outcome {
         return Outcome::failure(Exit::Input, message);
     }
     let settings = arguments.input.settings();
-    let snapshot = collection.manifests.snapshot(arguments.input.moment(), settings.clone());
+    let snapshot = arguments.input.snapshot(&collection.manifests);
     let mut outcome = Outcome::result(String::new());
     outcome.stderr.extend(collection.problems.iter().map(human::problem));
     for (key, origin) in models {
@@ -122,25 +120,14 @@ fn found(origin: &Origin, decision: Option<&Decision>) -> String {
 }
 
 fn print(plan: &Plan, settings: &Settings, has_uid: bool) -> Result<String, String> {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
-        hemvist_core::render::render(&plan.model, settings);
+    let objects = hemvist_core::render::render(&plan.model, settings).json();
     let uid = if has_uid { None } else { Some(plan.model.uid.as_str()) };
-    let mut documents = vec![
-        document(&service_account, uid)?,
-        document(&network_policy, uid)?,
-        document(&service, uid)?,
-        document(&pod_disruption_budget, uid)?,
-    ];
-    if let Some(Fetch { network_policy, job }) = &fetch {
-        documents.extend([document(network_policy, uid)?, document(job, uid)?]);
-    }
-    documents.push(document(&deployment, uid)?);
-    Ok(documents.concat())
+    let objects = objects.map_err(|error| error.to_string())?;
+    objects.into_iter().map(|(_, object)| document(object, uid)).collect()
 }
 
 /// An object as a document; without everything that rests on the UID, where the model has none of its own.
-fn document<K: Serialize>(object: &K, placeholder: Option<&str>) -> Result<String, String> {
-    let mut object = serde_json::to_value(object).map_err(|error| error.to_string())?;
+fn document(mut object: Value, placeholder: Option<&str>) -> Result<String, String> {
     if let Some(placeholder) = placeholder {
         without_owner(&mut object);
         without_label(&mut object, placeholder);

@@ -13,7 +13,7 @@ const FILE: &str = "../../charts/hemvist/files/admission/closed.yaml";
 
 /// The lists of an installation by their names in the chart's values, with the flag that states them, and other values than
 /// the usual ones.
-const LISTS: [(&str, &str, &[&str]); 8] = [
+const LISTS: [(&str, &str, &[&str]); 9] = [
     ("ungovernedNamespaces", "--ungoverned-namespaces", &["argocd", "kube-system"]),
     (
         "schedulers",
@@ -24,6 +24,7 @@ const LISTS: [(&str, &str, &[&str]); 8] = [
     ("podMakers", "--pod-makers", &["system:serviceaccount:kube-system:replicaset-controller"]),
     ("replicaSetMakers", "--replica-set-makers", &["one", "system:kube-controller-manager"]),
     ("clusterControllerGroups", "--cluster-controller-groups", &["controllers", "system:masters"]),
+    ("autoscalers", "--autoscalers", &["keda", "system:serviceaccount:autoscaling:keda-operator"]),
     ("clearanceGroups", "--clearance-groups", &["it:gpu-drift@region.example", "oidc:informationssakerhet"]),
     ("otherRuntimeClasses", "--other-runtime-classes", &["kata", "youki"]),
 ];

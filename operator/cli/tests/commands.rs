@@ -319,3 +319,32 @@ fn the_examples_of_the_region_are_judged_as_documented() {
     }
     compare(Path::new("tests/golden/examples-region.txt"), &text);
 }
+
+/// What a cluster has and an installation is told decides by what a model is scaled and who leads to it; the command line is
+/// told the same.
+#[test]
+fn what_the_installation_is_told_decides_what_scales_and_what_leads_to_a_model() {
+    let text = std::fs::read_to_string(fixture("owned/model.yaml")).unwrap();
+    let scaled = text.replace(
+        "  replicas: 2\n",
+        "  scaling: {minReplicas: 1, maxReplicas: 3, metric: QueueDepth, target: 4}\n  \
+         access: {gateway: {hostname: ai.region.example}}\n",
+    );
+    assert_ne!(scaled, text);
+    let policies = fixture("department/policies.yaml");
+    let base = on_the_day(&["render", "-", &policies]);
+    let told = |further: &[&str]| hemvist_with_input(&[&base, further].concat(), scaled.as_bytes());
+    let kinds = |ran: &Ran| -> Vec<String> {
+        ran.stdout.lines().filter_map(|line| line.strip_prefix("kind: ").map(str::to_owned)).collect()
+    };
+
+    let refused = told(&[]);
+    assert_eq!(refused.exit, Exit::Findings);
+    assert!(refused.stderr.contains("spec.access.gateway"), "{}", refused.stderr);
+    let plain = told(&["--gateway=ingang/region"]);
+    assert_eq!(kinds(&plain).last().unwrap(), "HorizontalPodAutoscaler", "{}", plain.stderr);
+    let prometheus = "--prometheus-address=http://prometheus.overvakning.svc:9090";
+    let whole = told(&["--gateway=ingang/region", prometheus, "--serves=ScaledObject,HTTPRoute"]);
+    assert_eq!(kinds(&whole)[5..], ["ScaledObject", "HTTPRoute"], "{}", whole.stderr);
+    assert_eq!(told(&["--serves=Unheard"]).exit, Exit::Usage);
+}

@@ -286,7 +286,7 @@ fn weights(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
             .map(|number| {
                 json!({
                     "name": format!("adapter-{number}"),
-                    "source": source(random, allowed, wild),
+                    "source": source_of_adapter(random, allowed, wild),
                     "digest": digest(random, wild),
                 })
             })
@@ -316,6 +316,18 @@ fn source(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
             "mirror": null,
         }),
     }
+}
+
+/// Adapters are not fetched.
+fn source_of_adapter(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
+    let mut source = source(random, allowed, wild);
+    if source["mirror"].take().is_object() {
+        return json!({ "persistentVolumeClaim": { "claimName": "weights" } });
+    }
+    if let Some(fields) = source.as_object_mut() {
+        fields.remove("mirror");
+    }
+    source
 }
 
 fn digest(random: &mut Random, wild: usize) -> Value {

@@ -4,13 +4,17 @@
 //! leader, the next process knows what the last one knew. Every write is safe with two writers: the field manager is the
 //! same for both, names are fixed, and an object is made only where none of that name exists.
 
+mod replicas;
+
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 
 use hemvist_api::labels::{HEMVIST, RENDERED_HASH};
 use hemvist_api::model_deployment::ChildStatus;
 use hemvist_core::render::{Applied, DesiredObjects, Rendered};
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Subject};
 use hemvist_core::status::Application;
+use hemvist_core::validate::ScalingSettings;
 use kube::api::{Patch, PatchParams, PostParams, Request};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::Value;
@@ -74,7 +78,9 @@ impl ApplyError {
 }
 
 /// Writes what differs and says what is there now. What comes first is written first: whoever sees the last object knows
-/// that all of them are there.
+/// that all of them are there. An autoscaler that is not wanted goes before the replicas are written, and one that is wanted
+/// comes after them, so that nobody else writes their number meanwhile. `scaling` is what decides that number, if
+/// something does.
 ///
 /// # Errors
 /// Where an object could not be written. Those before it are.
@@ -82,9 +88,20 @@ pub fn apply<'a>(
     context: &'a Context,
     subject: &'a Subject<'a>,
     desired: DesiredObjects<Rendered>,
+    scaling: Option<&'a ScalingSettings>,
 ) -> impl Future<Output = Result<DesiredObjects<Applied>, ApplyError>> + Send + 'a {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
-        desired;
+    let DesiredObjects {
+        service_account,
+        network_policy,
+        service,
+        pod_disruption_budget,
+        fetch,
+        deployment,
+        horizontal_pod_autoscaler,
+        scaled_object,
+        inference_pool,
+        http_route,
+    } = desired;
     // As JSON from here on: the typed objects are large, and this future lives through every request.
     let service_account = Wanted::of(&service_account);
     let network_policy = Wanted::of(&network_policy);
@@ -92,8 +109,16 @@ pub fn apply<'a>(
     let pod_disruption_budget = Wanted::of(&pod_disruption_budget);
     let fetch = fetch.map(|fetch| (Wanted::of(&fetch.network_policy), Wanted::of(&fetch.job)));
     let replicas = Replicas { wanted: Wanted::of(&deployment), deployment: Box::new(deployment) };
+    let horizontal_pod_autoscaler = horizontal_pod_autoscaler.as_ref().map(Wanted::of);
+    let scaled_object = scaled_object.as_ref().map(Wanted::of);
+    let inference_pool = inference_pool.as_ref().map(Wanted::of);
+    let http_route = http_route.as_ref().map(Wanted::of);
     async move {
-        let writer = Writer::new(context, subject);
+        let writer = Writer::new(context, subject, scaling);
+        writer.remove_unless(horizontal_pod_autoscaler.as_ref()).await?;
+        writer.remove_unless(scaled_object.as_ref()).await?;
+        writer.remove_unless(http_route.as_ref()).await?;
+        writer.remove_unless(inference_pool.as_ref()).await?;
         let service_account = writer.put(service_account).await?;
         let network_policy = writer.put(network_policy).await?;
         let service = writer.put(service).await?;
@@ -107,6 +132,10 @@ pub fn apply<'a>(
             pod_disruption_budget,
             fetch,
             deployment,
+            horizontal_pod_autoscaler: writer.put_optional(horizontal_pod_autoscaler).await?,
+            scaled_object: writer.put_optional(scaled_object).await?,
+            inference_pool: writer.put_optional(inference_pool).await?,
+            http_route: writer.put_optional(http_route).await?,
         })
     }
 }
@@ -162,10 +191,12 @@ pub(crate) struct Writer<'a> {
     pub(crate) model_uid: &'a str,
     /// What is seen of it.
     pub(crate) subject: &'a Subject<'a>,
+    /// Between which numbers an autoscaler may choose, where one decides.
+    bounds: Option<RangeInclusive<i32>>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(context: &'a Context, subject: &'a Subject<'a>) -> Self {
+    fn new(context: &'a Context, subject: &'a Subject<'a>, scaling: Option<&ScalingSettings>) -> Self {
         let metadata = &subject.model.metadata;
         Self {
             context,
@@ -173,18 +204,40 @@ impl<'a> Writer<'a> {
             model_name: metadata.name.as_deref().unwrap_or_default(),
             model_uid: metadata.uid.as_deref().unwrap_or_default(),
             subject,
+            bounds: scaling.map(|scaling| scaling.min_replicas..=scaling.max_replicas),
+        }
+    }
+
+    /// Deletes what there is of a kind of which a model may have one, and is to have none.
+    async fn remove_unless<K: Child>(&self, wanted: Option<&Wanted<K>>) -> Result<(), ApplyError> {
+        if wanted.is_some() { Ok(()) } else { self.remove_others::<K>("").await }
+    }
+
+    /// Deletes what there is of a kind, but one that is named.
+    async fn remove_others<K: Child>(&self, kept: &str) -> Result<(), ApplyError> {
+        for child in self.children::<K>() {
+            if child.key.name != kept {
+                tracing::info!(kind = %K::KIND, name = child.key.name, "deleting an object that the model is not to have any more");
+                self.delete::<K>(&child).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_optional<K: Child>(
+        &self,
+        wanted: Option<Wanted<K>>,
+    ) -> Result<Option<ChildFacts>, ApplyError> {
+        match wanted {
+            Some(wanted) => self.put(wanted).await.map(Some),
+            None => Ok(None),
         }
     }
 
     /// Writes an object whose name says what kind of model it is, after every other one of the model: the name changes when
     /// the model does, and what the old one holds is what the new one waits for.
     pub(crate) async fn put_only<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
-        for child in self.children::<K>() {
-            if child.key.name != wanted.name {
-                tracing::info!(kind = %K::KIND, name = child.key.name, "deleting an object whose place one of another name takes");
-                self.delete::<K>(&child).await?;
-            }
-        }
+        self.remove_others::<K>(&wanted.name).await?;
         self.put(wanted).await
     }
 
@@ -222,7 +275,7 @@ impl<'a> Writer<'a> {
                 Standing::Ours if self.is_as_written(&known, rendered_hash.as_deref()) => {
                     Ok(known.facts.clone())
                 }
-                Standing::Ours => self.overwrite::<K>(&name, object).await,
+                Standing::Ours => self.overwrite::<K>(&known.facts, object).await,
                 Standing::Leaving => Err(Cause::Leaving),
                 Standing::NotOurs => Err(Cause::NotOurs),
             },
@@ -253,6 +306,7 @@ impl<'a> Writer<'a> {
         wanted_hash.is_some()
             && facts.rendered_hash.as_deref() == wanted_hash
             && recorded.is_some_and(|child| child.content == facts.content)
+            && !self.bounds.as_ref().is_some_and(|bounds| replicas::are_due(facts, bounds))
     }
 
     /// Makes an object that is not known to exist. That it is not known does not mean that it does not exist: its label
@@ -262,8 +316,9 @@ impl<'a> Writer<'a> {
             Ok(made) => self.note(made),
             Err(error) if error.is_conflict() => {
                 let existing = self.context.deadline.call(self.api::<K>().get(name)).await?;
-                match existing.seen.as_ref().map_or(Standing::NotOurs, |seen| self.standing(seen)) {
-                    Standing::Ours => self.overwrite::<K>(name, object).await,
+                let Some(existing) = existing.seen else { return Err(Cause::NotOurs) };
+                match self.standing(&existing) {
+                    Standing::Ours => self.overwrite::<K>(&existing.facts, object).await,
                     Standing::Leaving => Err(Cause::Leaving),
                     Standing::NotOurs => Err(Cause::NotOurs),
                 }
@@ -288,11 +343,20 @@ impl<'a> Writer<'a> {
     }
 
     /// Restores an object of ours to what is wanted.
-    async fn overwrite<K: Child>(&self, name: &str, object: Value) -> Result<ChildFacts, Cause> {
+    async fn overwrite<K: Child>(
+        &self,
+        existing: &ChildFacts,
+        mut object: Value,
+    ) -> Result<ChildFacts, Cause> {
+        if let Some(bounds) = self.bounds.as_ref().filter(|bounds| replicas::are_due(existing, bounds)) {
+            replicas::hand_over(self.context, existing, bounds).await?;
+        }
+        let name = &existing.key.name;
         let params = PatchParams::apply(HEMVIST).force().validation_strict();
         let written =
             self.context.deadline.call(self.api::<K>().patch(name, &params, &Patch::Apply(&object))).await?;
-        if written.seen.as_ref().is_some_and(|seen| seen.foreign_fields) {
+        if let Some(seen) = written.seen.as_ref().filter(|seen| seen.foreign_fields) {
+            replicas::keep(&mut object, &seen.facts);
             let version = written.resource_version();
             self.note(written)?;
             return self.note(self.clean::<K>(name, object, version).await?);

@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
-use hemvist_core::snapshot::{Mirrors, Settings};
+use hemvist_core::snapshot::{Key, LoadSource, Mirrors, Settings};
 
 use self::cluster::ClusterArgs;
 use crate::jitter::random_word;
@@ -61,6 +61,21 @@ pub struct Args {
     /// `https://objects.region.example=10.20.0.0/16+10.21.0.0/16`, separated by commas.
     #[arg(long, env = "HEMVIST_MIRRORS", value_delimiter = ',')]
     mirrors: Vec<String>,
+
+    /// Address of the Prometheus by which KEDA scales models, such as `http://prometheus.monitoring.svc:9090`. Without it
+    /// Kubernetes' own autoscaler does.
+    #[arg(long, env = "HEMVIST_PROMETHEUS_ADDRESS", value_name = "URL")]
+    prometheus_address: Option<String>,
+
+    /// A query of that Prometheus for the requests that come for a model whether or not a replica of it runs; `$namespace`
+    /// and `$name` in it stand for those of the model.
+    #[arg(long, env = "HEMVIST_REQUESTS_QUERY", value_name = "PROMQL")]
+    requests_query: Option<String>,
+
+    /// The Gateway that may lead requests to models, as `namespace/name`. Its namespace is let in by the NetworkPolicies of
+    /// the models that ask for it, and of no others.
+    #[arg(long, env = "HEMVIST_GATEWAY", value_name = "NAMESPACE/NAME", value_parser = gateway)]
+    gateway: Option<Key>,
 
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -225,6 +240,11 @@ impl Args {
                 other_devices,
                 tools_image: self.tools_image.filter(|image| !image.is_empty()),
                 mirrors,
+                load: LoadSource {
+                    prometheus: self.prometheus_address.filter(|address| !address.is_empty()),
+                    requests: self.requests_query.filter(|query| !query.is_empty()),
+                },
+                gateway: self.gateway,
             }),
             compiles: self.admission == Admission::Enforce,
             concurrency: usize::from(self.concurrency),
@@ -250,6 +270,15 @@ impl LeaseOptions {
             return Ok(());
         };
         Err(Args::command().error(ErrorKind::ValueValidation, complaint))
+    }
+}
+
+fn gateway(text: &str) -> Result<Key, &'static str> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(Key::new(namespace, name))
+        }
+        _ => Err("a gateway is written NAMESPACE/NAME"),
     }
 }
 

@@ -5,10 +5,12 @@
 
 use serde_json::Value;
 
-/// Fields that may belong to others: status, which is not content, and what the controllers of Kubernetes note down.
-const OF_OTHERS: [&[&str]; 3] = [
+/// Fields that may belong to others: status, which is not content, what the controllers of Kubernetes note down, and a number
+/// of replicas where Hemvist states none.
+const OF_OTHERS: [&[&str]; 4] = [
     &["f:status"],
     &["f:metadata", "f:finalizers"],
+    &["f:spec", "f:replicas"],
     &["f:metadata", "f:annotations", "f:deployment.kubernetes.io/revision"],
 ];
 
@@ -89,5 +91,14 @@ mod tests {
         let managed =
             json!([{"manager": "hemvist", "operation": "Update", "fieldsV1": {"f:spec": {"f:x": {}}}}]);
         assert!(has_foreign_fields(&managed, "hemvist"));
+    }
+
+    #[test]
+    fn the_number_that_an_autoscaler_has_set_is_not_foreign() {
+        let managed = json!([
+            {"manager": "kube-controller-manager", "operation": "Update", "subresource": "scale",
+             "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+        ]);
+        assert!(!has_foreign_fields(&managed, "hemvist"));
     }
 }

@@ -6,13 +6,15 @@ use std::marker::PhantomData;
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
 use hemvist_core::policy::PolicyEntry;
+pub(crate) use hemvist_core::render::{HTTPRoute, InferencePool, ScaledObject};
 use hemvist_core::snapshot::{ChildFacts, ChildKind};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+pub(crate) use k8s_openapi::api::apps::v1::Deployment;
+pub(crate) use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+pub(crate) use k8s_openapi::api::batch::v1::Job;
+pub(crate) use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+pub(crate) use k8s_openapi::api::networking::v1::NetworkPolicy;
+pub(crate) use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::object::HasStatus;
@@ -205,29 +207,41 @@ pub trait Child:
     const KIND: ChildKind;
 }
 
-impl Child for ServiceAccount {
-    const KIND: ChildKind = ChildKind::ServiceAccount;
+/// Gives each kind of child its type: the one place where they are put together. What is done for a kind that is only known
+/// at run time is written as `child_type!(kind, Type => expression)`.
+macro_rules! children {
+    ($($kind:ident),+ $(,)?) => {
+        $(impl Child for $kind {
+            const KIND: ChildKind = ChildKind::$kind;
+        })+
+
+        macro_rules! child_type {
+            ($of:expr, $type:ident => $do:expr) => {
+                match $of {
+                    $(hemvist_core::snapshot::ChildKind::$kind => {
+                        type $type = $crate::objects::$kind;
+                        $do
+                    })+
+                }
+            };
+        }
+    };
 }
 
-impl Child for NetworkPolicy {
-    const KIND: ChildKind = ChildKind::NetworkPolicy;
-}
+children!(
+    ServiceAccount,
+    NetworkPolicy,
+    Service,
+    PodDisruptionBudget,
+    Job,
+    Deployment,
+    HorizontalPodAutoscaler,
+    ScaledObject,
+    InferencePool,
+    HTTPRoute,
+);
 
-impl Child for Service {
-    const KIND: ChildKind = ChildKind::Service;
-}
-
-impl Child for PodDisruptionBudget {
-    const KIND: ChildKind = ChildKind::PodDisruptionBudget;
-}
-
-impl Child for Job {
-    const KIND: ChildKind = ChildKind::Job;
-}
-
-impl Child for Deployment {
-    const KIND: ChildKind = ChildKind::Deployment;
-}
+pub(crate) use child_type;
 
 /// What is kept of a child.
 #[derive(Clone, Debug, PartialEq)]

@@ -122,7 +122,9 @@ async fn carry_out(
         withdraw(context, &subject.children, &pods).await?;
         return Ok((Application::Withdrawn, None));
     };
-    match apply(context, subject, render(&plan.model, &snapshot.settings)).await {
+    let desired = render(&plan.model, &snapshot.settings);
+    // On the heap for as long as it takes: every reconcile would be as large as what it writes.
+    match Box::pin(apply(context, subject, desired, plan.model.scaling.as_ref())).await {
         Ok(objects) => Ok((Application::Applied(objects), None)),
         Err(error) => {
             let category = error.category();

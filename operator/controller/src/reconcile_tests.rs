@@ -420,3 +420,29 @@ async fn a_limit_to_accelerators_comes_changes_and_goes_with_the_policy() {
     assert_eq!(world.api.requests(), ["DELETE resourcequotas/hemvist-accelerators"]);
     assert_eq!(quota::reconcile(&world.context, &key).await.unwrap(), Next::Gone);
 }
+
+#[tokio::test]
+async fn replicas_are_given_up_before_they_are_left_out_and_taken_back_after_the_autoscaler() {
+    let world = World::new();
+    world.reconcile().await.unwrap();
+    world.api.requests();
+    let mut scaled = world.api.stored(MODEL).unwrap();
+    scaled["metadata"]["generation"] = json!(2);
+    scaled["spec"]["scaling"] =
+        json!({"minReplicas": 1, "maxReplicas": 3, "metric": "QueueDepth", "target": 4});
+    world.see_model(scaled);
+    world.reconcile().await.unwrap();
+    let handed_over =
+        ["PATCH deployments/m--open", "PATCH deployments/m--open", "PATCH horizontalpodautoscalers/m"];
+    assert_eq!(world.api.requests()[..3], handed_over);
+    assert_eq!(world.api.stored(DEPLOYMENT).unwrap()["spec"].get("replicas"), None);
+
+    let mut paused = world.api.stored(MODEL).unwrap();
+    paused["metadata"]["generation"] = json!(3);
+    paused["spec"]["suspend"] = json!(true);
+    world.see_model(paused);
+    world.reconcile().await.unwrap();
+    let taken_back = ["DELETE horizontalpodautoscalers/m", "PATCH deployments/m--open"];
+    assert_eq!(world.api.requests()[..2], taken_back);
+    assert_eq!(world.api.stored(DEPLOYMENT).unwrap()["spec"]["replicas"], 0);
+}

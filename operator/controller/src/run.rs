@@ -109,6 +109,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         view: view.clone(),
         triggers: triggers.clone(),
         metrics: metrics.clone(),
+        deadline,
         relist: options.resync,
     };
     let days = clock::run(triggers.clone());

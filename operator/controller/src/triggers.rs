@@ -189,6 +189,11 @@ impl Triggers {
         }
     }
 
+    /// The cluster serves another kind than before, or one less.
+    pub fn kinds(&self) {
+        self.all_models(SETTLE);
+    }
+
     /// Time alone has changed something.
     pub fn everything(&self) {
         self.admission();

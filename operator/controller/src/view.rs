@@ -36,6 +36,8 @@ pub struct View {
     /// What policies are compiled to.
     pub compiled: Known,
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
+    /// Of the kinds that are not Kubernetes' own, whether they are served; one that was not asked for yet is not there.
+    served: Shared<BTreeMap<ChildKind, bool>>,
     shared: Shared<SharedParts>,
     verdicts: Shared<HashMap<Key, Verdict>>,
     /// What was seen by asking replicas.
@@ -72,6 +74,7 @@ impl View {
             compiled: Known::new(compiles),
             children: ChildKind::ALL
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
+            served: Shared::new(BTreeMap::new()),
             shared: Shared::new(SharedParts::default()),
             verdicts: Shared::new(HashMap::new()),
             sightings: Sightings::default(),
@@ -80,7 +83,18 @@ impl View {
 
     /// The children of a kind.
     pub fn children(&self, kind: ChildKind) -> &Shared<Cache<SeenChild>> {
-        let [service_accounts, network_policies, services, budgets, jobs, deployments] = &self.children;
+        let [
+            service_accounts,
+            network_policies,
+            services,
+            budgets,
+            jobs,
+            deployments,
+            autoscalers,
+            scaled_objects,
+            pools,
+            routes,
+        ] = &self.children;
         match kind {
             ChildKind::ServiceAccount => service_accounts,
             ChildKind::NetworkPolicy => network_policies,
@@ -88,6 +102,24 @@ impl View {
             ChildKind::PodDisruptionBudget => budgets,
             ChildKind::Job => jobs,
             ChildKind::Deployment => deployments,
+            ChildKind::HorizontalPodAutoscaler => autoscalers,
+            ChildKind::ScaledObject => scaled_objects,
+            ChildKind::InferencePool => pools,
+            ChildKind::HTTPRoute => routes,
+        }
+    }
+
+    /// Notes whether a kind that is not Kubernetes' own is served; says whether that is news.
+    pub fn set_served(&self, kind: ChildKind, served: bool) -> bool {
+        self.served.lock().insert(kind, served) != Some(served)
+    }
+
+    /// Whether all objects of a kind are known. Those of a kind that is not Kubernetes' own are as soon as it is said
+    /// whether there can be any.
+    fn knows(&self, kind: ChildKind) -> bool {
+        match kind.definition() {
+            None => self.children(kind).lock().synced(),
+            Some(_) => self.served.lock().contains_key(&kind),
         }
     }
 
@@ -99,7 +131,7 @@ impl View {
             && self.pods.lock().synced()
             && self.quotas.lock().synced()
             && self.compiled.synced()
-            && self.children.iter().all(|children| children.lock().synced())
+            && ChildKind::ALL.into_iter().all(|kind| self.knows(kind))
     }
 
     /// What decisions of this moment may know.
@@ -118,6 +150,7 @@ impl View {
             policies: shared.policies.1.clone(),
             nodes: shared.nodes.1.clone(),
             usage: shared.usage.1.clone(),
+            served: self.served.lock().iter().filter(|(_, served)| **served).map(|(kind, _)| *kind).collect(),
         }
     }
 

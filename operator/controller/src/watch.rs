@@ -1,5 +1,7 @@
 //! One watch per kind, each feeding its own cache. A watch that breaks stops no other.
 
+mod guests;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +10,10 @@ use futures::StreamExt;
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST};
 use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::render::RESOURCE_QUOTA;
-use hemvist_core::snapshot::{Key, NodeFacts, NodeObject, PodFacts, PodObject};
+use hemvist_core::snapshot::{ChildKind, Key, NodeFacts, NodeObject, PodFacts, PodObject};
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
@@ -26,11 +23,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admission::{PartKind, PartObject, SeenPart};
 use crate::cache::{Cache, Change, Shared, Stamp};
-use crate::call::CallError;
+use crate::call::{CallError, Deadline};
 use crate::client::WATCH_TIMEOUT;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
-use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy};
+use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy, child_type};
 use crate::quota::{QuotaObject, SeenQuota};
 use crate::triggers::Triggers;
 use crate::view::View;
@@ -47,6 +44,8 @@ pub struct Watches {
     pub triggers: Triggers,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How long one request may take, watches apart.
+    pub deadline: Deadline,
     /// How often each kind is listed anew, give or take a fifth.
     pub relist: Duration,
 }
@@ -234,12 +233,13 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Policies>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Nodes>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Pods>(Api::all(client.clone())));
-        tasks.spawn(self.clone().watch::<Children<ServiceAccount>>(Api::all(client.clone())));
-        tasks.spawn(self.clone().watch::<Children<NetworkPolicy>>(Api::all(client.clone())));
-        tasks.spawn(self.clone().watch::<Children<Service>>(Api::all(client.clone())));
-        tasks.spawn(self.clone().watch::<Children<PodDisruptionBudget>>(Api::all(client.clone())));
-        tasks.spawn(self.clone().watch::<Children<Job>>(Api::all(client.clone())));
-        tasks.spawn(self.clone().watch::<Children<Deployment>>(Api::all(client.clone())));
+        for kind in ChildKind::ALL {
+            child_type!(kind, K => if kind.definition().is_some() {
+                tasks.spawn(self.clone().watch_guest::<K>(client.clone()));
+            } else {
+                tasks.spawn(self.clone().watch::<Children<K>>(Api::all(client.clone())));
+            });
+        }
         tasks.spawn(self.clone().watch::<Quotas>(Api::all(client.clone())));
         if self.view.compiled.enabled() {
             tasks.spawn(self.clone().watch::<Parts<ValidatingAdmissionPolicy>>(Api::all(client.clone())));

@@ -4,18 +4,13 @@ use std::collections::BTreeMap;
 
 use hemvist_core::decide::withdrawal;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, PodFacts};
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Resource};
 
 use crate::cache::Stamp;
 use crate::call::CallError;
 use crate::context::Context;
-use crate::objects::{Child, ChildObject};
+use crate::objects::{Child, ChildObject, child_type};
 
 /// Why an object could not be deleted.
 #[derive(Debug, thiserror::Error)]
@@ -57,14 +52,7 @@ pub async fn withdraw(
 }
 
 async fn delete_kind(context: &Context, kind: ChildKind, child: &ChildFacts) -> Result<(), CallError> {
-    match kind {
-        ChildKind::ServiceAccount => delete::<ServiceAccount>(context, child).await,
-        ChildKind::NetworkPolicy => delete::<NetworkPolicy>(context, child).await,
-        ChildKind::Service => delete::<Service>(context, child).await,
-        ChildKind::PodDisruptionBudget => delete::<PodDisruptionBudget>(context, child).await,
-        ChildKind::Job => delete::<Job>(context, child).await,
-        ChildKind::Deployment => delete::<Deployment>(context, child).await,
-    }
+    child_type!(kind, K => delete::<K>(context, child).await)
 }
 
 /// Deletes this very incarnation; another object of the same name is not meant. That it is gone already is as good.

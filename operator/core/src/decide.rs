@@ -84,7 +84,7 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
     let today = date::today(&snapshot.now);
     let exceptions = policy.exceptions(subject.model.metadata.name.as_deref().unwrap_or_default(), today);
     let mut violations = policy.check(subject.model, today);
-    let validated = match validate(subject.model, &policy, &snapshot.settings) {
+    let validated = match validate(subject.model, &policy, snapshot) {
         Ok(model) => Some(model),
         Err(faults) => {
             violations.extend(faults);
@@ -106,7 +106,7 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
             Decision { outcome: Outcome::Refused, violations, duties, policies, exceptions, evictions }
         }
         Some(model) => {
-            let placement = Placement::plan(snapshot, &model);
+            let placement = Placement::plan(snapshot, &model, wanted(subject, &model));
             let mut evictions = evictions(snapshot, subject, &model);
             // One departure at a time: what can be seen after it decides on the next.
             if evictions.is_empty() {
@@ -122,6 +122,13 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
             }
         }
     }
+}
+
+/// Replicas that are wanted now. Where an autoscaler decides, it is what the Deployment asks for.
+pub(crate) fn wanted(subject: &Subject<'_>, model: &ValidatedModel) -> i32 {
+    let child = subject.children.get(&ChildKind::Deployment).filter(|_| model.scaling.is_some());
+    let deployment = child.and_then(|child| child.deployment.as_ref());
+    deployment.map_or(model.replicas, |deployment| deployment.wanted)
 }
 
 /// Whether the replicas of the model have been made: its Deployment is there, is its own, and is not on its way out.

@@ -50,9 +50,9 @@ pub enum Verdict {
 }
 
 impl Placement {
-    /// Looks at every node.
-    pub fn plan(snapshot: &Snapshot, model: &ValidatedModel) -> Self {
-        let mut placement = Self { wanted: i64::from(model.replicas), ..Self::default() };
+    /// Looks at every node, for as many replicas as are wanted.
+    pub fn plan(snapshot: &Snapshot, model: &ValidatedModel, wanted: i32) -> Self {
+        let mut placement = Self { wanted: i64::from(wanted), ..Self::default() };
         for node in snapshot.nodes.values() {
             match filter::filter(snapshot, model, node) {
                 Ok(candidate) => drop(placement.candidates.insert(node.name.clone(), candidate)),

@@ -23,7 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub(crate) use child::short_hash;
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, JobFacts, content_hash};
 pub(crate) use installation::DEVICE_CLASSES;
-pub use installation::{Identities, OtherDevices};
+pub use installation::{Identities, LoadSource, OtherDevices};
 pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};
 pub use node::{NodeFacts, NodeObject, Taint};
@@ -75,6 +75,10 @@ pub struct Settings {
     pub tools_image: Option<String>,
     /// The stores that weights may be fetched from.
     pub mirrors: Mirrors,
+    /// Where KEDA learns of the load of models.
+    pub load: LoadSource,
+    /// The gateway that may lead requests to models, if there is one.
+    pub gateway: Option<Key>,
 }
 
 impl Default for Settings {
@@ -89,6 +93,8 @@ impl Default for Settings {
             other_devices: OtherDevices::default(),
             tools_image: None,
             mirrors: Mirrors::default(),
+            load: LoadSource::default(),
+            gateway: None,
         }
     }
 }
@@ -115,6 +121,8 @@ pub struct Snapshot {
     pub nodes: Arc<BTreeMap<String, NodeFacts>>,
     /// Who holds accelerators on which node.
     pub usage: Arc<Usage>,
+    /// Kinds of children that not every cluster has and that this one serves.
+    pub served: BTreeSet<ChildKind>,
 }
 
 /// What one decision is about: a model with what is observed of it.

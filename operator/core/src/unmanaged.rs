@@ -71,6 +71,7 @@ mod tests {
             policies: Arc::new(book(policies)),
             nodes: Arc::new([("node".to_owned(), node)].into()),
             usage: Arc::new(Usage::default()),
+            served: std::collections::BTreeSet::new(),
         }
     }
 

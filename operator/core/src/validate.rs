@@ -5,6 +5,8 @@
 
 mod check;
 mod engine;
+mod route;
+mod scaling;
 mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +20,8 @@ use crate::snapshot::{Key, MirrorAddress};
 
 pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
+pub use route::{PickerSettings, RouteSettings};
+pub use scaling::{Autoscaler, KedaSettings, ScalingSettings, Target, Window};
 
 /// A ModelDeployment that may be carried out.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,14 +54,18 @@ pub struct ValidatedModel {
     pub clearance: Clearance,
     /// How far it is kept apart from other models.
     pub isolation: Isolation,
-    /// Replicas that are wanted; 0 while it is suspended.
+    /// Replicas that are wanted; 0 while it is suspended. Where it is scaled, what it begins with.
     pub replicas: i32,
+    /// What scales it; `None` where the number is fixed, and while it is suspended.
+    pub scaling: Option<ScalingSettings>,
     /// How a new version takes over.
     pub rollout: RolloutStrategy,
     /// How long requests may go on when a replica stops, in seconds.
     pub drain_seconds: i32,
     /// Namespaces whose pods may reach the model, in order.
     pub consumers: BTreeSet<String>,
+    /// The way from a gateway to it, if one leads there.
+    pub route: Option<RouteSettings>,
     /// What the engine may log of requests.
     pub request_logging: RequestLogging,
 }

@@ -5,6 +5,8 @@
     reason = "the golden files are read and written; rendering itself is pure"
 )]
 
+#[path = "rendering/around.rs"]
+mod around;
 #[path = "rendering/contract.rs"]
 mod contract;
 #[path = "rendering/fixtures.rs"]
@@ -19,6 +21,7 @@ mod weights;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use around::{vllm_behind_a_gateway, vllm_scaled};
 use fixtures::{
     Case, adapters, custom, every_case, from_a_hub, from_an_object_store, llama_cpp_on_a_claim,
     llama_cpp_with_adapters, partition, settings, sglang_with_adapters, verified_claims, vllm_in_an_image,
@@ -38,8 +41,18 @@ use serde_json::Value;
 
 /// Every object of a model as one YAML file, in the order in which they are written.
 fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
-        render(model, settings);
+    let DesiredObjects {
+        service_account,
+        network_policy,
+        service,
+        pod_disruption_budget,
+        fetch,
+        deployment,
+        horizontal_pod_autoscaler,
+        scaled_object,
+        inference_pool,
+        http_route,
+    } = render(model, settings);
     let mut documents = vec![
         serde_saphyr::to_string(&service_account).unwrap(),
         serde_saphyr::to_string(&network_policy).unwrap(),
@@ -51,6 +64,10 @@ fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
         documents.push(serde_saphyr::to_string(&job).unwrap());
     }
     documents.push(serde_saphyr::to_string(&deployment).unwrap());
+    documents.extend(horizontal_pod_autoscaler.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.extend(scaled_object.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.extend(inference_pool.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    documents.extend(http_route.map(|one| serde_saphyr::to_string(&one).unwrap()));
     documents.join("---\n")
 }
 
@@ -122,9 +139,9 @@ fn an_engine_of_the_users_own() {
 #[test]
 fn every_pod_holds_the_contract() {
     let cases = every_case();
-    assert_eq!(cases.len(), 448, "engines x sources x rollouts x isolations");
+    assert_eq!(cases.len(), 704, "engines x sources x rollouts x isolations");
     let checks: Vec<_> = contract::CHECKS.iter().chain(proxy::CHECKS).collect();
-    assert_eq!(checks.len(), 55, "a field of the contract was added or lost");
+    assert_eq!(checks.len(), 57, "a field of the contract was added or lost");
     let mut held = 0;
     let mut broken = Vec::new();
     for case in &cases {
@@ -214,9 +231,11 @@ fn every_field(model: &ValidatedModel) {
         clearance: Clearance { regions: _, data_centres: _, levels: _, reason: _ },
         isolation: _,
         replicas: _,
+        scaling: _,
         rollout: _,
         drain_seconds: _,
         consumers: _,
+        route: _,
         request_logging: _,
     } = model;
 }
@@ -264,9 +283,11 @@ fn changes() -> Vec<Change> {
         }),
         ("isolation", |model| model.isolation = Isolation::Shared),
         ("replicas", |model| model.replicas = 0),
+        ("scaling", |model| model.scaling = vllm_scaled().scaling),
         ("rollout", |model| model.rollout = RolloutStrategy::Recreate),
         ("drain_seconds", |model| model.drain_seconds += 1),
         ("consumers", |model| model.consumers.clear()),
+        ("route", |model| model.route = vllm_behind_a_gateway().route),
         ("request_logging", |model| model.request_logging = RequestLogging::None),
     ]
 }
@@ -276,7 +297,7 @@ fn a_change_of_any_field_changes_a_hash() {
     let model = vllm_in_an_image();
     let before = hashes(&model, &settings());
     every_field(&model);
-    assert_eq!(changes().len(), 32);
+    assert_eq!(changes().len(), 34);
     for (field, change) in changes() {
         let mut changed = model.clone();
         change(&mut changed);

@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use hemvist_core::decide::{Decision, decide};
 use hemvist_core::placement::Placement;
 use hemvist_core::render::{Applied, DesiredObjects, Fetch, may_stay, render, weights_are_there};
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Mirrors, Settings, Snapshot, Subject};
+use hemvist_core::snapshot::{
+    ChildFacts, ChildKind, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot, Subject,
+};
 use hemvist_core::status::{self, Application};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::SignedDuration;
@@ -42,6 +44,10 @@ struct Expectation {
     /// The mirrors, as the operator is told them.
     #[serde(default)]
     mirrors: Vec<String>,
+    /// The gateway that the installation names, as `namespace/name`.
+    gateway: Option<String>,
+    /// The address of the Prometheus that the installation names.
+    prometheus: Option<String>,
     /// By `namespace/name`.
     models: BTreeMap<String, ExpectedModel>,
 }
@@ -74,6 +80,10 @@ struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     waiting_for: Vec<String>,
+    /// Where a gateway serves it; absent means that none is asked for.
+    gateway: Option<String>,
+    /// What scales it, between which numbers and by what; absent means that nothing does.
+    scaling: Option<String>,
     /// Exceptions that hold for it, as `namespace/name waives … until day`.
     #[serde(default)]
     exceptions: Vec<String>,
@@ -94,24 +104,28 @@ fn documents(file: &Path) -> Vec<Value> {
 /// What the controller would have after writing every object: the observed Deployment where there is one.
 fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> Application {
     let Some(plan) = decision.plan() else { return Application::Withdrawn };
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
-        render(&plan.model, &snapshot.settings);
+    let desired = render(&plan.model, &snapshot.settings);
     let observed = |kind| subject.children.get(&kind).cloned();
-    let fetch = fetch.map(|fetch| Fetch::<Applied> {
+    let fetch = desired.fetch.map(|fetch| Fetch::<Applied> {
         network_policy: facts(ChildKind::NetworkPolicy, &fetch.network_policy),
         job: observed(ChildKind::Job).unwrap_or_else(|| facts(ChildKind::Job, &fetch.job)),
     });
-    let written = weights_are_there(fetch.as_ref().map(|fetch| &fetch.job), &deployment);
+    let written = weights_are_there(fetch.as_ref().map(|fetch| &fetch.job), &desired.deployment);
     let deployment = observed(ChildKind::Deployment)
-        .filter(|old| written || may_stay(old, &deployment))
-        .or_else(|| written.then(|| facts(ChildKind::Deployment, &deployment)));
+        .filter(|old| written || may_stay(old, &desired.deployment))
+        .or_else(|| written.then(|| facts(ChildKind::Deployment, &desired.deployment)));
+    let autoscaler = desired.horizontal_pod_autoscaler;
     Application::Applied(DesiredObjects::<Applied> {
-        service_account: facts(ChildKind::ServiceAccount, &service_account),
-        network_policy: facts(ChildKind::NetworkPolicy, &network_policy),
-        service: facts(ChildKind::Service, &service),
-        pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &pod_disruption_budget),
+        service_account: facts(ChildKind::ServiceAccount, &desired.service_account),
+        network_policy: facts(ChildKind::NetworkPolicy, &desired.network_policy),
+        service: facts(ChildKind::Service, &desired.service),
+        pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &desired.pod_disruption_budget),
         fetch,
         deployment,
+        horizontal_pod_autoscaler: autoscaler.map(|one| facts(ChildKind::HorizontalPodAutoscaler, &one)),
+        scaled_object: desired.scaled_object.map(|one| facts(ChildKind::ScaledObject, &one)),
+        inference_pool: desired.inference_pool.map(|one| facts(ChildKind::InferencePool, &one)),
+        http_route: desired.http_route.map(|one| facts(ChildKind::HTTPRoute, &one)),
     })
 }
 
@@ -158,6 +172,11 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
         })
         .collect();
     assert_eq!(exceptions, expected.exceptions, "{what}: exceptions");
+    let scaling = status.resolved.as_ref().and_then(|resolved| resolved.scaling.as_ref());
+    assert_eq!(scaling.map(|one| &one.value), expected.scaling.as_ref(), "{what}: scaling");
+    let gateway = status.resolved.as_ref().and_then(|resolved| resolved.gateway.as_ref());
+    let gateway = gateway.map(|text| text.split(':').next().unwrap_or_default());
+    assert_eq!(gateway, expected.gateway.as_deref(), "{what}: gateway");
     let size = serde_json::to_string(status).unwrap().len();
     assert!(size < 32 * 1024, "{what}: the status has {size} bytes");
 }
@@ -221,6 +240,12 @@ fn run(scenario: &Path) -> usize {
         ungoverned_namespaces: expectation.ungoverned_namespaces.iter().cloned().collect(),
         tools_image: expectation.tools_image.clone(),
         mirrors: Mirrors::read(expectation.mirrors.iter().map(String::as_str)).unwrap(),
+        gateway: expectation
+            .gateway
+            .as_deref()
+            .and_then(|gateway| gateway.split_once('/'))
+            .map(|(namespace, name)| Key::new(namespace, name)),
+        load: LoadSource { prometheus: expectation.prometheus.clone(), requests: None },
         ..Settings::default()
     };
     let snapshot = given.snapshot(Time(expectation.now.parse().unwrap()), settings);

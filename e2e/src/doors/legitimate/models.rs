@@ -20,6 +20,14 @@ pub fn requests(situation: &Situation) -> Attempts {
     for (id, model) in &situation.models {
         let live = &model.model;
         let namespace = text(&live["metadata"]["namespace"]);
+        let is_scaled = !live["spec"]["scaling"].is_null();
+        let number = |replicas: i32| {
+            if is_scaled {
+                json!({"spec": {"scaling": {"maxReplicas": replicas + 1}}})
+            } else {
+                json!({"spec": {"replicas": replicas}})
+            }
+        };
         for actor in [Actor::TenantEdit, Actor::TenantAdmin, Actor::Admin] {
             let object = like(model, namespace, "lika");
             requests.add_ways("L15", actor, &format!("like-{id}"), creations(&object));
@@ -29,17 +37,19 @@ pub fn requests(situation: &Situation) -> Attempts {
                     json!({"metadata": {"labels": {"lag": "b"}, "annotations": {"example.org/x": "y"}}}),
                 ),
                 ("suspended", json!({"spec": {"suspend": true}})),
-                ("more-replicas", json!({"spec": {"replicas": 3}})),
-                ("no-replicas", json!({"spec": {"replicas": 0}})),
+                ("more-replicas", number(3)),
+                ("no-replicas", number(0)),
                 ("consumers", json!({"spec": {"access": {"consumers": [{"namespace": "nya"}]}}})),
                 ("finalizer", json!({"metadata": {"finalizers": ["example.org/x"]}})),
                 ("no-finalizers", json!({"metadata": {"finalizers": []}})),
             ] {
                 requests.add_ways("L15", actor, &format!("{what}-of-{id}"), every_way(live, "", &change));
             }
-            let scale = format!("{}/scale", kinds::item_of(live));
-            let call = Call::merge_patch(&scale, &json!({"spec": {"replicas": 2}}));
-            requests.add("L15", actor, "scale", id, call);
+            if !is_scaled {
+                let scale = format!("{}/scale", kinds::item_of(live));
+                let call = Call::merge_patch(&scale, &json!({"spec": {"replicas": 2}}));
+                requests.add("L15", actor, "scale", id, call);
+            }
             requests.add("L15", actor, "delete", id, Call::delete(&kinds::item_of(live)));
         }
         // As GitOps applies what it has applied before.

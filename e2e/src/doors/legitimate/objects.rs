@@ -7,14 +7,17 @@ use crate::doors::attempt::Attempts;
 use crate::doors::call::Call;
 use crate::doors::change::{every_way, every_way_at};
 use crate::doors::kinds;
+use crate::doors::lines::autoscalers::autoscaler;
 use crate::doors::lines::creations;
 use crate::doors::situation::{LABELLED, Situation, TENANTS};
+use crate::objects::text;
 
 /// All of them.
 pub fn requests(situation: &Situation) -> Attempts {
     let mut requests = Attempts::default();
     new_objects(&mut requests);
     changed_objects(&mut requests, situation);
+    keda(&mut requests, situation);
     scales(&mut requests, situation);
     namespaces(&mut requests);
     requests
@@ -80,6 +83,32 @@ fn changed_objects(requests: &mut Attempts, situation: &Situation) {
             Call::delete(&collection),
         );
         requests.add("L05", Actor::GarbageCollector, "delete", &what, Call::delete(&kinds::item_of(own)));
+    }
+}
+
+/// What KEDA makes of a ScaledObject of Hemvist's, and how it scales; and what it notes on a tenant's own.
+fn keda(requests: &mut Attempts, situation: &Situation) {
+    let deployment = &situation.models["internal"].children["Deployment"]["metadata"];
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["name"]});
+    let mut made = autoscaler("HorizontalPodAutoscaler", &deployment["namespace"], "keda-hpa-ny", &target);
+    made["metadata"]["labels"] = deployment["labels"].clone();
+    requests.add("L06", Actor::Keda, "create", "autoscaler-of-a-model", Call::create(&made));
+    let scale = json!({
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {"namespace": deployment["namespace"], "name": deployment["name"]},
+        "spec": {"replicas": 2},
+    });
+    let path = format!(
+        "{}/scale",
+        kinds::item("Deployment", text(&deployment["namespace"]), text(&deployment["name"]))
+    );
+    for actor in [Actor::Keda, Actor::Autoscaler] {
+        requests.add("L06", actor, "put", "deployment-of-a-model", Call::put(&path, &scale));
+    }
+    if let Some(own) = situation.own.get("ScaledObject") {
+        let finalizer = json!({"metadata": {"finalizers": ["finalizer.keda.sh"]}});
+        requests.add_ways("L06", Actor::Keda, "own-scaledobject", every_way(own, "", &finalizer));
     }
 }
 

@@ -16,6 +16,19 @@ const MODEL: &str = "hemvist.dev/model-deployment";
 const UID: &str = "hemvist.dev/model-deployment-uid";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
+/// Kinds of which Hemvist makes objects, and what is made of those.
+const OWN_KINDS: [&str; 9] = [
+    "ServiceAccount",
+    "NetworkPolicy",
+    "Service",
+    "PodDisruptionBudget",
+    "Job",
+    "Deployment",
+    "ReplicaSet",
+    "HorizontalPodAutoscaler",
+    "ScaledObject",
+];
+
 /// All of them.
 pub fn attempts(situation: &Situation) -> Attempts {
     let mut attempts = Attempts::default();
@@ -40,6 +53,7 @@ fn change_of(kind: &str) -> Value {
         "PodDisruptionBudget" => json!({"spec": {"maxUnavailable": 0}}),
         "Deployment" => json!({"spec": {"replicas": 9}}),
         "Job" => json!({"spec": {"backoffLimit": 0, "suspend": true}}),
+        "HorizontalPodAutoscaler" => json!({"spec": {"maxReplicas": 9}}),
         _ => json!({"metadata": {"annotations": {"example.org/mine": "true"}}}),
     }
 }
@@ -85,11 +99,11 @@ fn collections(attempts: &mut Attempts) {
             attempts.add("B13", actor, "delete-collection", &what, call);
         }
     };
-    for kind in
-        ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment", "ReplicaSet"]
-    {
-        all(kind, "halsa", "all", "");
-        all(kind, "halsa", "hemvist", HEMVISTS);
+    // No model of the situation has a ScaledObject, and only one an autoscaler of Kubernetes.
+    for kind in OWN_KINDS.into_iter().filter(|kind| !["ScaledObject", "Job"].contains(kind)) {
+        let namespace = if kind == "HorizontalPodAutoscaler" { "teknik" } else { "halsa" };
+        all(kind, namespace, "all", "");
+        all(kind, namespace, "hemvist", HEMVISTS);
     }
     // There the tenants have Jobs of their own too, which may go.
     all("Job", TENANTS, "hemvist", HEMVISTS);
@@ -156,15 +170,7 @@ fn twins(attempts: &mut Attempts, id: &str, model: &ModelObjects) {
 
 /// Objects that say that Hemvist made them.
 fn look_alikes(attempts: &mut Attempts, situation: &Situation) {
-    for kind in [
-        "ServiceAccount",
-        "NetworkPolicy",
-        "Service",
-        "PodDisruptionBudget",
-        "Job",
-        "Deployment",
-        "ReplicaSet",
-    ] {
+    for kind in OWN_KINDS {
         let Some(own) = situation.own.get(kind) else { continue };
         let mut object = json!({
             "apiVersion": own["apiVersion"],

@@ -22,6 +22,7 @@ impl Judged {
     }
 }
 
+const AUTOSCALERS: &[&str] = &["hemvist-children", "hemvist-neighbours"];
 const BINDINGS: &[&str] = &["hemvist-bindings"];
 const CHILDREN: &[&str] = &["hemvist-children"];
 const CONNECTIONS: &[&str] = &["hemvist-connections"];
@@ -35,7 +36,7 @@ const DELETE: &[&str] = &["DELETE"];
 const NOTHING_IS_MADE: &str = "deleting a template makes no pod";
 
 /// The doors that are watched.
-pub const JUDGED: [Judged; 38] = [
+pub const JUDGED: [Judged; 43] = [
     judged("", "bindings", BINDINGS),
     judged("", "nodes", NODES).but(DELETE, "a node that comes again has no clearance"),
     judged("", "nodes/status", NODES),
@@ -64,15 +65,19 @@ pub const JUDGED: [Judged; 38] = [
     judged("apps", "replicasets/scale", CHILDREN),
     judged("apps", "replicasets/status", CHILDREN),
     judged("apps", "statefulsets", WORKLOADS).but(DELETE, NOTHING_IS_MADE),
-    judged("autoscaling", "horizontalpodautoscalers", &["hemvist-neighbours"])
-        .but(DELETE, "what is not scaled by others is as it is to be"),
+    judged("autoscaling", "horizontalpodautoscalers", AUTOSCALERS),
+    judged("autoscaling", "horizontalpodautoscalers/status", CHILDREN),
     judged("batch", "cronjobs", WORKLOADS).but(DELETE, NOTHING_IS_MADE),
     judged("batch", "jobs", MADE_HERE),
     judged("batch", "jobs/status", CHILDREN),
+    judged("gateway.networking.k8s.io", "httproutes", CHILDREN),
     judged("hemvist.dev", "aipolicies/status", STATUSES),
     judged("hemvist.dev", "modeldeployments", &["hemvist-models", "hemvist-models.*"])
         .but(DELETE, "a model can always be taken away"),
     judged("hemvist.dev", "modeldeployments/status", STATUSES),
+    judged("inference.networking.k8s.io", "inferencepools", CHILDREN),
+    judged("keda.sh", "scaledobjects", AUTOSCALERS),
+    judged("keda.sh", "scaledobjects/status", CHILDREN),
     judged("networking.k8s.io", "networkpolicies", &["hemvist-children", "hemvist-neighbours"]),
     judged("policy", "poddisruptionbudgets", CHILDREN),
     judged("policy", "poddisruptionbudgets/status", CHILDREN),
@@ -116,7 +121,7 @@ const CONTENT: &str = "read by pods, and admission cannot see that; documented a
 const ADMISSION: &str = "admission policies in the API do not judge admission; repaired, or held on the disk";
 
 /// The doors that are knowingly left.
-pub const LEFT: [Left; 39] = [
+pub const LEFT: [Left; 40] = [
     left(
         "namespaces are told by name, and no label takes one out",
         "",
@@ -148,7 +153,16 @@ pub const LEFT: [Left; 39] = [
     ),
     left(REPORTS, "apps", &["daemonsets/status", "statefulsets/status"]),
     left(REPORTS, "batch", &["cronjobs/status"]),
-    left(REPORTS, "autoscaling", &["horizontalpodautoscalers/status"]),
+    left(
+        "says which gateways have taken a route or a pool, and leads nothing",
+        "gateway.networking.k8s.io",
+        &["httproutes/status"],
+    ),
+    left(
+        "says which gateways have taken a route or a pool, and leads nothing",
+        "inference.networking.k8s.io",
+        &["inferencepools/status"],
+    ),
     left(REPORTS, "events.k8s.io", &["events"]),
     left("bounds and defaults of pods, which are judged after them", "", &["limitranges"]),
     left(REPORTS, "", &["events"]),

@@ -35,6 +35,10 @@ pub(super) struct ClusterArgs {
     #[arg(long, env = "HEMVIST_CLUSTER_CONTROLLER_GROUPS", value_name = "GROUPS", value_delimiter = ',')]
     cluster_controller_groups: Vec<String>,
 
+    /// Users of autoscalers that are not Kubernetes' own, such as KEDA's operator.
+    #[arg(long, env = "HEMVIST_AUTOSCALERS", value_name = "USERS", value_delimiter = ',')]
+    autoscalers: Vec<String>,
+
     /// Groups that may say where a node is and what it may hold.
     #[arg(long, env = "HEMVIST_CLEARANCE_GROUPS", value_name = "GROUPS", value_delimiter = ',')]
     clearance_groups: Vec<String>,
@@ -61,6 +65,7 @@ impl ClusterArgs {
             (self.pod_makers, &mut identities.pod_makers),
             (self.replica_set_makers, &mut identities.replica_set_makers),
             (self.cluster_controller_groups, &mut identities.cluster_controller_groups),
+            (self.autoscalers, &mut identities.autoscalers),
             (self.clearance_groups, &mut identities.clearance_groups),
             (self.other_resources, &mut devices.resource_prefixes),
             (self.other_runtime_classes, &mut devices.runtime_classes),

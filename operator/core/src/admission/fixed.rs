@@ -66,6 +66,11 @@ fn is_cluster_controller(settings: &Settings) -> Expr {
     in_a_group(&settings.identities.cluster_controller_groups)
 }
 
+/// Whether the request is that of an autoscaler that is not Kubernetes' own.
+fn is_autoscaler(settings: &Settings) -> Expr {
+    user().is_in(texts(&settings.identities.autoscalers))
+}
+
 /// Whether the user of the request is in one of the groups.
 fn in_a_group(groups: &std::collections::BTreeSet<String>) -> Expr {
     let groups_of_user = name("request").path(["userInfo"]).maybe("groups").or_none();

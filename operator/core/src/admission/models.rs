@@ -76,12 +76,18 @@ fn map_of_texts<const N: usize>(entries: [(&'static str, Expr); N]) -> Expr {
     Expr::Map(entries.map(|(key, value)| (key, call("string", [value]))).into())
 }
 
+/// The sources of weights that are volumes when they are served: what is in them is told by a digest of the model's own.
+const VOLUMES: &[&str] = &["persistentVolumeClaim", "mirror"];
+
+/// The same of adapters.
+const VOLUMES_OF_ADAPTERS: &[&str] = &["persistentVolumeClaim"];
+
 /// What the rules have in common.
 pub(super) fn variables() -> Vec<(&'static str, Expr)> {
     let w = || name("w");
-    let weights = |field: Expr, holder: &Expr| {
+    let weights = |field: Expr, holder: &Expr, volumes: &[&'static str]| {
         let source = || holder.clone().field("source");
-        let volume = any([has(source().field("persistentVolumeClaim")), has(source().field("mirror"))]);
+        let volume = any(volumes.iter().map(|volume| has(source().field(volume))));
         map_of_texts([
             ("field", field),
             ("digest", holder.clone().maybe("digest").or_empty()),
@@ -90,8 +96,12 @@ pub(super) fn variables() -> Vec<(&'static str, Expr)> {
         ])
     };
     let adapter_field = text("spec.model.adapters[name=").plus(name("a").field("name")).plus(text("]"));
-    let all_weights = Expr::List(vec![weights(text("spec.model"), &spec().field("model"))]).plus(
-        spec().field("model").maybe("adapters").or_none().mapped("a", weights(adapter_field, &name("a"))),
+    let all_weights = Expr::List(vec![weights(text("spec.model"), &spec().field("model"), VOLUMES)]).plus(
+        spec()
+            .field("model")
+            .maybe("adapters")
+            .or_none()
+            .mapped("a", weights(adapter_field, &name("a"), VOLUMES_OF_ADAPTERS)),
     );
     let image = |field: Expr, reference: Expr| map_of_texts([("field", field), ("reference", reference)]);
     let engine_image = image(text("spec.engine.image"), spec().path(["engine", "image"]));
@@ -353,10 +363,9 @@ impl Rules<'_> {
             let w = |field| name("w").field(field);
             let in_reference = all([w("volume").equals(text("no")), w("image").matches(HAS_DIGEST)]);
             let named = any([w("digest").matches(IS_DIGEST), in_reference]);
-            let digest = |holder: Expr| {
+            let digest = |holder: Expr, volumes: &[&'static str]| {
                 let source = || holder.clone().field("source");
-                let volume =
-                    any([has(source().field("persistentVolumeClaim")), has(source().field("mirror"))]);
+                let volume = any(volumes.iter().map(|volume| has(source().field(volume))));
                 let in_reference = all([
                     !volume,
                     source().maybe_path(["image", "reference"]).or_empty().matches(HAS_DIGEST),
@@ -364,7 +373,10 @@ impl Rules<'_> {
                 any([in_reference, holder.maybe("digest").or_empty().matches(IS_DIGEST)])
             };
             let adapters = spec().field("model").maybe("adapters").or_none();
-            let every = all([digest(spec().field("model")), adapters.every("a", digest(name("a")))]);
+            let every = all([
+                digest(spec().field("model"), VOLUMES),
+                adapters.every("a", digest(name("a"), VOLUMES_OF_ADAPTERS)),
+            ]);
             let first = variable("weights").those("w", !named.clone()).item(Expr::Int(0));
             let rule = self.author.rule("spec.models.requireDigest");
             rules.push(Rule::new(

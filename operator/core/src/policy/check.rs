@@ -33,7 +33,7 @@ pub(super) fn check(policy: &EffectivePolicy, whole: &ModelDeployment, today: Da
         refusals.violations.extend(unmet.into_iter().map(|unmet| unmet.violation));
         refusals.check_weights(&model.model);
         for (field, reference) in images(model) {
-            refusals.check_image(&field, reference);
+            refusals.check_image(&field, &reference);
         }
         if let Some(image) = &policy.proxy_image {
             refusals.check_image(PROXY_IMAGE, image);
@@ -241,21 +241,22 @@ pub(crate) const fn policy_field(list: AllowList) -> &'static str {
 }
 
 /// Every image that the model names, with its field.
-fn images(model: &ModelDeploymentSpec) -> Vec<(String, &str)> {
-    let mut images = vec![("spec.engine.image".to_owned(), model.engine.image.as_str())];
+fn images(model: &ModelDeploymentSpec) -> Vec<(String, String)> {
+    let mut images = vec![("spec.engine.image".to_owned(), model.engine.image.as_str().to_owned())];
     for (path, source, _) in sources(&model.model) {
         if let Some(image) = &source.image {
-            images.push((format!("{path}.source.image.reference"), image.reference.as_str()));
+            images.push((format!("{path}.source.image.reference"), image.reference.as_str().to_owned()));
         }
     }
     images
 }
 
 /// The weights of the model and of its adapters, each with its field and its digest.
-fn sources(model: &Model) -> Vec<(String, &ModelSource, Option<&Digest>)> {
-    let mut sources = vec![("spec.model".to_owned(), &model.source, model.digest.as_ref())];
+fn sources(model: &Model) -> Vec<(String, ModelSource, Option<&Digest>)> {
+    let mut sources = vec![("spec.model".to_owned(), model.source.clone(), model.digest.as_ref())];
     sources.extend(model.adapters.iter().flatten().map(|adapter| {
-        (format!("spec.model.adapters[name={}]", adapter.name), &adapter.source, adapter.digest.as_ref())
+        let source = ModelSource::from(&adapter.source);
+        (format!("spec.model.adapters[name={}]", adapter.name), source, adapter.digest.as_ref())
     }));
     sources
 }

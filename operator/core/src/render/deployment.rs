@@ -7,6 +7,7 @@ mod resources;
 mod verification;
 mod volumes;
 
+use hemvist_api::labels::AUTOSCALED;
 use hemvist_api::values::RolloutStrategy;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -22,16 +23,24 @@ use super::meta;
 use crate::snapshot::Settings;
 use crate::validate::ValidatedModel;
 
+pub use lifecycle::startup_seconds;
+
 /// Old templates that are kept: enough to see what changed, few enough not to fill the namespace.
 const REVISION_HISTORY_LIMIT: i32 = 3;
 
-/// The Deployment of `model`.
+/// The Deployment of `model`. Where an autoscaler decides the number of replicas, it states none and says so: a number here
+/// would be one that two of them write.
 pub fn deployment(model: &ValidatedModel, settings: &Settings) -> Deployment {
     let engine = description(model.engine.engine);
+    let autoscaled = model.scaling.as_ref().map(|_| (AUTOSCALED.to_owned(), "true".to_owned()));
     Deployment {
-        metadata: ObjectMeta { name: Some(meta::workload_name(model)), ..meta::metadata(model) },
+        metadata: ObjectMeta {
+            name: Some(meta::workload_name(model)),
+            annotations: autoscaled.map(|annotation| [annotation].into()),
+            ..meta::metadata(model)
+        },
         spec: Some(DeploymentSpec {
-            replicas: Some(model.replicas),
+            replicas: model.scaling.is_none().then_some(model.replicas),
             selector: meta::selector(model),
             strategy: Some(strategy(model.rollout)),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),

@@ -59,6 +59,8 @@ pub struct EngineDescription {
     pub health_path: &'static str,
     /// The path of its metrics.
     pub metrics_path: &'static str,
+    /// What it measures of its load, by its own names; `None` where nobody knows.
+    pub load: Option<LoadMeasures>,
     /// How it lets requests end that are under way.
     pub drain: Drain,
     /// The group that its image is made for.
@@ -96,6 +98,17 @@ pub struct MountedAdapter<'a> {
     pub path: String,
     /// Its rank, where it is known.
     pub rank: Option<i32>,
+}
+
+/// What an engine measures of its load, each as a gauge of one replica under the engine's own name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LoadMeasures {
+    /// Requests that wait for their turn.
+    pub waiting: &'static str,
+    /// Requests that are being answered.
+    pub running: &'static str,
+    /// The share of the key-value cache that is used, from 0 to 1, where it measures that.
+    pub cache_used: Option<&'static str>,
 }
 
 /// How an engine lets requests end that are under way when a replica stops.

@@ -7,7 +7,6 @@ use hemvist_api::labels::{
     APP_COMPONENT, APP_MANAGED_BY, APP_NAME, APP_PART_OF, HEMVIST, INFORMATION_CLASS, MODEL_DEPLOYMENT,
     MODEL_DEPLOYMENT_UID, RENDERED_HASH, RISK_CLASS,
 };
-use k8s_openapi::Metadata;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::Resource;
 use serde::Serialize;
@@ -85,9 +84,9 @@ fn owner(model: &ValidatedModel) -> OwnerReference {
 }
 
 /// The object with the hash of itself as an annotation. The hash is taken before the annotation is there.
-pub fn sealed<K: Metadata<Ty = ObjectMeta> + Serialize>(mut object: K) -> K {
+pub fn sealed<K: Resource + Serialize>(mut object: K) -> K {
     // These types always have a JSON form: their maps have text for keys.
     let hash = content_hash(&serde_json::to_value(&object).unwrap_or_default());
-    object.metadata_mut().annotations.get_or_insert_default().insert(RENDERED_HASH.to_owned(), hash);
+    object.meta_mut().annotations.get_or_insert_default().insert(RENDERED_HASH.to_owned(), hash);
     object
 }

@@ -18,18 +18,20 @@ use crate::validate::ValidatedModel;
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
-/// Ingress to the serving port from the consumers, and to the port of status and metrics from the monitoring and the
-/// operator; with none of them, from nobody.
+/// Ingress to the serving port from the consumers and from a gateway that leads to the model, and to the port of status and
+/// metrics from the monitoring and the operator; with none of them, from nobody.
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
 /// kept by the API server, so that every apply of one would count as a change.
 pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
     let watchers = settings.monitoring_namespace.as_deref().into_iter().chain(settings.inspector());
     let watchers = watchers.map(str::to_owned).collect();
-    let ingress: Vec<_> = [(&model.consumers, SERVING_PORT), (&watchers, STATUS_PORT)]
-        .into_iter()
-        .filter_map(|(from, port)| from_namespaces(from, port))
-        .collect();
+    let gateway = model.route.iter().map(|route| route.gateway.namespace.clone()).collect();
+    let ingress: Vec<_> =
+        [(&model.consumers, SERVING_PORT), (&watchers, STATUS_PORT), (&gateway, SERVING_PORT)]
+            .into_iter()
+            .filter_map(|(from, port)| from_namespaces(from, port))
+            .collect();
     NetworkPolicy {
         metadata: meta::metadata(model),
         spec: Some(NetworkPolicySpec {

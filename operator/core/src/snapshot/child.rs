@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hemvist_api::labels::RENDERED_HASH;
+use hemvist_api::labels::{AUTOSCALED, RENDERED_HASH};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -25,18 +25,51 @@ pub enum ChildKind {
     Job,
     /// The replicas.
     Deployment,
+    /// What scales the replicas, as Kubernetes itself does it.
+    HorizontalPodAutoscaler,
+    /// What scales the replicas, as KEDA does it.
+    ScaledObject,
+    /// The replicas as a pool in which somebody chooses.
+    InferencePool,
+    /// The way from a gateway.
+    HTTPRoute,
 }
 
 impl ChildKind {
     /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::ServiceAccount,
         Self::NetworkPolicy,
         Self::Service,
         Self::PodDisruptionBudget,
         Self::Job,
         Self::Deployment,
+        Self::HorizontalPodAutoscaler,
+        Self::ScaledObject,
+        Self::InferencePool,
+        Self::HTTPRoute,
     ];
+
+    /// The kinds that are not Kubernetes' own, so that a cluster may not have them.
+    pub fn guests() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| kind.definition().is_some())
+    }
+
+    /// The name of the CustomResourceDefinition of a kind that is not Kubernetes' own.
+    pub const fn definition(self) -> Option<&'static str> {
+        match self {
+            Self::ServiceAccount
+            | Self::NetworkPolicy
+            | Self::Service
+            | Self::PodDisruptionBudget
+            | Self::Job
+            | Self::Deployment
+            | Self::HorizontalPodAutoscaler => None,
+            Self::ScaledObject => Some("scaledobjects.keda.sh"),
+            Self::InferencePool => Some("inferencepools.inference.networking.k8s.io"),
+            Self::HTTPRoute => Some("httproutes.gateway.networking.k8s.io"),
+        }
+    }
 
     /// The kind as Kubernetes writes it.
     pub const fn as_str(self) -> &'static str {
@@ -47,6 +80,10 @@ impl ChildKind {
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::Job => "Job",
             Self::Deployment => "Deployment",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::ScaledObject => "ScaledObject",
+            Self::InferencePool => "InferencePool",
+            Self::HTTPRoute => "HTTPRoute",
         }
     }
 }
@@ -98,6 +135,8 @@ pub struct DeploymentFacts {
     pub observed_generation: i64,
     /// Replicas it asks for.
     pub wanted: i32,
+    /// Whether an autoscaler decides that number.
+    pub autoscaled: bool,
     /// Replicas that exist.
     pub replicas: i32,
     /// Replicas of the newest template.
@@ -157,6 +196,7 @@ impl DeploymentFacts {
             generation: long(&object["metadata"]["generation"]),
             observed_generation: long(&status["observedGeneration"]),
             wanted: count(&object["spec"]["replicas"]),
+            autoscaled: is_autoscaled(object),
             replicas: count(&status["replicas"]),
             updated: count(&status["updatedReplicas"]),
             ready: count(&status["readyReplicas"]),
@@ -173,20 +213,34 @@ impl DeploymentFacts {
     }
 }
 
+/// Metadata that say nothing of what was asked for. Finalizers are how others are told of a deletion in time.
+const BOOKKEEPING: [&str; 6] =
+    ["resourceVersion", "generation", "managedFields", "creationTimestamp", "uid", "finalizers"];
+
 /// Annotation that the deployment controller writes; not ours and not a change of anything we asked for.
 const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 
-/// Hash of all that an object says: labels, annotations, owners and spec, whoever wrote them. Status and the
-/// bookkeeping of the API server are left out. Equal hashes mean that nobody changed the object in between.
+/// Whether an autoscaler decides the replicas of an object, as Hemvist has noted on it.
+fn is_autoscaled(object: &Value) -> bool {
+    object["metadata"]["annotations"][AUTOSCALED] == "true"
+}
+
+/// Hash of all that an object says: labels, annotations, owners and spec, whoever wrote them. Status, finalizers, the
+/// bookkeeping of the API server and a number of replicas that an autoscaler decides are left out. Equal hashes mean that
+/// nobody changed the object in between.
 ///
 /// The first 16 hexadecimal digits of SHA-256 over the JSON text, whose keys are in order.
 pub fn content_hash(object: &Value) -> String {
     let mut content = object.clone();
+    if is_autoscaled(object)
+        && let Some(spec) = content.get_mut("spec").and_then(Value::as_object_mut)
+    {
+        spec.remove("replicas");
+    }
     if let Some(fields) = content.as_object_mut() {
         fields.remove("status");
         if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            for bookkeeping in ["resourceVersion", "generation", "managedFields", "creationTimestamp", "uid"]
-            {
+            for bookkeeping in BOOKKEEPING {
                 metadata.remove(bookkeeping);
             }
             if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {

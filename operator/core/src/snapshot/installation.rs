@@ -26,6 +26,8 @@ pub struct Identities {
     /// Groups of the cluster's own controllers, which keep up what Hemvist has made: garbage collection, removal of
     /// namespaces, status.
     pub cluster_controller_groups: BTreeSet<String>,
+    /// Users of autoscalers that are not Kubernetes' own: they carry out the ScaledObjects that Hemvist has written.
+    pub autoscalers: BTreeSet<String>,
     /// Groups that may say where a node is and what it may hold.
     pub clearance_groups: BTreeSet<String>,
 }
@@ -44,9 +46,20 @@ impl Default for Identities {
             ]),
             replica_set_makers: BTreeSet::from([controller("deployment-controller")]),
             cluster_controller_groups: names([CLUSTER_CONTROLLERS]),
+            autoscalers: names(["system:serviceaccount:keda:keda-operator"]),
             clearance_groups: names(["hemvist:clearance-admins"]),
         }
     }
+}
+
+/// Where KEDA learns of the load of models.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LoadSource {
+    /// The address of the Prometheus that scrapes the models, such as `http://prometheus.monitoring.svc:9090`.
+    pub prometheus: Option<String>,
+    /// A query of that Prometheus for the requests that come for a model whether or not a replica of it runs, as a gateway
+    /// counts them. `$namespace` and `$name` in it stand for those of the model.
+    pub requests: Option<String>,
 }
 
 /// Devices and runtimes that are known to be no accelerators. Whatever is not listed counts as one: a device plugin can

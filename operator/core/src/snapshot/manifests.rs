@@ -1,6 +1,6 @@
 //! A snapshot from manifests, for whoever has no cluster: the command line and the tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub struct Manifests {
     pub pods: Vec<PodFacts>,
     /// Objects made for models.
     pub children: Vec<ChildFacts>,
+    /// Kinds of children that are not Kubernetes' own and whose definitions are there.
+    pub served: BTreeSet<ChildKind>,
     /// How many objects were of kinds that no decision looks at.
     pub ignored: usize,
 }
@@ -84,6 +86,7 @@ impl Manifests {
                 let node = NodeFacts::from(read::<NodeObject>(&key, object)?);
                 self.nodes.insert(node.name.clone(), node);
             }
+            ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => self.add_definition(&key.name),
             ("v1", "Pod") => self.pods.push(PodFacts::from(read::<PodObject>(&key, object)?)),
             _ => self.add_child(&kind, &object),
         }
@@ -114,6 +117,13 @@ impl Manifests {
         self.policies.entries.insert(key, entry);
     }
 
+    fn add_definition(&mut self, name: &str) {
+        match ChildKind::guests().find(|kind| kind.definition() == Some(name)) {
+            Some(kind) => drop(self.served.insert(kind)),
+            None => self.ignored += 1,
+        }
+    }
+
     fn add_child(&mut self, kind: &str, object: &Value) {
         let kind = ChildKind::ALL.into_iter().find(|known| known.as_str() == kind);
         match kind.and_then(|kind| ChildFacts::of(kind, object)) {
@@ -130,6 +140,7 @@ impl Manifests {
             policies: Arc::new(self.policies.clone()),
             nodes: Arc::new(self.nodes.clone()),
             usage: Arc::new(Usage::of(&self.pods)),
+            served: self.served.clone(),
         }
     }
 

@@ -4,7 +4,7 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 
 use super::obstacle::{holds_a_place, predecessor, silent_node};
 use super::{Application, draft};
-use crate::decide::{Decision, Plan};
+use crate::decide::{Decision, Plan, wanted};
 use crate::snapshot::{DeploymentFacts, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
 
 pub(super) fn available(
@@ -30,7 +30,7 @@ pub(super) fn available(
             "The objects could not be written.".to_owned(),
         );
     };
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
     }

@@ -6,12 +6,12 @@
 //! Available ─┘
 //! ```
 
-use hemvist_api::ModelDeploymentStatus;
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason, transition};
 use hemvist_api::labels::MODEL_DEPLOYMENT_UID;
 use hemvist_api::model_deployment::{
     ChildStatus, ResolvedAccelerator, ResolvedNumber, ResolvedSettings, ResolvedText,
 };
+use hemvist_api::{ModelDeploymentSpec, ModelDeploymentStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::available::available;
@@ -20,11 +20,11 @@ use super::isolated::{isolated, served_context};
 use super::placed::placed;
 use super::weights::{fetching, while_fetching};
 use super::{Application, draft};
-use crate::decide::{Decision, Plan};
+use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, grouped};
-use crate::render::{Applied, DesiredObjects, Fetch, SERVING_PORT};
+use crate::render::SERVING_PORT;
 use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
-use crate::validate::suspension;
+use crate::validate::{RouteSettings, ScalingSettings, suspension};
 use crate::violation::{primary, summary};
 
 /// The status of a ModelDeployment: what was decided, what came of it, and what is observed.
@@ -38,7 +38,7 @@ pub fn model(
     let previous = subject.model.status.as_ref();
     let plan = decision.plan();
     let deployment = deployment(application);
-    let wanted = plan.map_or(0, |plan| plan.model.replicas);
+    let wanted = plan.map_or(0, |plan| wanted(subject, &plan.model));
     let ready = deployment.map_or(0, |deployment| deployment.ready);
     let drafts = conditions(snapshot, subject, decision, application);
     let placed = drafts
@@ -53,12 +53,12 @@ pub fn model(
         ready_replicas: Some(ready),
         replica_summary: Some(match plan {
             Some(_) => format!("{ready}/{wanted}"),
-            None => format!("0/{}", subject.model.spec.replicas.unwrap_or(1)),
+            None => format!("0/{}", asked_for(&subject.model.spec)),
         }),
         accelerators: Some(plan.map_or(0, |plan| held(subject, plan))),
         selector: Some(format!("{MODEL_DEPLOYMENT_UID}={}", metadata.uid.as_deref().unwrap_or_default())),
         endpoint: plan.map(|plan| endpoint(&plan.model.key.name, &plan.model.key.namespace)),
-        resolved: plan.map(|plan| resolved(plan, served_context(&subject.pods))),
+        resolved: plan.map(|plan| resolved(plan, &subject.model.spec, served_context(&subject.pods))),
         fit: None,
         waiting_for: unplaced
             .filter(|plan| plan.placement.verdict() == Verdict::Waiting)
@@ -69,7 +69,7 @@ pub fn model(
         policies: Some(decision.policies.clone()).filter(|policies| !policies.is_empty()),
         exceptions: Some(decision.exceptions.clone()).filter(|exceptions| !exceptions.is_empty()),
         children: match application {
-            Application::Applied(objects) => Some(children(objects)),
+            Application::Applied(objects) => Some(objects.facts().map(child).collect()),
             Application::Withdrawn => None,
             Application::Failed { .. } => previous.and_then(|status| status.children.clone()),
         },
@@ -203,13 +203,14 @@ fn ready(
     if let Some(missing) = parts.into_iter().find(|part| part.status != ConditionStatus::True) {
         return draft(type_, ConditionStatus::False, missing.reason, missing.message.clone());
     }
-    if plan.model.replicas == 0 {
-        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
+    let wanted = wanted(subject, &plan.model);
+    if wanted == 0 {
+        let again = if plan.model.scaling.is_some() { " KEDA starts one when it is." } else { "" };
+        let text = format!("No replica is wanted.{again}");
+        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, text);
     }
     let text = format!(
-        "{} of {} replicas serve {} at {}.",
-        plan.model.replicas,
-        plan.model.replicas,
+        "{wanted} of {wanted} replicas serve {} at {}.",
         plan.model.model_name,
         endpoint(&plan.model.key.name, &plan.model.key.namespace)
     );
@@ -233,7 +234,7 @@ fn endpoint(name: &str, namespace: &str) -> String {
     format!("http://{name}.{namespace}.svc:{SERVING_PORT}/v1")
 }
 
-fn resolved(plan: &Plan, served_context: Option<i64>) -> ResolvedSettings {
+fn resolved(plan: &Plan, spec: &ModelDeploymentSpec, served_context: Option<i64>) -> ResolvedSettings {
     let model = &plan.model;
     let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
     ResolvedSettings {
@@ -252,6 +253,8 @@ fn resolved(plan: &Plan, served_context: Option<i64>) -> ResolvedSettings {
             value: bounded(&data_centres.join(","), 1024),
             reason: bounded(&model.clearance.reason, 1024),
         }),
+        gateway: gateway(plan, spec),
+        scaling: model.scaling.as_ref().map(scaling),
     }
 }
 
@@ -271,16 +274,29 @@ fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNum
     Some(ResolvedNumber { value, reason })
 }
 
-fn children(objects: &DesiredObjects<Applied>) -> Vec<ChildStatus> {
-    let DesiredObjects { service_account, network_policy, service, pod_disruption_budget, fetch, deployment } =
-        objects;
-    let fetch = fetch.iter().flat_map(|Fetch { network_policy, job }| [network_policy, job]);
-    [service_account, network_policy, service, pod_disruption_budget]
-        .into_iter()
-        .chain(fetch)
-        .chain(deployment)
-        .map(child)
-        .collect()
+/// Where a gateway leads to the model. That the gateway takes the route is said in the route's own status.
+fn gateway(plan: &Plan, spec: &ModelDeploymentSpec) -> Option<String> {
+    spec.access.as_ref()?.gateway.as_ref()?;
+    Some(match &plan.model.route {
+        Some(RouteSettings { hostname, path, .. }) => format!("{hostname}{path}/v1"),
+        None => {
+            "none: the cluster does not serve HTTPRoute, or InferencePool where an endpointPicker is named"
+                .to_owned()
+        }
+    })
+}
+
+fn scaling(settings: &ScalingSettings) -> ResolvedText {
+    let ScalingSettings { by, min_replicas, max_replicas, followed, .. } = settings;
+    ResolvedText {
+        value: format!("{}, {min_replicas} to {max_replicas} replicas by {followed}", by.kind()),
+        reason: settings.reason.clone(),
+    }
+}
+
+/// Replicas that a model asks for at least.
+fn asked_for(spec: &ModelDeploymentSpec) -> i32 {
+    spec.scaling.as_ref().map_or_else(|| spec.replicas.unwrap_or(1), |scaling| scaling.min_replicas)
 }
 
 fn child(facts: &ChildFacts) -> ChildStatus {

@@ -6,7 +6,7 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 
 use super::draft;
 use super::obstacle::{holds_a_place, predecessor, silent_node};
-use crate::decide::{Decision, Plan};
+use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, clearance_exclusion};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 
@@ -23,7 +23,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
     if let Some(text) = clearance_lost(snapshot, subject, plan) {
         return draft(type_, ConditionStatus::False, Reason::ClearanceLost, text);
     }
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
     }

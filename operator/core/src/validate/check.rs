@@ -7,13 +7,15 @@ use hemvist_api::values::{
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 
 use super::engine::engine;
+use super::route::route;
+use super::scaling::scaling;
 use super::weights::{adapters, is_verified, weights};
 use super::{AcceleratorRequest, ValidatedModel};
 use crate::bytes::parse_bytes;
 use crate::placement::vendor::vendor;
 use crate::policy::EffectivePolicy;
 use crate::render::engine::description;
-use crate::snapshot::{Key, Settings};
+use crate::snapshot::{Key, Snapshot};
 use crate::violation::{Finding, Violation};
 
 /// How long requests may go on when a replica stops, in seconds, where the model does not say.
@@ -28,7 +30,7 @@ const DEFAULT_DRAIN_SECONDS: i32 = 45;
 pub fn validate(
     model: &ModelDeployment,
     policy: &EffectivePolicy,
-    settings: &Settings,
+    snapshot: &Snapshot,
 ) -> Result<ValidatedModel, Vec<Violation>> {
     let spec = &model.spec;
     let class = spec.purpose.information_class;
@@ -40,25 +42,28 @@ pub fn validate(
     let mut faults = unsupported(spec);
     faults.extend(context_length(spec));
     let name = spec.model.name.clone().unwrap_or_else(|| key.name.clone());
-    let source = collect(weights(spec, settings), &mut faults);
-    let adapters = collect(adapters(spec, &name, settings), &mut faults);
+    let source = collect(weights(spec, &snapshot.settings), &mut faults);
+    let adapters = collect(adapters(spec, &name, &snapshot.settings), &mut faults);
     let engine = collect(engine(spec, &name, policy), &mut faults);
     let accelerator = collect(accelerator(spec, policy), &mut faults);
-    let (Some(source), Some(adapters), Some(engine), Some(accelerator), true) =
-        (source, adapters, engine, accelerator, faults.is_empty())
+    let scaling = collect(scaling(spec, snapshot), &mut faults);
+    let route = collect(route(spec, snapshot), &mut faults);
+    let (Some(source), Some(adapters), Some(engine), Some(accelerator), Some(scaling), Some(route), true) =
+        (source, adapters, engine, accelerator, scaling, route, faults.is_empty())
     else {
         return Err(faults);
     };
     let asked: Option<&[DataCentre]> =
         spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
     let rollout = spec.rollout.as_ref();
+    let suspended = suspension(spec).is_some();
     Ok(ValidatedModel {
         uid: model.metadata.uid.clone().unwrap_or_default(),
         model_name: name,
         key,
         information_class: class,
         risk_class: spec.purpose.risk_class,
-        tools_image: settings.tools_image.clone().filter(|_| is_verified(&source, &adapters)),
+        tools_image: snapshot.settings.tools_image.clone().filter(|_| is_verified(&source, &adapters)),
         source,
         format: spec.model.format,
         adapters,
@@ -67,10 +72,12 @@ pub fn validate(
         accelerator,
         clearance: policy.clearance(class, asked),
         isolation,
-        replicas: if suspension(spec).is_some() { 0 } else { spec.replicas.unwrap_or(1) },
+        replicas: if suspended { 0 } else { spec.replicas.unwrap_or(1) },
+        scaling: scaling.filter(|_| !suspended),
         rollout: rollout.and_then(|rollout| rollout.strategy).unwrap_or(RolloutStrategy::Auto),
         drain_seconds: rollout.and_then(|rollout| rollout.drain_seconds).unwrap_or(DEFAULT_DRAIN_SECONDS),
         consumers: consumers(spec),
+        route,
         request_logging: spec
             .records
             .as_ref()
@@ -117,9 +124,6 @@ pub(super) fn invalid(
 /// Fields whose shape is there and whose behaviour is not, in this version.
 fn unsupported(spec: &ModelDeploymentSpec) -> Vec<Violation> {
     let mut faults = Vec::new();
-    if spec.scaling.is_some() {
-        faults.push(not_supported("spec.scaling", "scaling by load", "Set spec.replicas instead."));
-    }
     if spec.accelerator.as_ref().is_some_and(|accelerator| accelerator.device_class_name.is_some()) {
         faults.push(not_supported(
             "spec.accelerator.deviceClassName",

@@ -6,7 +6,7 @@ use hemvist_api::model_deployment::{
 };
 use hemvist_api::values::{Digest, EngineType, ModelFormat, RelativePath};
 
-use super::check::{invalid, not_supported};
+use super::check::invalid;
 use super::{AdapterSettings, FetchedWeights, Mirror, WeightsSource};
 use crate::render::engine::description;
 use crate::snapshot::Settings;
@@ -39,18 +39,8 @@ pub(super) fn adapters(
                 "Give the adapter a name of its own.",
             ));
         }
-        if adapter.source.mirror.is_some() {
-            let put = format!(
-                "Put the adapter into an OCI image ({field}.source.image) or a volume ({field}.source.persistentVolumeClaim)."
-            );
-            faults.push(not_supported(
-                &format!("{field}.source.mirror"),
-                "fetching adapters from a mirror",
-                &put,
-            ));
-            continue;
-        }
-        match located(&field, &adapter.source, adapter.digest.as_ref(), spec.model.format, settings) {
+        let source = ModelSource::from(&adapter.source);
+        match located(&field, &source, adapter.digest.as_ref(), spec.model.format, settings) {
             Ok(source) => {
                 let rank = adapter.rank;
                 adapters.push(AdapterSettings { name: adapter.name.clone(), source, rank });

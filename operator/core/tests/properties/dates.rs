@@ -36,6 +36,7 @@ fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now:
         policies: policies.clone(),
         nodes: Arc::new(BTreeMap::new()),
         usage: Arc::new(Usage::default()),
+        served: std::collections::BTreeSet::new(),
     };
     let deployment = json!({"metadata": {"namespace": HOME, "name": NAME, "uid": "d-1",
                             "ownerReferences": [{"controller": true, "uid": "u-1"}]}});

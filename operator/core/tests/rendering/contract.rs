@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use hemvist_api::labels::{
-    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION, RENDERED_HASH,
+    AUTOSCALED, KEDA_SCALED_OBJECT, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION,
+    RENDERED_HASH,
 };
 use hemvist_api::values::{EngineType, InformationClass, Isolation, RolloutStrategy};
 use hemvist_core::bytes::{GIBIBYTE, parse_bytes};
@@ -11,6 +12,7 @@ use hemvist_core::snapshot::{ChildKind, content_hash};
 use hemvist_core::validate::{CustomSettings, WeightsSource};
 use serde_json::{Value, json};
 
+use crate::around;
 use crate::fixtures::Case;
 use crate::weights::{fetches_apart, weights_are_verified};
 
@@ -115,9 +117,12 @@ pub const CHECKS: &[Check] = &[
     ("owned by the ModelDeployment", owned),
     ("selectors find these pods and no namesake", selectors),
     ("a rollout waits for no spare accelerator unless told to", rollout),
-    ("replicas and deadline are stated", |case| {
+    ("what scales is one and scales these replicas", around::autoscaler),
+    ("a gateway leads to listed paths alone, where one leads", around::route),
+    ("replicas, unless they are scaled, and deadline are stated", |case| {
         let spec = &case.deployment["spec"];
-        spec["replicas"] == case.model.replicas
+        let stated = case.model.scaling.is_none().then(|| json!(case.model.replicas));
+        spec.get("replicas").cloned() == stated
             && spec["revisionHistoryLimit"] == 3
             && spec["progressDeadlineSeconds"].as_i64().unwrap() > case.startup_seconds()
     }),
@@ -380,22 +385,29 @@ fn network(case: &Case) -> bool {
         })
     };
     let spec = &case.network_policy["spec"];
+    let gateway = case.model.route.as_ref().map(|route| rule(json!([route.gateway.namespace]), 8000));
+    let watchers = json!(["hemvist-system", case.settings.monitoring_namespace]);
+    let inside = [rule(json!(case.model.consumers), 8000), rule(watchers, 8001)];
+    let let_in: Vec<Value> = inside.into_iter().chain(gateway).collect();
     spec["policyTypes"] == json!(["Ingress", "Egress"])
         // The type without a rule is what denies; a rule, even an empty one in a list, would let something out.
         && spec.get("egress").is_none()
-        && spec["ingress"]
-            == json!([
-                rule(json!(case.model.consumers), 8000),
-                rule(json!(["hemvist-system", case.settings.monitoring_namespace]), 8001),
-            ])
+        && spec["ingress"] == json!(let_in)
 }
 
 fn annotations(case: &Case) -> bool {
     case.template()["metadata"].get("annotations").is_none()
         && case.objects().all(|object| {
             let mut bare = object.clone();
-            bare["metadata"].as_object_mut().unwrap().remove("annotations");
-            object["metadata"]["annotations"] == json!({RENDERED_HASH: content_hash(&bare)})
+            let annotations = bare["metadata"]["annotations"].as_object_mut().unwrap();
+            let hash = annotations.remove(RENDERED_HASH);
+            let autoscaled = case.model.scaling.is_some() && object["kind"] == "Deployment";
+            let others = if autoscaled { json!({AUTOSCALED: "true"}) } else { json!({}) };
+            let listed = Value::from(annotations.clone()) == others;
+            if annotations.is_empty() {
+                bare["metadata"].as_object_mut().unwrap().remove("annotations");
+            }
+            listed && hash == Some(json!(content_hash(&bare)))
         })
 }
 
@@ -411,8 +423,13 @@ fn labels(case: &Case) -> bool {
         "hemvist.dev/information-class": model.information_class.as_str(),
         "hemvist.dev/risk-class": model.risk_class.as_str(),
     });
-    case.objects().all(|object| object["metadata"]["labels"] == expected)
-        && case.template()["metadata"]["labels"] == expected
+    case.objects().all(|object| {
+        let mut labels = object["metadata"]["labels"].clone();
+        // The one by which KEDA finds its own.
+        let of_keda = labels.as_object_mut().unwrap().remove(KEDA_SCALED_OBJECT);
+        let expected_of_keda = (object["kind"] == "ScaledObject").then(|| json!(model.key.name));
+        labels == expected && of_keda == expected_of_keda
+    }) && case.template()["metadata"]["labels"] == expected
 }
 
 fn owned(case: &Case) -> bool {

@@ -7,13 +7,15 @@ use hemvist_api::values::{
     RequestLogging, RiskClass, RolloutStrategy,
 };
 use hemvist_core::bytes::GIBIBYTE;
-use hemvist_core::render::{DesiredObjects, Fetch, render};
-use hemvist_core::snapshot::{Key, MirrorAddress, Settings};
+use hemvist_core::render::render;
+use hemvist_core::snapshot::{ChildKind, Key, MirrorAddress, Settings};
 use hemvist_core::validate::{
     AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, FetchedWeights, Mirror,
     ValidatedModel, WeightsSource,
 };
 use serde_json::Value;
+
+use crate::around::{custom_behind_a_gateway, sglang_scaled, vllm_behind_a_gateway, vllm_scaled};
 
 /// A model with its settings and everything that it becomes, as JSON.
 pub struct Case {
@@ -26,44 +28,37 @@ pub struct Case {
     pub pod_disruption_budget: Value,
     pub fetch: Vec<Value>,
     pub deployment: Value,
+    pub objects: Vec<Value>,
 }
 
 impl Case {
     pub fn new(name: String, model: ValidatedModel, settings: &Settings) -> Self {
-        let DesiredObjects {
-            service_account,
-            network_policy,
-            service,
-            pod_disruption_budget,
-            fetch,
-            deployment,
-        } = render(&model, settings);
-        let fetch = fetch.map(|Fetch { network_policy, job }| {
-            vec![serde_json::to_value(network_policy).unwrap(), serde_json::to_value(job).unwrap()]
-        });
+        let objects = render(&model, settings).json().unwrap();
+        // What fetches is a Job and a second NetworkPolicy, both with names that are derived from the model's.
+        let fetches = |kind: &ChildKind, object: &Value| {
+            let own = object["metadata"]["name"] == model.key.name.as_str();
+            *kind == ChildKind::Job || (*kind == ChildKind::NetworkPolicy && !own)
+        };
+        let (fetch, objects): (Vec<_>, Vec<_>) =
+            objects.into_iter().partition(|(kind, object)| fetches(kind, object));
+        let of = |kind| objects.iter().find(|(one, _)| *one == kind).unwrap().1.clone();
         Self {
             name,
             model,
             settings: settings.clone(),
-            service_account: serde_json::to_value(service_account).unwrap(),
-            network_policy: serde_json::to_value(network_policy).unwrap(),
-            service: serde_json::to_value(service).unwrap(),
-            pod_disruption_budget: serde_json::to_value(pod_disruption_budget).unwrap(),
-            fetch: fetch.unwrap_or_default(),
-            deployment: serde_json::to_value(deployment).unwrap(),
+            service_account: of(ChildKind::ServiceAccount),
+            network_policy: of(ChildKind::NetworkPolicy),
+            service: of(ChildKind::Service),
+            pod_disruption_budget: of(ChildKind::PodDisruptionBudget),
+            fetch: fetch.into_iter().map(|(_, object)| object).collect(),
+            deployment: of(ChildKind::Deployment),
+            objects: objects.into_iter().map(|(_, object)| object).collect(),
         }
     }
 
     /// Everything but what fetches, which has a contract of its own.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
-        [
-            &self.service_account,
-            &self.network_policy,
-            &self.service,
-            &self.pod_disruption_budget,
-            &self.deployment,
-        ]
-        .into_iter()
+        self.objects.iter()
     }
 
     pub fn template(&self) -> &Value {
@@ -163,6 +158,8 @@ pub fn vllm_in_an_image() -> ValidatedModel {
         },
         isolation: Isolation::WholeNode,
         replicas: 3,
+        scaling: None,
+        route: None,
         rollout: RolloutStrategy::Auto,
         drain_seconds: 47,
         consumers: names(["journal-app", "remiss-app"]),
@@ -211,6 +208,8 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
         },
         isolation: Isolation::WholeDevice,
         replicas: 2,
+        scaling: None,
+        route: None,
         rollout: RolloutStrategy::Recreate,
         drain_seconds: 31,
         consumers: names(["larplattform"]),
@@ -409,6 +408,10 @@ pub fn every_case() -> Vec<Case> {
         sglang_with_adapters(),
         custom(),
         verified_claims(),
+        vllm_scaled(),
+        sglang_scaled(),
+        vllm_behind_a_gateway(),
+        custom_behind_a_gateway(),
     ];
     for engine in engines {
         let sources = [vllm_in_an_image(), llama_cpp_on_a_claim(), from_an_object_store(), from_a_hub()]
@@ -424,7 +427,10 @@ pub fn every_case() -> Vec<Case> {
                     let fetched = matches!(source, WeightsSource::Mirror(_));
                     let tools_image = if fetched { Some(tools()) } else { engine.tools_image.clone() };
                     let with = engine.adapters.len();
-                    let name = format!("{} +{with} {kind} {rollout} {isolation}", engine.engine.engine);
+                    let scaled = engine.scaling.as_ref().map_or("fixed", |one| one.by.kind().as_str());
+                    let type_ = engine.engine.engine;
+                    let routed = engine.route.as_ref().map_or("", |route| route.hostname.as_str());
+                    let name = format!("{type_} +{with} {kind} {rollout} {isolation} {scaled} {routed}");
                     let model = ValidatedModel {
                         source: source.clone(),
                         tools_image,

@@ -2,8 +2,8 @@
 
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
 
-use super::{always, governed, is_cluster_controller, is_operator, request_name, user};
-use crate::admission::cel::{Expr, all, any, name, text};
+use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator, request_name, user};
+use crate::admission::cel::{Expr, all, any, name, text, texts};
 use crate::admission::object::{Compiled, Door, Message, Rule};
 use crate::admission::pods::label;
 use crate::snapshot::Settings;
@@ -11,34 +11,47 @@ use crate::snapshot::Settings;
 /// The name of the ResourceQuota that Hemvist keeps in a namespace.
 pub const QUOTA_NAME: &str = "hemvist-accelerators";
 
+/// The kinds of what is made, their numbers and their statuses.
+const DOORS: &[Door] = &[
+    Door { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
+    Door { group: "", resources: &["services", "serviceaccounts", "resourcequotas"], operations: WRITES },
+    Door { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
+    Door { group: "batch", resources: &["jobs"], operations: WRITES },
+    Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
+    Door { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
+    Door { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
+    Door { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
+    Door { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
+    Door {
+        group: "apps",
+        resources: &["deployments/scale", "replicasets/scale", "deployments/status", "replicasets/status"],
+        operations: &["UPDATE"],
+    },
+    Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
+    Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
+    // That weights were fetched stands in the status of a Job.
+    Door { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
+    Door { group: "autoscaling", resources: &["horizontalpodautoscalers/status"], operations: &["UPDATE"] },
+    Door { group: "keda.sh", resources: &["scaledobjects/status"], operations: &["UPDATE"] },
+];
+
+const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
+
 /// Everything that a ModelDeployment becomes, and the quotas.
 pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
-    const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
-    let doors = [
-        Door { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
-        Door { group: "", resources: &["services", "serviceaccounts", "resourcequotas"], operations: WRITES },
-        Door { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
-        Door { group: "batch", resources: &["jobs"], operations: WRITES },
-        Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
-        Door {
-            group: "apps",
-            resources: &[
-                "deployments/scale",
-                "replicasets/scale",
-                "deployments/status",
-                "replicasets/status",
-            ],
-            operations: &["UPDATE"],
-        },
-        Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
-        Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
-        // That weights were fetched stands in the status of a Job.
-        Door { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
-    ];
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
     // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.
-    let scales_ours =
-        all([scales.clone(), request_name().matches("--(open|internal|sensitive|secret)(-|$)")]);
+    // KEDA makes an autoscaler of its own for each ScaledObject that Hemvist has written, with the labels of that.
+    let is_autoscaler = all([
+        is_autoscaler(settings),
+        any([
+            scales.clone(),
+            name("request")
+                .path(["resource", "resource"])
+                .is_in(texts(["horizontalpodautoscalers", "scaledobjects"])),
+        ]),
+    ]);
+    let scales_ours = all([scales, request_name().matches("--(open|internal|sensitive|secret)(-|$)")]);
     let is_quota = all([
         name("request").path(["resource", "resource"]).equals(text("resourcequotas")),
         request_name().equals(text(QUOTA_NAME)),
@@ -46,7 +59,8 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
     let ours = any([ours("object"), ours("oldObject"), scales_ours, is_quota]);
     // An eviction is counted in its budget by the API server itself.
     let by_server = user().equals(text("system:apiserver"));
-    let holds = any([!ours, is_operator(settings), is_cluster_controller(settings), by_server]);
+    let holds =
+        any([!ours, is_operator(settings), is_cluster_controller(settings), by_server, is_autoscaler]);
     let message = Message::new("")
         .value(name("request").path(["resource", "resource"]))
         .words(" ")
@@ -57,7 +71,7 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
         ))
         .value(user())
         .words(". Change the ModelDeployment or the AIPolicy instead.");
-    always("hemvist-children", governed(settings), &doors, vec![Rule::new(holds, message)])
+    always("hemvist-children", governed(settings), DOORS, vec![Rule::new(holds, message)])
 }
 
 /// Whether the object is there and says that it is Hemvist's. A Scale has metadata of its own, without labels.

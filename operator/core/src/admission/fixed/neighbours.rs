@@ -7,7 +7,7 @@ use hemvist_api::labels::{
     MODEL_DEPLOYMENT_UID, RISK_CLASS,
 };
 
-use super::{always, governed, is_operator};
+use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator};
 use crate::admission::cel::{Expr, all, any, name, text, texts};
 use crate::admission::object::{Compiled, Door, Message, Rule};
 use crate::render::{COMPONENT, NAME};
@@ -30,19 +30,31 @@ pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
             resources: &["horizontalpodautoscalers"],
             operations: &["CREATE", "UPDATE"],
         },
+        Door { group: "keda.sh", resources: &["scaledobjects"], operations: &["CREATE", "UPDATE"] },
     ];
-    let is_autoscaler =
-        || name("request").path(["resource", "resource"]).equals(text("horizontalpodautoscalers"));
+    let is_network = || name("request").path(["resource", "resource"]).equals(text("networkpolicies"));
     let spec = || name("object").field("spec");
     let rules_of = |direction| spec().maybe(direction).or_none().call("size", []).equals(Expr::Int(0));
     let allows_nothing = all([rules_of("ingress"), rules_of("egress")]);
-    let network = any([is_operator(settings), is_autoscaler(), allows_nothing, leaves_models_out()]);
+    let network = any([is_operator(settings), !is_network(), allows_nothing, leaves_models_out()]);
     let target = || spec().field("scaleTargetRef");
+    // KEDA takes a kind that is not stated for a Deployment.
+    let kind = || target().maybe("kind").or_empty();
     let of_a_model = all([
-        is_autoscaler(),
-        target().field("kind").equals(text("Deployment")),
-        target().field("name").matches("--(open|internal|sensitive|secret)$"),
+        !is_network(),
+        any([
+            all([
+                kind().is_in(texts(["", "Deployment"])),
+                target().field("name").matches("--(open|internal|sensitive|secret)$"),
+            ]),
+            all([
+                kind().equals(text("ReplicaSet")),
+                target().field("name").matches("--(open|internal|sensitive|secret)-[a-z0-9]+$"),
+            ]),
+        ]),
     ]);
+    // KEDA makes an autoscaler of its own for each ScaledObject that was let in.
+    let may_scale = any([is_operator(settings), is_cluster_controller(settings), is_autoscaler(settings)]);
     let rules = vec![
         Rule::new(
             network,
@@ -53,7 +65,7 @@ pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
             )),
         ),
         Rule::new(
-            any([is_operator(settings), !of_a_model]),
+            any([may_scale, !of_a_model]),
             Message::new(
                 "spec.scaleTargetRef: the Deployments of models are scaled by Hemvist. Set spec.replicas or spec.scaling of \
                  the ModelDeployment.",

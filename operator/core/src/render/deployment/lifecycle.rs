@@ -31,7 +31,7 @@ const ENDPOINT_SECONDS: i64 = 5;
 const STOP_SECONDS: i64 = 15;
 
 /// How long the engine may take until it first answers, in seconds.
-fn startup_seconds(model: &ValidatedModel) -> u64 {
+pub fn startup_seconds(model: &ValidatedModel) -> u64 {
     model
         .weights_bytes
         .map_or(STARTUP_UNKNOWN_SECONDS, |bytes| {

@@ -25,6 +25,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     question: |model| Question::health(description(EngineType::Custom).health_path(model)),
     health_path: "/health",
     metrics_path: "/metrics",
+    load: None,
     // Whether it lets requests end is not known, so it gets its time before it is told to stop.
     drain: Drain::BeforeStop,
     group: 2000,

@@ -10,7 +10,7 @@ use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI;
 use super::{
     Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
-    MountedAdapter, Question, asks_for,
+    LoadMeasures, MountedAdapter, Question, asks_for,
 };
 use crate::validate::ValidatedModel;
 
@@ -29,6 +29,11 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     question,
     health_path: "/health",
     metrics_path: "/metrics",
+    load: Some(LoadMeasures {
+        waiting: "llamacpp:requests_deferred",
+        running: "llamacpp:requests_processing",
+        cache_used: None,
+    }),
     drain: Drain::BeforeStop,
     // The image has no user of its own, so nothing in it belongs to a group that would be needed.
     group: 2000,

@@ -9,7 +9,7 @@ use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI;
 use super::{
     Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
-    MountedAdapter, Question, asks_for,
+    LoadMeasures, MountedAdapter, Question, asks_for,
 };
 use crate::validate::ValidatedModel;
 
@@ -28,6 +28,11 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     question,
     health_path: "/health",
     metrics_path: "/metrics",
+    load: Some(LoadMeasures {
+        waiting: "sglang:num_queue_reqs",
+        running: "sglang:num_running_reqs",
+        cache_used: Some("sglang:token_usage"),
+    }),
     // On SIGTERM it answers 503 to probes and ends when no request is under way, however long that takes; the end of the
     // grace period is the limit.
     drain: Drain::ByEngine,

@@ -8,7 +8,7 @@ use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI_WITH_SPEECH;
 use super::{
     Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
-    MountedAdapter, Question,
+    LoadMeasures, MountedAdapter, Question,
 };
 use crate::validate::ValidatedModel;
 
@@ -26,6 +26,11 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     question,
     health_path: "/health",
     metrics_path: "/metrics",
+    load: Some(LoadMeasures {
+        waiting: "vllm:num_requests_waiting",
+        running: "vllm:num_requests_running",
+        cache_used: Some("vllm:kv_cache_usage_perc"),
+    }),
     drain: Drain::ByEngine,
     // The image's own user is 2000 in group 0; users outside group 0 are not supported by its makers.
     group: 0,

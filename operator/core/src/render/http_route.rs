@@ -1,0 +1,247 @@
+//! The way from a gateway to a model: the paths of the interface that clients ask, each by itself, and no others. Only the
+//! fields that Hemvist states; the API server knows the others.
+
+use std::collections::BTreeMap;
+
+use kube::CustomResource;
+use serde::{Deserialize, Serialize};
+
+use super::engine::{Method, description};
+use super::inference_pool::INFERENCE;
+use super::meta;
+use super::service::SERVING_PORT;
+use crate::validate::{RouteSettings, ValidatedModel};
+
+/// The header with the notice of `spec.purpose.transparencyNotice`.
+const NOTICE: &str = "AI-Transparency-Notice";
+
+/// The longest value of a header that the Gateway API takes, in bytes.
+const LONGEST_VALUE: usize = 4096;
+
+/// Which requests go where.
+#[derive(Clone, CustomResource, Debug, Deserialize, PartialEq, Serialize)]
+#[kube(
+    group = "gateway.networking.k8s.io",
+    version = "v1",
+    kind = "HTTPRoute",
+    namespaced,
+    schema = "disabled",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct HTTPRouteSpec {
+    /// The gateways that lead here.
+    pub parent_refs: Vec<Reference>,
+    /// The hosts that are asked.
+    pub hostnames: Vec<String>,
+    /// What is led, each with its way.
+    pub rules: Vec<RouteRule>,
+}
+
+/// An object.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Reference {
+    /// Its group; empty for the core.
+    pub group: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The port, where it has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+}
+
+/// Requests, what is done with them, and where they go.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteRule {
+    /// The requests.
+    pub matches: Vec<RouteMatch>,
+    /// What is done with them and with their answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<RouteFilter>,
+    /// Where they go.
+    pub backend_refs: Vec<Reference>,
+}
+
+/// Requests of one method to one path.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RouteMatch {
+    /// The path.
+    pub path: PathMatch,
+    /// The method.
+    pub method: String,
+}
+
+/// A path.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PathMatch {
+    /// How it is compared.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// The path.
+    pub value: String,
+}
+
+/// What is done with requests or their answers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum RouteFilter {
+    /// The path that the model is asked for.
+    URLRewrite {
+        /// What is written anew.
+        #[serde(rename = "urlRewrite")]
+        rewrite: Rewrite,
+    },
+    /// Headers of the answer.
+    ResponseHeaderModifier {
+        /// What is changed.
+        #[serde(rename = "responseHeaderModifier")]
+        headers: Headers,
+    },
+}
+
+/// What of an address is written anew.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Rewrite {
+    /// The path.
+    pub path: PathRewrite,
+}
+
+/// The path that takes the place of another.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathRewrite {
+    /// How much of it is replaced.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// The path that takes the place of the whole.
+    pub replace_full_path: String,
+}
+
+/// Headers that are set, whatever they were.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Headers {
+    /// The headers.
+    pub set: Vec<Header>,
+}
+
+/// A header.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The HTTPRoute of `model`, where a gateway leads to it.
+pub fn http_route(model: &ValidatedModel) -> Option<HTTPRoute> {
+    let route = model.route.as_ref()?;
+    // One rule for each path: what a rule writes anew is the same for all that it matches.
+    let mut interface: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
+    for (method, path) in description(model.engine.engine).paths(model) {
+        interface.entry(path).or_default().push(method);
+    }
+    let spec = HTTPRouteSpec {
+        parent_refs: vec![Reference {
+            group: "gateway.networking.k8s.io".to_owned(),
+            kind: "Gateway".to_owned(),
+            namespace: Some(route.gateway.namespace.clone()),
+            name: route.gateway.name.clone(),
+            port: None,
+        }],
+        hostnames: vec![route.hostname.clone()],
+        rules: interface.iter().map(|(path, methods)| rule(model, route, path, methods)).collect(),
+    };
+    Some(HTTPRoute { metadata: meta::metadata(model), spec })
+}
+
+fn rule(model: &ValidatedModel, route: &RouteSettings, path: &str, methods: &[Method]) -> RouteRule {
+    let rewrite = (!route.path.is_empty()).then(|| RouteFilter::URLRewrite {
+        rewrite: Rewrite {
+            path: PathRewrite { type_: "ReplaceFullPath".to_owned(), replace_full_path: path.to_owned() },
+        },
+    });
+    let notice = route.notice.as_deref().map(|notice| RouteFilter::ResponseHeaderModifier {
+        headers: Headers { set: vec![Header { name: NOTICE.to_owned(), value: display_string(notice) }] },
+    });
+    RouteRule {
+        matches: methods
+            .iter()
+            .map(|method| RouteMatch {
+                path: PathMatch { type_: "Exact".to_owned(), value: format!("{}{path}", route.path) },
+                method: method.as_str().to_owned(),
+            })
+            .collect(),
+        filters: rewrite.into_iter().chain(notice).collect(),
+        backend_refs: vec![backend(model, route)],
+    }
+}
+
+/// The pool where somebody chooses the replica, and the Service otherwise.
+fn backend(model: &ValidatedModel, route: &RouteSettings) -> Reference {
+    let (group, kind, port) = match route.picker {
+        Some(_) => (INFERENCE, "InferencePool", None),
+        None => ("", "Service", Some(SERVING_PORT)),
+    };
+    Reference {
+        group: group.to_owned(),
+        kind: kind.to_owned(),
+        namespace: None,
+        name: model.key.name.clone(),
+        port,
+    }
+}
+
+/// A text as the value of a header, which has to be ASCII: a Display String of RFC 9651, in which every byte of UTF-8 that
+/// is none is written as `%` and two digits. What is too long for a header ends with an ellipsis.
+fn display_string(text: &str) -> String {
+    let room = LONGEST_VALUE - "%\"\"".len();
+    let whole: Vec<String> = text.chars().map(written).collect();
+    let length: usize = whole.iter().map(String::len).sum();
+    if length <= room {
+        return format!("%\"{}\"", whole.concat());
+    }
+    let ellipsis = written('…');
+    let mut kept = String::new();
+    for piece in whole {
+        if kept.len() + piece.len() + ellipsis.len() > room {
+            break;
+        }
+        kept += &piece;
+    }
+    format!("%\"{kept}{ellipsis}\"")
+}
+
+/// A letter as it stands in a Display String.
+fn written(letter: char) -> String {
+    if matches!(letter, ' '..='~') && !matches!(letter, '%' | '"') {
+        return letter.to_string();
+    }
+    letter.encode_utf8(&mut [0; 4]).bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_ascii_and_readable_where_it_was() {
+        assert_eq!(display_string("Du samtalar med ett AI-system."), "%\"Du samtalar med ett AI-system.\"");
+        assert_eq!(
+            display_string("Förslag, 100 % \"råd\"\n"),
+            "%\"F%c3%b6rslag, 100 %25 %22r%c3%a5d%22%0a\""
+        );
+    }
+
+    #[test]
+    fn a_long_notice_fits_and_says_that_there_is_more() {
+        let long = display_string(&"ö".repeat(2048));
+        assert!(long.len() <= LONGEST_VALUE && long.ends_with("%c3%b6%e2%80%a6\""), "{}", long.len());
+    }
+}

@@ -1,0 +1,151 @@
+//! What scales the replicas where KEDA does it. Only the fields that Hemvist states; the API server knows the others.
+
+use std::collections::BTreeMap;
+
+use hemvist_api::labels::KEDA_SCALED_OBJECT;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerBehavior;
+use kube::CustomResource;
+use serde::{Deserialize, Serialize};
+
+use super::{autoscaling, meta};
+use crate::validate::{Autoscaler, KedaSettings, ScalingSettings, Target, ValidatedModel, Window};
+
+/// What KEDA is to scale, by what, and between which numbers.
+#[derive(Clone, CustomResource, Debug, Deserialize, PartialEq, Serialize)]
+#[kube(
+    group = "keda.sh",
+    version = "v1alpha1",
+    kind = "ScaledObject",
+    namespaced,
+    schema = "disabled",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaledObjectSpec {
+    /// What is scaled.
+    pub scale_target_ref: ScaleTarget,
+    /// The fewest replicas.
+    pub min_replica_count: i32,
+    /// The most replicas.
+    pub max_replica_count: i32,
+    /// How long nothing is asked for before the last replica stops, in seconds.
+    pub cooldown_period: i32,
+    /// How the HorizontalPodAutoscaler is made that KEDA keeps.
+    pub advanced: Advanced,
+    /// What asks for replicas: the one that asks for most decides.
+    pub triggers: Vec<Trigger>,
+}
+
+/// What is scaled.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaleTarget {
+    /// Its API version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What is seldom stated.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Advanced {
+    /// How the HorizontalPodAutoscaler is made that KEDA keeps.
+    pub horizontal_pod_autoscaler_config: AutoscalerConfig,
+}
+
+/// How the HorizontalPodAutoscaler is made that KEDA keeps.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AutoscalerConfig {
+    /// How fast.
+    pub behavior: HorizontalPodAutoscalerBehavior,
+}
+
+/// Something that asks for replicas.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Trigger {
+    /// Its kind, such as `prometheus` or `cron`.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// Its name; unique within the list.
+    pub name: String,
+    /// What it is told, all of it as text.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// The ScaledObject of `model`, where KEDA scales it.
+pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
+    let scaling = model.scaling.as_ref()?;
+    let Autoscaler::ScaledObject(keda) = &scaling.by else { return None };
+    let mut metadata = meta::metadata(model);
+    // KEDA would write it itself, which would be somebody else's change of an object of ours.
+    metadata.labels.get_or_insert_default().insert(KEDA_SCALED_OBJECT.to_owned(), model.key.name.clone());
+    let spec = ScaledObjectSpec {
+        scale_target_ref: ScaleTarget {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            name: meta::workload_name(model),
+        },
+        min_replica_count: scaling.min_replicas,
+        max_replica_count: scaling.max_replicas,
+        cooldown_period: autoscaling::idle_seconds(model, scaling),
+        advanced: Advanced {
+            horizontal_pod_autoscaler_config: AutoscalerConfig {
+                behavior: autoscaling::behavior(model, scaling),
+            },
+        },
+        triggers: triggers(model, scaling, keda),
+    };
+    Some(ScaledObject { metadata, spec })
+}
+
+/// The load, whatever is under way, what comes from outside, and the time of day.
+fn triggers(model: &ValidatedModel, scaling: &ScalingSettings, keda: &KedaSettings) -> Vec<Trigger> {
+    let pods = pods(model);
+    let (query, threshold) = match scaling.target {
+        Target::Requests(number) => (format!("sum({}{pods})", scaling.followed), number),
+        Target::PerCent(number) => (format!("100 * sum({}{pods})", scaling.followed), number),
+    };
+    // Only while something is under way is the last replica kept for it: nothing waits while one request is answered.
+    let [waiting, running] = keda.requests;
+    let busy = format!("clamp_max(sum({waiting}{pods}) + sum({running}{pods}), 1)");
+    let mut triggers =
+        vec![prometheus(keda, "load", query, &threshold.to_string()), prometheus(keda, "busy", busy, "1")];
+    if let Some(query) = &keda.incoming {
+        // The longer name first: the shorter one is the beginning of it.
+        let query = query.replace("$namespace", &model.key.namespace).replace("$name", &model.key.name);
+        triggers.push(prometheus(keda, "incoming", format!("clamp_max({query}, 1)"), "1"));
+    }
+    triggers.extend(keda.schedule.iter().map(cron));
+    triggers
+}
+
+/// Selects what the pods of `model` measure. The labels are those that a PodMonitor gives; the names of the pods are those
+/// that the controllers of the Deployment make.
+fn pods(model: &ValidatedModel) -> String {
+    let (namespace, workload) = (&model.key.namespace, meta::workload_name(model));
+    format!("{{namespace=\"{namespace}\",pod=~\"{workload}-[a-z0-9]+-[a-z0-9]+\"}}")
+}
+
+fn prometheus(keda: &KedaSettings, name: &str, query: String, threshold: &str) -> Trigger {
+    let told =
+        [("serverAddress", keda.prometheus.clone()), ("query", query), ("threshold", threshold.to_owned())];
+    trigger("prometheus", name.to_owned(), told)
+}
+
+fn cron(window: &Window) -> Trigger {
+    let told = [
+        ("timezone", window.time_zone.clone()),
+        ("start", window.start.clone()),
+        ("end", window.end.clone()),
+        ("desiredReplicas", window.replicas.to_string()),
+    ];
+    trigger("cron", format!("schedule-{}", window.name), told)
+}
+
+fn trigger<const N: usize>(type_: &str, name: String, told: [(&str, String); N]) -> Trigger {
+    let metadata = told.map(|(field, value)| (field.to_owned(), value)).into();
+    Trigger { type_: type_.to_owned(), name, metadata }
+}

@@ -1,0 +1,65 @@
+//! The way from a gateway to a model.
+
+use hemvist_api::ModelDeploymentSpec;
+use hemvist_api::model_deployment::GatewayAccess;
+
+use super::check::invalid;
+use crate::snapshot::{ChildKind, Key, Snapshot};
+use crate::violation::Violation;
+
+/// The way from a gateway to a model.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RouteSettings {
+    /// The gateway.
+    pub gateway: Key,
+    /// The host that clients ask.
+    pub hostname: String,
+    /// What the paths of the model begin with there; empty for nothing.
+    pub path: String,
+    /// What every answer tells its reader, if anything.
+    pub notice: Option<String>,
+    /// Who chooses the replica for each request; `None` leaves it to the Service.
+    pub picker: Option<PickerSettings>,
+}
+
+/// Who chooses the replica for each request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PickerSettings {
+    /// Its Service, beside the model.
+    pub service: String,
+    /// The port of that.
+    pub port: i32,
+}
+
+/// The way that is asked for; `None` where none is, or where the cluster serves no such kinds. A model that can be asked from
+/// within the cluster is not refused because of that.
+pub(super) fn route(
+    spec: &ModelDeploymentSpec,
+    snapshot: &Snapshot,
+) -> Result<Option<RouteSettings>, Vec<Violation>> {
+    let Some(asked) = spec.access.as_ref().and_then(|access| access.gateway.as_ref()) else {
+        return Ok(None);
+    };
+    let Some(gateway) = snapshot.settings.gateway.clone() else {
+        return Err(vec![invalid(
+            "spec.access.gateway",
+            "this installation names no gateway",
+            "Leave it out, or ask the administrators to name one (--gateway, gateway.name of the chart).",
+        )]);
+    };
+    Ok(is_served(asked, snapshot).then(|| RouteSettings {
+        gateway,
+        hostname: asked.hostname.clone(),
+        path: asked.path.clone().unwrap_or_default(),
+        notice: spec.purpose.transparency_notice.clone(),
+        picker: asked
+            .endpoint_picker
+            .as_ref()
+            .map(|picker| PickerSettings { service: picker.service.clone(), port: picker.port }),
+    }))
+}
+
+fn is_served(asked: &GatewayAccess, snapshot: &Snapshot) -> bool {
+    let pool = asked.endpoint_picker.as_ref().map(|_| ChildKind::InferencePool);
+    pool.into_iter().chain([ChildKind::HTTPRoute]).all(|kind| snapshot.served.contains(&kind))
+}

@@ -1,0 +1,215 @@
+//! What scales a model, and between which numbers.
+
+use hemvist_api::ModelDeploymentSpec;
+use hemvist_api::model_deployment::{Scaling, ScheduleWindow};
+use hemvist_api::values::ScalingMetric;
+
+use super::check::invalid;
+use crate::render::engine::{LoadMeasures, description};
+use crate::snapshot::{ChildKind, LoadSource, Snapshot};
+use crate::violation::Violation;
+
+/// How the number of replicas follows the load.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ScalingSettings {
+    /// Who decides the number.
+    pub by: Autoscaler,
+    /// The fewest replicas; 0 by KEDA alone.
+    pub min_replicas: i32,
+    /// The most replicas.
+    pub max_replicas: i32,
+    /// The measure that is followed, by the engine's own name.
+    pub followed: &'static str,
+    /// What every replica is to have of it.
+    pub target: Target,
+    /// How long less is asked for before a replica stops, in seconds, where the model says so.
+    pub idle_seconds: Option<i32>,
+    /// Why it is scaled by this one, for people.
+    pub reason: String,
+}
+
+/// Who decides the number of replicas.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Autoscaler {
+    /// Kubernetes itself, by the custom metrics of the pods.
+    HorizontalPodAutoscaler,
+    /// KEDA, by what a Prometheus knows.
+    ScaledObject(KedaSettings),
+}
+
+/// What KEDA is told beyond the numbers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KedaSettings {
+    /// The address of the Prometheus.
+    pub prometheus: String,
+    /// What the engine measures of requests: those that wait and those that are being answered.
+    pub requests: [&'static str; 2],
+    /// The query for requests that come whether or not a replica runs, where the installation has one.
+    pub incoming: Option<String>,
+    /// Times in which replicas are kept.
+    pub schedule: Vec<Window>,
+}
+
+/// A time that comes again and again, in which replicas are kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Window {
+    /// Its name.
+    pub name: String,
+    /// When it begins, as cron writes it.
+    pub start: String,
+    /// When it ends, as cron writes it.
+    pub end: String,
+    /// The time zone of both.
+    pub time_zone: String,
+    /// How many replicas there are at least.
+    pub replicas: i32,
+}
+
+/// What every replica is to have of a measure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// So many requests.
+    Requests(i32),
+    /// So many per cent of what is measured as a share of 1.
+    PerCent(i32),
+}
+
+/// What scales the model; `None` where its number is fixed.
+pub(super) fn scaling(
+    spec: &ModelDeploymentSpec,
+    snapshot: &Snapshot,
+) -> Result<Option<ScalingSettings>, Vec<Violation>> {
+    let Some(asked) = &spec.scaling else { return Ok(None) };
+    let load = &snapshot.settings.load;
+    let mut faults = Vec::new();
+    let measure = measure(spec, asked).map_err(|fault| faults.extend(fault)).ok();
+    faults.extend(without_prometheus(asked, load));
+    faults.extend(without_waker(asked, load));
+    let (Some((measures, followed, target)), true) = (measure, faults.is_empty()) else {
+        return Err(faults);
+    };
+    let (by, reason) = autoscaler(asked, snapshot, measures);
+    Ok(Some(ScalingSettings {
+        min_replicas: asked.min_replicas.max(by.fewest()),
+        by,
+        max_replicas: asked.max_replicas.max(asked.min_replicas).max(1),
+        followed,
+        target,
+        idle_seconds: asked.idle_seconds,
+        reason,
+    }))
+}
+
+/// The engine's measures, and the one that is followed.
+fn measure(
+    spec: &ModelDeploymentSpec,
+    asked: &Scaling,
+) -> Result<(LoadMeasures, &'static str, Target), Vec<Violation>> {
+    let refused = |why: String, instead: &str| Err(vec![invalid("spec.scaling.metric", why, instead)]);
+    let engine = spec.engine.type_;
+    let Some(measures) = description(engine).load else {
+        return refused(
+            format!("what an engine of type {engine} measures of its load is not known"),
+            "Set spec.replicas instead, or let a HorizontalPodAutoscaler of your own scale the ModelDeployment.",
+        );
+    };
+    match (asked.metric, measures.cache_used) {
+        (ScalingMetric::QueueDepth, _) => Ok((measures, measures.waiting, Target::Requests(asked.target))),
+        (ScalingMetric::KeyValueCacheUsage, Some(share)) => {
+            Ok((measures, share, Target::PerCent(asked.target)))
+        }
+        (ScalingMetric::KeyValueCacheUsage, None) => refused(
+            format!("{engine} does not measure how much of its key-value cache is used"),
+            "Set it to QueueDepth.",
+        ),
+    }
+}
+
+/// Kubernetes' own autoscaler neither stops the last replica of a model nor knows the time of day.
+fn without_prometheus(asked: &Scaling, load: &LoadSource) -> Vec<Violation> {
+    if load.prometheus.is_some() {
+        return Vec::new();
+    }
+    let why = |what: &str| {
+        format!("{what} takes KEDA with the address of a Prometheus, and this installation names none")
+    };
+    let by_administrators =
+        "ask the administrators for one (--prometheus-address, load.prometheusAddress of the chart)";
+    let mut faults = Vec::new();
+    if asked.min_replicas == 0 {
+        let instead = format!("Set it to 1 or more, or {by_administrators}.");
+        faults.push(invalid("spec.scaling.minReplicas", why("0 replicas"), instead));
+    }
+    if asked.schedule.iter().flatten().next().is_some() {
+        let instead = format!("Leave it out, or {by_administrators}.");
+        faults.push(invalid("spec.scaling.schedule", why("a schedule"), instead));
+    }
+    faults
+}
+
+/// A model without replicas measures nothing, so something else has to start it again.
+fn without_waker(asked: &Scaling, load: &LoadSource) -> Option<Violation> {
+    let woken = load.requests.is_some() || asked.schedule.iter().flatten().next().is_some();
+    (asked.min_replicas == 0 && load.prometheus.is_some() && !woken).then(|| {
+        invalid(
+            "spec.scaling.minReplicas",
+            "a model with 0 replicas measures no request, so nothing would start it again",
+            "Set it to 1 or more, state spec.scaling.schedule, or ask the administrators for a query of the requests that a \
+             gateway counts (--requests-query, load.requestsQuery of the chart).",
+        )
+    })
+}
+
+/// Who decides the number, and why. Where KEDA is to and is not there, or not yet, the model is not refused: what runs
+/// would stop because somebody else's operator is being replaced.
+fn autoscaler(asked: &Scaling, snapshot: &Snapshot, measures: LoadMeasures) -> (Autoscaler, String) {
+    let Some(prometheus) = snapshot.settings.load.prometheus.clone() else {
+        let reason = "the installation names no Prometheus for KEDA, so Kubernetes' own autoscaler follows the custom \
+                      metrics of the pods";
+        return (Autoscaler::HorizontalPodAutoscaler, reason.to_owned());
+    };
+    let schedule: Vec<Window> = asked.schedule.iter().flatten().map(Window::from).collect();
+    if !snapshot.served.contains(&ChildKind::ScaledObject) {
+        let mut reason =
+            "KEDA's kind ScaledObject is not served by this cluster, so Kubernetes' own autoscaler follows the custom \
+             metrics of the pods"
+                .to_owned();
+        if asked.min_replicas == 0 || !schedule.is_empty() {
+            reason += ", at least one replica runs, and spec.scaling.schedule waits";
+        }
+        return (Autoscaler::HorizontalPodAutoscaler, reason);
+    }
+    let keda = KedaSettings {
+        prometheus,
+        requests: [measures.waiting, measures.running],
+        incoming: snapshot.settings.load.requests.clone(),
+        schedule,
+    };
+    let reason = "KEDA's kind ScaledObject is served, and the installation names a Prometheus".to_owned();
+    (Autoscaler::ScaledObject(keda), reason)
+}
+
+impl From<&ScheduleWindow> for Window {
+    fn from(asked: &ScheduleWindow) -> Self {
+        let ScheduleWindow { name, start, end, time_zone, replicas } = asked.clone();
+        Self { name, start, end, time_zone, replicas }
+    }
+}
+
+impl Autoscaler {
+    /// The fewest replicas that it can keep.
+    const fn fewest(&self) -> i32 {
+        match self {
+            Self::HorizontalPodAutoscaler => 1,
+            Self::ScaledObject(_) => 0,
+        }
+    }
+
+    /// Its kind, as Kubernetes writes it.
+    pub const fn kind(&self) -> ChildKind {
+        match self {
+            Self::HorizontalPodAutoscaler => ChildKind::HorizontalPodAutoscaler,
+            Self::ScaledObject(_) => ChildKind::ScaledObject,
+        }
+    }
+}
