@@ -251,8 +251,9 @@ fn told_to_the_operator(objects: &[Value]) -> Result<Vec<String>> {
     let deployment = objects.iter().find(|object| object["kind"] == "Deployment").context("no Deployment")?;
     let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
     let arguments = arguments.context("no arguments")?.iter().filter_map(Value::as_str);
-    // How the operator runs, and that it compiles at all.
-    let own = ["--admission=", "--concurrency", "--log-", "--health-", "--metrics-", "--lease-"];
+    // How the operator runs, whether it asks replicas, and that it compiles at all.
+    let own =
+        ["--admission=", "--concurrency", "--inspect=", "--log-", "--health-", "--metrics-", "--lease-"];
     Ok(arguments
         .filter(|argument| !own.iter().any(|own| argument.starts_with(own)))
         .map(str::to_owned)
