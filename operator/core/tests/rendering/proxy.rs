@@ -165,7 +165,7 @@ fn routes(case: &Case, listener: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-fn expected_routes(model: &ValidatedModel) -> BTreeSet<(String, String)> {
+pub fn expected_routes(model: &ValidatedModel) -> BTreeSet<(String, String)> {
     let mut posts = vec!["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"];
     let mut gets = vec!["/v1/models"];
     match model.engine.engine {
