@@ -37,7 +37,7 @@ programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
 
-e2e-real: controlplane node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
+e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
 	cargo test --workspace --test real -- --ignored --nocapture
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes

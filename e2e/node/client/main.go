@@ -68,10 +68,10 @@ func ask(url, question string) error {
 }
 
 // post tries again for a while where nobody answers: a proxy learns of a new endpoint about a second after the model is
-// ready.
+// ready, and a model that has no replica takes its time to start.
 func post(url, question string) (*http.Response, error) {
 	client := http.Client{Timeout: 30 * time.Second}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		response, err := client.Post(url, "application/json", strings.NewReader(question))
 		if err == nil || time.Now().After(deadline) {

@@ -10,6 +10,7 @@ mod inspection;
 mod promises;
 mod rolling;
 mod surroundings;
+mod zero;
 
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,7 @@ async fn a_model_of_the_examples_answers_on_a_real_node() -> Result<()> {
     changes::an_update_takes_over(&surroundings, &pod).await?;
     client::gets_an_answer(&surroundings).await?;
     rolling::loses_no_request(&surroundings).await?;
+    zero::starts_with_the_first_request(&surroundings).await?;
     inspection::keep_out(&surroundings).await?;
     changes::a_drained_node_is_left_and_taken_again(&surroundings).await?;
     inspection::tells_that_others_are_kept_out(&surroundings).await?;

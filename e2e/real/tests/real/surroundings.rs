@@ -19,6 +19,9 @@ pub const CONSUMER: &str = "intranat";
 /// What the device plug-in hands out.
 pub const RESOURCE: &str = "nvidia.com/gpu";
 
+/// Where KEDA would learn of the load of models. Nobody is there.
+const PROMETHEUS: &str = "load.prometheusAddress=http://prometheus.overvakning.svc:9090";
+
 /// A namespace that the model knows nothing of.
 pub const STRANGER: &str = "gast";
 
@@ -39,7 +42,8 @@ impl Surroundings {
         adapt(&mut model, &images);
         let proxy = format!("proxy.image.digest={}", images.proxy.digest());
         let options = RealNode::expected_by(Options::new("real"));
-        let governed = Governed::start_with(options, &[&proxy, "inspection.enabled=true"]).await?;
+        let governed =
+            Governed::start_with(options, &[&proxy, "inspection.enabled=true", PROMETHEUS]).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;

@@ -7,7 +7,7 @@ use hemvist_core::snapshot::Key;
 use hemvist_core::validate::{
     Autoscaler, KedaSettings, PickerSettings, RouteSettings, ScalingSettings, Target, ValidatedModel, Window,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::contract::items;
 use crate::fixtures::{Case, custom, settings, sglang_with_adapters, vllm_in_an_image};
