@@ -39,9 +39,11 @@ pub async fn starts_with_the_first_request(surroundings: &Surroundings) -> Resul
     let keda = governed.objects_of(KEDA).await?;
     let workload = workload(surroundings).await?;
     keda.scale(Kind::Deployment, namespace, &workload, 0).await?;
+    // A replica on its way out still answers where there is no other, so it has to be gone.
+    let selector = format!("hemvist.dev/model-deployment={name}");
     wait_until("the model to have stopped", PATIENCE, async || {
         let model = governed.model(MODEL).await?;
-        let pods = governed.pods(MODEL).await?;
+        let pods = governed.objects().list(Kind::Pod, namespace, &selector).await?;
         let ready = condition(&model, "Ready");
         let stopped = ready["status"] == "True" && ready["reason"] == "ScaledToZero" && pods.is_empty();
         Ok(Progress::when(stopped, ready))
