@@ -49,7 +49,7 @@ pub(super) fn available(
 /// Every replica takes requests, as far as the cluster knows. It counts replicas as ready whose node has fallen silent after
 /// it said that it is not ready, and an accelerator can break under a replica that has not noticed.
 fn all_available(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> ConditionDraft {
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     let text = format!("{wanted} of {wanted} replicas take requests.");
     let available = |reason, text| draft(ConditionType::Available, ConditionStatus::True, reason, text);
     if let Some(silence) = silent_node(snapshot, subject, plan) {
@@ -72,7 +72,7 @@ fn unavailable(
     if let Some(text) = silent_node(snapshot, subject, plan) {
         return not_available(Reason::NodeNotReady, text);
     }
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     let worst = worst(subject, wanted);
     if let Some(trouble) = worst.filter(|trouble| trouble.kind != TroubleKind::Unschedulable) {
         return not_available(reason(trouble), sentence(trouble));

@@ -27,9 +27,15 @@ pub(super) fn isolated(
 }
 
 fn rendered(plan: &Plan) -> String {
-    let consumers: Vec<_> = plan.model.consumers.iter().map(String::as_str).collect();
-    let whom = if consumers.is_empty() { "no namespace".to_owned() } else { consumers.join(", ") };
+    let let_in: Vec<_> = let_in(plan).collect();
+    let whom = if let_in.is_empty() { "no namespace".to_owned() } else { let_in.join(", ") };
     format!("A NetworkPolicy allows no traffic out, and traffic in from {whom}.")
+}
+
+/// The namespaces that may ask the model.
+fn let_in(plan: &Plan) -> impl Iterator<Item = &str> {
+    let gateway = plan.model.route.iter().map(|route| route.gateway.namespace.as_str());
+    plan.model.consumers.iter().map(String::as_str).chain(gateway)
 }
 
 /// What was seen of it at the replicas that serve.
@@ -38,7 +44,7 @@ fn seen(settings: &Settings, subject: &Subject<'_>, plan: &Plan) -> (ConditionSt
         let text = format!("Whether the cluster's network enforces it was not tried{why}.");
         (ConditionStatus::Unknown, Reason::EnforcementNotProbed, text)
     };
-    if settings.inspector().is_none_or(|namespace| plan.model.consumers.contains(namespace)) {
+    if settings.inspector().is_none_or(|namespace| let_in(plan).any(|one| one == namespace)) {
         return not_tried(if settings.inspects { ": the operator's own namespace is let in" } else { "" });
     }
     let looked_at: Vec<_> = subject

@@ -1,7 +1,7 @@
 //! What keeps replicas from serving that their own pods do not tell: a node that is silent, and an old replica that has not
 //! ended.
 
-use crate::decide::Plan;
+use crate::decide::{Plan, wanted};
 use crate::placement::{Verdict, bounded};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 
@@ -43,7 +43,7 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
 /// That a replica waits for an old one of the same model, which is being ended and still holds its accelerators.
 pub(super) fn predecessor(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
     let bound = subject.pods.iter().filter(|pod| holds_a_place(pod)).count();
-    let missing = i32::try_from(bound).unwrap_or(i32::MAX) < plan.model.replicas;
+    let missing = i32::try_from(bound).unwrap_or(i32::MAX) < wanted(subject, &plan.model);
     // The scheduler has not looked at it yet, and there may be room.
     let is_new = |pod: &PodFacts| pod.node.is_none() && !pod.ended && !refused_by_the_scheduler(pod);
     if !missing || subject.pods.iter().any(is_new) {

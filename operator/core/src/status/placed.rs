@@ -84,7 +84,7 @@ fn scheduling(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan, bound: us
     if let Some(text) = predecessor(snapshot, subject, plan) {
         return draft(type_, ConditionStatus::False, Reason::WaitingForPredecessor, text);
     }
-    let wanted = plan.model.replicas;
+    let wanted = wanted(subject, &plan.model);
     let troubles = subject.pods.iter().filter_map(|pod| pod.trouble.as_ref());
     let refused = troubles.filter(|trouble| trouble.kind == TroubleKind::Unschedulable).min();
     refused.map_or_else(
