@@ -108,6 +108,36 @@ impl Governed {
         Ok(())
     }
 
+    /// Makes a claim that is bound to a share, which nothing simulated mounts.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub async fn create_bound_claim(&self, namespace: &str, name: &str) -> Result<()> {
+        let (modes, size) = (json!(["ReadWriteMany"]), json!({"storage": "1Ti"}));
+        let volume = format!("{namespace}-{name}");
+        let storage = json!({"apiVersion": "v1", "kind": "List", "items": [
+            {
+                "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume},
+                "spec": {
+                    "capacity": size, "accessModes": modes, "storageClassName": "",
+                    "claimRef": {"namespace": namespace, "name": name},
+                    "nfs": {"server": "nfs.region.example", "path": "/weights"},
+                },
+            },
+            {
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                "metadata": {"namespace": namespace, "name": name},
+                "spec": {
+                    "accessModes": modes, "storageClassName": "", "volumeName": volume,
+                    "resources": {"requests": size},
+                },
+            },
+        ]});
+        let kubectl = self.cluster.kubectl()?;
+        kubectl.run_with_input(&["apply", "-f", "-"], &storage.to_string()).await?.success()?;
+        Ok(())
+    }
+
     /// Starts an operator as the chart would, under a name of its own.
     ///
     /// # Errors

@@ -111,6 +111,8 @@ async fn weights_that_are_fetched(governed: &Governed) -> Result<()> {
     fetched["spec"]["model"]["source"] = json!({"mirror": {"claimName": "weights", "objectStore": store}});
     fetched["spec"]["model"]["digest"] = json!(format!("sha256:{}", "1".repeat(64)));
     let selector = "hemvist.dev/model-deployment=fetched";
+    // Without it the pod that fetches cannot be placed, and that is what is said a moment later.
+    governed.create_bound_claim("halsa", "weights").await?;
     governed.objects().create(&fetched).await?;
     governed.wait_for_reason("halsa/fetched", "FetchingWeights").await?;
     let jobs = governed.objects().list(Kind::Job, "halsa", selector).await?;

@@ -13,29 +13,6 @@ use serde_json::{Value, json};
 const KEY: &str = "halsa/journal";
 const DEPLOYMENT: &str = "journal--open";
 
-/// A claim that is bound, on a share that no test mounts.
-fn storage() -> Value {
-    let (modes, size) = (json!(["ReadWriteMany"]), json!({"storage": "1Ti"}));
-    json!({"apiVersion": "v1", "kind": "List", "items": [
-        {
-            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "halsa-weights"},
-            "spec": {
-                "capacity": size, "accessModes": modes, "storageClassName": "",
-                "claimRef": {"namespace": "halsa", "name": "weights"},
-                "nfs": {"server": "nfs.region.example", "path": "/weights"},
-            },
-        },
-        {
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"namespace": "halsa", "name": "weights"},
-            "spec": {
-                "accessModes": modes, "storageClassName": "", "volumeName": "halsa-weights",
-                "resources": {"requests": size},
-            },
-        },
-    ]})
-}
-
 fn digest(digit: char) -> String {
     format!("sha256:{}", digit.to_string().repeat(64))
 }
@@ -52,8 +29,7 @@ async fn governed() -> Result<Governed> {
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
     governed.create_namespaces(&["halsa"]).await?;
-    let kubectl = governed.cluster().kubectl()?;
-    kubectl.run_with_input(&["apply", "-f", "-"], &storage().to_string()).await?.success()?;
+    governed.create_bound_claim("halsa", "weights").await?;
     governed.objects().create(&region_policy()).await?;
     Ok(governed)
 }
