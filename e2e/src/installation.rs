@@ -40,6 +40,11 @@ const STORES: [&str; 3] = [
     "mirrors[0].networks={10.20.0.0/16}",
 ];
 
+/// The gateway that may lead requests to models, as the chart is told it. None runs.
+const GATEWAY: [&str; 2] = ["gateway.namespace=ingang", "gateway.name=region"];
+/// The same as [`GATEWAY`], as the command line is told it.
+pub const GATEWAY_ARGUMENT: &str = "--gateway=ingang/region";
+
 /// Kinds that belong to the operator's pods, which do not run in these clusters.
 const KINDS_OF_THE_PODS: [&str; 3] = ["Deployment", "PodDisruptionBudget", "NetworkPolicy"];
 
@@ -65,8 +70,8 @@ impl Installation {
     pub async fn install(cluster: &ControlPlane, values: &[&str]) -> Result<Self> {
         let chart = workspace().join("charts/hemvist");
         // Of two that name the same value, the later one holds.
-        let values: Vec<&str> =
-            [PROXY, NO_QUESTIONS].into_iter().chain(STORES).chain(values.iter().copied()).collect();
+        let ours = [PROXY, NO_QUESTIONS].into_iter().chain(STORES).chain(GATEWAY);
+        let values: Vec<&str> = ours.chain(values.iter().copied()).collect();
         let text = cluster.helm()?.template(RELEASE, &chart, ROOT_NAMESPACE, &values).await?;
         let objects = manifests::objects(&text).context("reading the rendered chart")?;
         let kubectl = cluster.kubectl()?;

@@ -182,6 +182,8 @@ pub fn rights(namespaces: &[&str]) -> Vec<Value> {
         "batch",
         "coordination.k8s.io",
         "discovery.k8s.io",
+        "gateway.networking.k8s.io",
+        "inference.networking.k8s.io",
         "keda.sh",
         "networking.k8s.io",
         "policy",

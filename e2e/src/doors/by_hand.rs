@@ -9,7 +9,7 @@ use super::call::Call;
 use super::kinds;
 use super::situation::{Situation, example, list, wanted_models};
 use crate::command_line::Hemvist;
-use crate::installation::{ROOT_NAMESPACE, STORE_ARGUMENTS, workspace};
+use crate::installation::{GATEWAY_ARGUMENT, ROOT_NAMESPACE, STORE_ARGUMENTS, workspace};
 use crate::{ControlPlane, manifests};
 
 /// The day on which the examples are judged, on which their assessments are valid.
@@ -64,7 +64,8 @@ pub async fn make_models(cluster: &ControlPlane) -> Result<()> {
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     let today = format!("--now={TODAY}");
     let stores = STORE_ARGUMENTS.map(OsStr::new);
-    let arguments = [&["render".as_ref(), today.as_ref(), path.as_os_str()], stores.as_slice()].concat();
+    let ways_in = [GATEWAY_ARGUMENT, "--serves=HTTPRoute,InferencePool"].map(OsStr::new);
+    let arguments = [&["render".as_ref(), today.as_ref(), path.as_os_str()], &stores[..], &ways_in].concat();
     let rendered = Hemvist::new()?.run(&arguments).await?;
     let objects = manifests::objects(&rendered.stdout).with_context(|| rendered.stderr.clone())?;
     ensure!(!objects.is_empty(), "nothing is rendered: {}", rendered.stderr);

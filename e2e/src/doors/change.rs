@@ -26,8 +26,7 @@ pub fn every_way_at(path: &str, live: &Value, change: &Value) -> Vec<(&'static s
         ("merge-patch", Call::merge_patch(path, change)),
     ];
     // Kubernetes has it for its own kinds alone.
-    let guests = ["hemvist.dev", "keda.sh"];
-    if !guests.iter().any(|guest| text(&live["apiVersion"]).contains(guest)) {
+    if !kinds::is_of_a_definition(text(&live["kind"])) {
         ways.push(("strategic-patch", Call::strategic_patch(path, change)));
     }
     // Apply can take back only what its manager has written, so it can remove nothing here.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::objects::text;
 
 /// Kind, `apiVersion`, plural.
-const KINDS: [(&str, &str, &str); 38] = [
+const KINDS: [(&str, &str, &str); 40] = [
     ("AIPolicy", "hemvist.dev/v1alpha1", "aipolicies"),
     ("ClusterRole", "rbac.authorization.k8s.io/v1", "clusterroles"),
     ("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", "clusterrolebindings"),
@@ -17,6 +17,8 @@ const KINDS: [(&str, &str, &str); 38] = [
     ("Deployment", "apps/v1", "deployments"),
     ("Endpoints", "v1", "endpoints"),
     ("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
+    ("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes"),
+    ("InferencePool", "inference.networking.k8s.io/v1", "inferencepools"),
     ("Job", "batch/v1", "jobs"),
     ("Lease", "coordination.k8s.io/v1", "leases"),
     ("LimitRange", "v1", "limitranges"),
@@ -49,6 +51,13 @@ const KINDS: [(&str, &str, &str); 38] = [
         "validatingadmissionpolicybindings",
     ),
 ];
+
+/// Whether a kind is of a CustomResourceDefinition, and not Kubernetes' own.
+pub fn is_of_a_definition(kind: &str) -> bool {
+    const DEFINED: [&str; 6] =
+        ["AIPolicy", "HTTPRoute", "InferencePool", "ModelDeployment", "ScaledObject", "UsageStatement"];
+    DEFINED.contains(&kind)
+}
 
 /// Kinds that make pods from a template.
 pub const WORKLOADS: [&str; 7] =

@@ -44,8 +44,11 @@ const MODELS: [(&str, &str, &str); 3] = [
 /// The model whose weights are fetched, in [`TENANTS`]. Its Job is tried with the objects of the open model there.
 const FETCHED: &str = "hamtad";
 
-/// The model that an autoscaler scales.
-const SCALED: &str = "kodassistent";
+/// The model that an autoscaler scales, and that a gateway leads to.
+const SCALED_AND_LED: &str = "kodassistent";
+
+/// What that model has beside the objects of every model.
+const OF_SCALED_AND_LED: [&str; 3] = ["HorizontalPodAutoscaler", "HTTPRoute", "InferencePool"];
 
 /// A model with what became of it.
 #[derive(Clone, Debug)]
@@ -97,7 +100,9 @@ impl Situation {
             objects.push(json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata, "handler": name}));
         }
         by_hand::apply(cluster, &objects).await?;
-        Guest::ScaledObject.move_in(cluster).await?;
+        for guest in Guest::ALL {
+            guest.move_in(cluster).await?;
+        }
         let clearing = cluster.client_as("e2e-clearance-admin", &[CLEARANCE_ADMINS]).await?;
         region::create_nodes(&clearing).await
     }
@@ -176,8 +181,11 @@ pub(super) fn wanted_models() -> Result<Vec<Value>> {
     // The storage of one of them comes first.
     let mut all = example("storage.yaml")?;
     for model in &mut wanted {
-        if model["metadata"]["name"] == SCALED {
+        if model["metadata"]["name"] == SCALED_AND_LED {
             *model = scaled(model.take(), 1, 2);
+            model["spec"]["access"]["gateway"] = json!({
+                "hostname": "ai.region.example", "endpointPicker": {"service": "valjare", "port": 9002},
+            });
         }
     }
     all.extend(wanted);
@@ -245,6 +253,15 @@ fn own_objects() -> Vec<Value> {
             &json!({"scaleTargetRef": target, "maxReplicas": 2}),
         ),
         own("ScaledObject", "egen-scaledobject", &json!({"scaleTargetRef": target, "triggers": [trigger]})),
+        own("HTTPRoute", "egen-httproute", &json!({"hostnames": ["webb.region.example"]})),
+        own(
+            "InferencePool",
+            "egen-inferencepool",
+            &json!({
+                "selector": selector, "targetPorts": [{"number": 80}],
+                "endpointPickerRef": {"name": "valjare", "port": {"number": 9002}},
+            }),
+        ),
         own("ConfigMap", "egen-configmap", &Value::Null),
         own("ResourceQuota", "egen-resourcequota", &json!({"hard": {"count/secrets": "500"}})),
     ]);
@@ -281,9 +298,9 @@ async fn job_that_fetches(client: &Client) -> Result<Value> {
 async fn model_objects(client: &Client, namespace: &str, name: &str) -> Result<ModelObjects> {
     let selector = format!("hemvist.dev/model-deployment={name}");
     let mut children = BTreeMap::new();
-    let scaled = (name == SCALED).then_some("HorizontalPodAutoscaler");
     let kinds = ["ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment"];
-    for kind in kinds.into_iter().chain(scaled) {
+    let further = OF_SCALED_AND_LED.into_iter().filter(|_| name == SCALED_AND_LED);
+    for kind in kinds.into_iter().chain(further) {
         let child = wait_until(&format!("the {kind} of {namespace}/{name}"), PATIENCE, async || {
             let found = list(client, kind, namespace, &selector).await?.into_iter().next();
             Ok(found.map_or_else(|| Progress::not_yet("none"), Progress::Done))

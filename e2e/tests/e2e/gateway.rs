@@ -145,8 +145,7 @@ async fn wait_for(governed: &Governed, kind: Kind, name: &str) -> Result<Value> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()> {
-    let values = ["gateway.namespace=ingang", "gateway.name=region"];
-    let governed = Governed::start_with(Options::new("gateway"), &values).await?;
+    let governed = Governed::start(Options::new("gateway")).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
     governed.create_namespaces(&["halsa"]).await?;

@@ -30,11 +30,7 @@ impl fmt::Display for Right {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> {
-    let values = [
-        "load.prometheusAddress=http://prometheus.overvakning.svc:9090",
-        "gateway.namespace=ingang",
-        "gateway.name=region",
-    ];
+    let values = ["load.prometheusAddress=http://prometheus.overvakning.svc:9090"];
     let governed = Governed::start_with(Options::new("rights-used"), &values).await?;
     for name in ["one", "two"] {
         let node = SimulatedNode::new(name).gpus(Gpu::L40S, 16).cleared("se-f", "jkpg-a", "Sensitive");

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::date;
-use hemvist_core::snapshot::{ChildKind, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot};
+use hemvist_core::snapshot::{
+    ChildKind, Identities, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::civil::Date;
@@ -119,6 +121,17 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "NAMESPACE")]
     monitoring_namespace: Option<String>,
 
+    /// The user of Hemvist's operator
+    #[arg(long, value_name = "USER")]
+    operator_user: Option<String>,
+
+    /// Whether the operator asks replicas how they are, and is let in to the port where they say it
+    #[arg(
+        long, value_name = "BOOLEAN", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+        default_missing_value = "true", require_equals = true
+    )]
+    inspect: bool,
+
     /// The image of the proxy beside every engine, as the installation names it; where it is left out, it is not judged, and
     /// an example stands for it in what is rendered
     #[arg(long, value_name = "IMAGE")]
@@ -202,10 +215,6 @@ pub struct CompileArguments {
     #[arg(long = "static")]
     pub on_disk: bool,
 
-    /// The user of Hemvist's operator
-    #[arg(long, value_name = "USER")]
-    operator_user: Option<String>,
-
     /// Users that may bind pods to nodes, with commas between them
     #[arg(long, value_name = "USERS", value_delimiter = ',')]
     schedulers: Vec<String>,
@@ -248,9 +257,6 @@ impl CompileArguments {
     pub fn settings(&self) -> Settings {
         let mut settings = self.installation.settings();
         let identities = &mut settings.identities;
-        if let Some(user) = &self.operator_user {
-            identities.operator.clone_from(user);
-        }
         let devices = &mut settings.other_devices;
         for (stated, into) in [
             (&self.schedulers, &mut identities.schedulers),
@@ -304,6 +310,10 @@ impl InstallationArguments {
     /// What the installation is told.
     pub fn settings(&self) -> Settings {
         let named = self.ungoverned_namespaces.iter().map(|name| name.trim().to_owned());
+        let mut identities = Identities::default();
+        if let Some(user) = &self.operator_user {
+            identities.operator.clone_from(user);
+        }
         Settings {
             root_namespace: self.root_namespace.clone(),
             ungoverned_namespaces: named.filter(|name| !name.is_empty()).collect(),
@@ -316,6 +326,8 @@ impl InstallationArguments {
                 requests: self.requests_query.clone(),
             },
             gateway: self.gateway.clone(),
+            inspects: self.inspect,
+            identities,
             ..Settings::default()
         }
     }

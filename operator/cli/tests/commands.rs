@@ -348,3 +348,26 @@ fn what_the_installation_is_told_decides_what_scales_and_what_leads_to_a_model()
     assert_eq!(kinds(&whole)[5..], ["ScaledObject", "HTTPRoute"], "{}", whole.stderr);
     assert_eq!(told(&["--serves=Unheard"]).exit, Exit::Usage);
 }
+
+/// The operator asks replicas how they are from the namespace of its own account, and is let in from no other.
+#[test]
+fn render_lets_the_operator_in_where_it_asks_replicas() {
+    let folder = fixture("department");
+    let base = on_the_day(&["render", &folder]);
+    let let_in = |further: &[&str]| -> Vec<serde_json::Value> {
+        let rendered = hemvist(&[&base, further].concat()).stdout;
+        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&rendered).unwrap();
+        let policies = documents.into_iter().filter(|one| one["kind"] == "NetworkPolicy");
+        let rules =
+            policies.flat_map(|policy| policy["spec"]["ingress"].as_array().cloned().unwrap_or_default());
+        let status = rules.filter(|rule| rule["ports"][0]["port"] == 8001);
+        status
+            .map(|rule| rule["from"][0]["namespaceSelector"]["matchExpressions"][0]["values"].clone())
+            .collect()
+    };
+    assert_eq!(let_in(&[]), [serde_json::json!(["hemvist-system"])]);
+    assert_eq!(let_in(&["--inspect"]), let_in(&[]));
+    assert_eq!(let_in(&["--inspect=false"]), [] as [serde_json::Value; 0]);
+    let elsewhere = "--operator-user=system:serviceaccount:drift:hemvist";
+    assert_eq!(let_in(&[elsewhere]), [serde_json::json!(["drift"])]);
+}

@@ -18,6 +18,7 @@ pub fn requests(situation: &Situation) -> Attempts {
     new_objects(&mut requests);
     changed_objects(&mut requests, situation);
     keda(&mut requests, situation);
+    gateway(&mut requests, situation);
     scales(&mut requests, situation);
     namespaces(&mut requests);
     requests
@@ -109,6 +110,24 @@ fn keda(requests: &mut Attempts, situation: &Situation) {
     if let Some(own) = situation.own.get("ScaledObject") {
         let finalizer = json!({"metadata": {"finalizers": ["finalizer.keda.sh"]}});
         requests.add_ways("L06", Actor::Keda, "own-scaledobject", every_way(own, "", &finalizer));
+    }
+}
+
+/// What somebody's gateway notes on the way that Hemvist made to a model.
+fn gateway(requests: &mut Attempts, situation: &Situation) {
+    let accepted = json!({
+        "type": "Accepted", "status": "True", "reason": "Accepted", "message": "",
+        "lastTransitionTime": "2026-11-23T08:00:00Z",
+    });
+    let noted = json!({
+        "controllerName": "example.org/gateway", "parentRef": {"name": "region"}, "conditions": [accepted],
+    });
+    for (kind, child) in situation.models.values().flat_map(|model| &model.children) {
+        if ["HTTPRoute", "InferencePool"].contains(kind) {
+            let what = format!("{}-of-a-model", kind.to_lowercase());
+            let ways = every_way(child, "/status", &json!({"status": {"parents": [noted]}}));
+            requests.add_ways("L06", Actor::ForeignOperator, &what, ways);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ const UID: &str = "hemvist.dev/model-deployment-uid";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// Kinds of which Hemvist makes objects, and what is made of those.
-const OWN_KINDS: [&str; 9] = [
+const OWN_KINDS: [&str; 11] = [
     "ServiceAccount",
     "NetworkPolicy",
     "Service",
@@ -27,7 +27,12 @@ const OWN_KINDS: [&str; 9] = [
     "ReplicaSet",
     "HorizontalPodAutoscaler",
     "ScaledObject",
+    "HTTPRoute",
+    "InferencePool",
 ];
+
+/// Those of which one model of the situation has some.
+const OF_ONE_MODEL: [&str; 3] = ["HorizontalPodAutoscaler", "HTTPRoute", "InferencePool"];
 
 /// All of them.
 pub fn attempts(situation: &Situation) -> Attempts {
@@ -54,6 +59,9 @@ fn change_of(kind: &str) -> Value {
         "Deployment" => json!({"spec": {"replicas": 9}}),
         "Job" => json!({"spec": {"backoffLimit": 0, "suspend": true}}),
         "HorizontalPodAutoscaler" => json!({"spec": {"maxReplicas": 9}}),
+        // A rule without matches leads everything.
+        "HTTPRoute" => json!({"spec": {"rules": [{"backendRefs": [{"name": "egen-service", "port": 80}]}]}}),
+        "InferencePool" => json!({"spec": {"selector": {"matchLabels": {"app": "egen-pod"}}}}),
         _ => json!({"metadata": {"annotations": {"example.org/mine": "true"}}}),
     }
 }
@@ -99,9 +107,9 @@ fn collections(attempts: &mut Attempts) {
             attempts.add("B13", actor, "delete-collection", &what, call);
         }
     };
-    // No model of the situation has a ScaledObject, and only one an autoscaler of Kubernetes.
+    // No model of the situation has a ScaledObject.
     for kind in OWN_KINDS.into_iter().filter(|kind| !["ScaledObject", "Job"].contains(kind)) {
-        let namespace = if kind == "HorizontalPodAutoscaler" { "teknik" } else { "halsa" };
+        let namespace = if OF_ONE_MODEL.contains(&kind) { "teknik" } else { "halsa" };
         all(kind, namespace, "all", "");
         all(kind, namespace, "hemvist", HEMVISTS);
     }
