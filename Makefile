@@ -1,12 +1,13 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real e2e-real-failures e2e-real-all demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
+REAL := cargo test --workspace --test real -- --ignored --nocapture
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 core: ## The inner loop: the tests that need no cluster
 	cargo test --package hemvist-api --package hemvist-core
@@ -38,7 +39,12 @@ programs: ## Build the operator, the command line and the test bed
 	@cargo build --quiet --workspace
 
 e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
-	cargo test --workspace --test real -- --ignored --nocapture
+	$(REAL) a_model_
+
+e2e-real-failures: controlplane guests node programs ## Break that in every way that is known (needs root; about 17 minutes)
+	$(REAL) failures_
+
+e2e-real-all: e2e-real e2e-real-failures ## All that runs on a real node
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo
