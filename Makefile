@@ -1,12 +1,12 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real e2e-real-weights demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 core: ## The inner loop: the tests that need no cluster
 	cargo test --package hemvist-api --package hemvist-core
@@ -37,8 +37,11 @@ programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
 
-e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
+e2e-real: controlplane guests objectstore node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
 	cargo test --workspace --test real -- --ignored --nocapture
+
+e2e-real-weights: controlplane objectstore node programs ## Fetch, verify and serve weights for real, and let it go wrong (needs root)
+	cargo test --workspace --test real -- --ignored --nocapture weights_
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo
