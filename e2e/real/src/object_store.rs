@@ -95,13 +95,13 @@ impl ObjectStore {
         let url = format!("https://{}/{BUCKET}/{key}", self.address);
         let arguments = [
             ["--silent", "--show-error"],
-            ["--fail", "--aws-sigv4=aws:amz:us-east-1:s3"],
+            ["--aws-sigv4", "aws:amz:us-east-1:s3"],
             ["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"],
             ["--cacert", &authority],
             ["--user", &user],
             ["--upload-file", &file],
         ];
-        let arguments: Vec<_> = arguments.as_flattened().iter().copied().chain([url.as_str()]).collect();
+        let arguments: Vec<_> = arguments.as_flattened().iter().copied().chain(["--fail", &url]).collect();
         Program::new("curl")
             .run(&arguments, "")
             .await?
