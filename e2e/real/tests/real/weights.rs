@@ -8,7 +8,7 @@ mod stage;
 use anyhow::Result;
 use hemvist_e2e_real::machine;
 
-use self::stage::Stage;
+use self::stage::{CLAIM, Stage};
 use crate::ONE_NODE;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +20,9 @@ async fn weights_are_fetched_verified_and_served_on_a_real_node() -> Result<()> 
     }
     let _alone = ONE_NODE.lock().await;
     let stage = Stage::set().await?;
-    let first = fetching::from_the_store_to_the_answer(&stage).await?;
+    fetching::from_the_store_to_the_answer(&stage).await?;
+    kept_out::what_is_gone_from_the_volume(&stage).await?;
+    let first = stage.serves(&stage.small, CLAIM).await?;
     let second = fetching::goes_on_after_a_kill(&stage, &first).await?;
     kept_out::another_digest(&stage, &second).await?;
     kept_out::what_was_changed_on_the_volume(&stage).await?;

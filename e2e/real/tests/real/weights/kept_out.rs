@@ -88,6 +88,33 @@ pub async fn what_was_changed_on_the_volume(stage: &Stage) -> Result<()> {
     client::gets_an_answer(&stage.surroundings).await
 }
 
+/// The folder is taken away from the volume, and the pod is made anew: it does not start, and nothing takes the folder's name.
+pub async fn what_is_gone_from_the_volume(stage: &Stage) -> Result<()> {
+    let (namespace, _) = split(MODEL)?;
+    let before = stage.serves(&stage.small, CLAIM).await?;
+    let sealed = stage.volume(CLAIM).join(stage.small.folder());
+    let elsewhere = sealed.with_extension("elsewhere");
+    std::fs::rename(&sealed, &elsewhere).context("taking the weights away")?;
+    let objects = stage.surroundings.governed.objects();
+    objects.delete(Kind::Pod, namespace, text(&before["metadata"]["name"])).await?;
+    let mut watch = Watch::new(&stage.surroundings, "Ready");
+    let stuck = async || {
+        let pods = stage.surroundings.governed.pods(MODEL).await?;
+        let verify =
+            |pod: &Value| pod["status"]["initContainerStatuses"][0]["state"]["waiting"]["reason"].clone();
+        Ok(pods.iter().any(|pod| verify(pod) == "CreateContainerConfigError"))
+    };
+    let told = watch.tells("ContainerStartFailed", PATIENCE, stuck).await?;
+    println!("gone from the volume: told {told:.1?} after it was found");
+    watch.keeps_on("ContainerStartFailed", HOLD).await?;
+    ensure!(!sealed.exists(), "something else has the name of the weights: {}", sealed.display());
+    std::fs::rename(&elsewhere, &sealed).context("bringing the weights back")?;
+    let begun = Instant::now();
+    stage.serves(&stage.small, CLAIM).await?;
+    println!("gone from the volume: serves {:.1?} after it was brought back", begun.elapsed());
+    Ok(())
+}
+
 /// How the container that verifies the weights has ended last.
 fn verification(pod: &Value) -> Option<&Value> {
     let containers = pod["status"]["initContainerStatuses"].as_array()?;
