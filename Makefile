@@ -1,7 +1,7 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real e2e-real-failures e2e-real-all demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real e2e-real-failures e2e-real-weights e2e-real-all demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 REAL := cargo test --workspace --test real -- --ignored --nocapture
@@ -41,10 +41,13 @@ programs: ## Build the operator, the command line and the test bed
 e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
 	$(REAL) a_model_
 
-e2e-real-failures: controlplane guests node programs ## Break that in every way that is known (needs root; about 17 minutes)
+e2e-real-failures: controlplane guests node programs ## Break that in every way that is known
 	$(REAL) failures_
 
-e2e-real-all: e2e-real e2e-real-failures ## All that runs on a real node
+e2e-real-weights: controlplane guests objectstore node programs ## Fetch, verify and serve weights, and let it go wrong
+	$(REAL) weights_
+
+e2e-real-all: e2e-real e2e-real-failures e2e-real-weights ## All that runs on a real node
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo

@@ -281,6 +281,16 @@ impl RealNode {
         Containerd::new(self.first_id)
     }
 
+    /// What a command of the machine says that succeeds in the node's namespaces.
+    ///
+    /// # Errors
+    /// Where it cannot run or does not succeed.
+    pub async fn run(&self, command: &[&str]) -> Result<String> {
+        let all: Vec<_> =
+            enter(self.first_id).into_iter().chain(command.iter().map(|&word| word.to_owned())).collect();
+        Program::new("nsenter").run(&all, "").await?.success()
+    }
+
     /// The id of the node's first process, which holds its namespaces.
     pub const fn first_process(&self) -> u32 {
         self.first_id

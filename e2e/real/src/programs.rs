@@ -44,6 +44,16 @@ pub fn proxy() -> Result<PathBuf> {
     existing(folder().join("envoy"))
 }
 
+/// The S3 server.
+///
+/// # Errors
+/// Where it has not been built; the error names the command that builds it.
+pub fn object_store() -> Result<PathBuf> {
+    let path = target_folder().join("objectstore/bin/versitygw");
+    ensure!(path.exists(), "{} is missing: run `make objectstore` first", path.display());
+    Ok(path)
+}
+
 fn existing(path: PathBuf) -> Result<PathBuf> {
     ensure!(path.exists(), "{} is missing: run `make node` first", path.display());
     Ok(path)

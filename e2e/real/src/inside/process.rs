@@ -71,14 +71,15 @@ impl EngineProcess {
         self.status.get(name).map_or("", String::as_str)
     }
 
-    fn rights(&self) -> Vec<Check> {
+    /// What it may do, as the kernel says.
+    pub fn rights(&self) -> Vec<Check> {
         let only = |name: &str, wanted: &str| self.field(name).split_whitespace().all(|id| id == wanted);
         let names = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
         let capabilities = names.map(|name| self.field(name));
         let none = capabilities.iter().all(|set| !set.is_empty() && set.chars().all(|digit| digit == '0'));
         vec![
-            Check::new("every user id of the engine is 2000", only("Uid", "2000"), self.field("Uid")),
-            Check::new("every group id of the engine is 2000", only("Gid", "2000"), self.field("Gid")),
+            Check::new("every user id is 2000", only("Uid", "2000"), self.field("Uid")),
+            Check::new("every group id is 2000", only("Gid", "2000"), self.field("Gid")),
             Check::new("it has no group besides the volumes'", only("Groups", "2000"), self.field("Groups")),
             Check::new("it has no capability and can have none", none, &capabilities.join(" ")),
             Check::new("it can gain no privilege", self.field("NoNewPrivs") == "1", self.field("NoNewPrivs")),

@@ -2,7 +2,7 @@
 
 mod of_the_node;
 mod of_the_replica;
-mod watch;
+pub mod watch;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod inspection;
 mod promises;
 mod rolling;
 mod surroundings;
+mod weights;
 mod zero;
 
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ use hemvist_e2e::nodes::{CLEARANCE_PREFIX, Gpu, SimulatedNode};
 use hemvist_e2e::operator::Operator;
 use hemvist_e2e::{Options, region};
 use hemvist_e2e_real::engine::Images;
+use hemvist_e2e_real::image::Image;
 use hemvist_e2e_real::{RealNode, node};
 use serde_json::{Value, json};
 
@@ -37,18 +38,24 @@ pub struct Surroundings {
 impl Surroundings {
     /// Starts all of it.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[], &[]).await
+    }
+
+    /// Starts all of it with further images on the node and further values of the chart.
+    pub async fn start_with(further: &[&Image], settings: &[String]) -> Result<Self> {
         let mut model = example()?;
         let images = images(&model)?;
         adapt(&mut model, &images);
         let proxy = format!("proxy.image.digest={}", images.proxy.digest());
         let options = RealNode::expected_by(Options::new("real"));
-        let governed =
-            Governed::start_with(options, &[&proxy, "inspection.enabled=true", PROMETHEUS]).await?;
+        let mut values = vec![proxy.as_str(), "inspection.enabled=true", PROMETHEUS];
+        values.extend(settings.iter().map(String::as_str));
+        let governed = Governed::start_with(options, &values).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;
         }
-        let mut node = RealNode::start(cluster, &images.all()).await?;
+        let mut node = RealNode::start(cluster, &[&images.all(), further].concat()).await?;
         let labels = [
             format!("{CLEARANCE_PREFIX}/region=se-f"),
             format!("{CLEARANCE_PREFIX}/data-centre=jkpg-a"),

@@ -37,6 +37,7 @@ pub struct PodObject {
 #[serde(rename_all = "camelCase")]
 pub struct PodSpec {
     node_name: Option<String>,
+    restart_policy: Option<String>,
     #[serde(default)]
     containers: Vec<PodContainer>,
     #[serde(default)]

@@ -5,10 +5,13 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 use super::{Application, available, draft};
 use crate::decide::Decision;
 use crate::placement::bounded;
-use crate::snapshot::Subject;
+use crate::snapshot::{PodTrouble, Subject, TroubleKind};
 
 /// The longest message, in characters.
 const MAX_MESSAGE: usize = 1000;
+
+/// Reasons after which another try would end alike: the Job makes none.
+const FINAL: [Reason; 2] = [Reason::ModelDigestMismatch, Reason::MirrorContentRefused];
 
 /// Why replicas wait for weights.
 pub(super) struct Fetching {
@@ -32,33 +35,46 @@ pub(super) fn fetching(
     }
     let failure = subject.fetchers.iter().filter_map(|pod| pod.weights_failure.as_ref()).max();
     let given_up = job.failed.as_ref();
-    let told = |reason, text: String| Some(Fetching { reason, message: bounded(&text, MAX_MESSAGE) });
-    match (failure, given_up) {
+    let (reason, text) = match (failure, given_up) {
         (Some(failure), given_up) => {
-            let again =
-                if given_up.is_some() { "It is fetched anew after an hour." } else { "It is tried again." };
-            told(failure.reason, format!("The weights could not be fetched: {}. {again}", failure.message))
+            // The cluster gives such a Job up as well, a moment after its pod has ended.
+            let over = given_up.is_some() || FINAL.contains(&failure.reason);
+            let again = if over { "It is fetched anew after an hour." } else { "It is tried again." };
+            (failure.reason, format!("The weights could not be fetched: {}. {again}", failure.message))
         }
-        (None, Some((_, why))) => told(
+        (None, Some((_, why))) => (
             Reason::FetchFailed,
             format!("The Job that fetches the weights was given up: {why}. It is made anew after an hour."),
         ),
-        (None, None) => {
-            let trouble =
-                subject.fetchers.iter().filter(|pod| !pod.ended).filter_map(|pod| pod.trouble.as_ref());
-            match trouble.min() {
-                Some(trouble) => told(
-                    available::reason(trouble),
-                    format!("The weights cannot be fetched yet. {}", available::sentence(trouble)),
-                ),
-                None => told(
-                    Reason::FetchingWeights,
-                    "The weights are fetched from their mirror and verified; replicas are made of them then."
-                        .to_owned(),
-                ),
-            }
-        }
-    }
+        (None, None) => match trouble(subject) {
+            Some(trouble) => (available::reason(trouble), without_weights(trouble)),
+            None => (
+                Reason::FetchingWeights,
+                "The weights are fetched from their mirror and verified; replicas are made of them then."
+                    .to_owned(),
+            ),
+        },
+    };
+    Some(Fetching { reason, message: bounded(&text, MAX_MESSAGE) })
+}
+
+/// What keeps the program that fetches from running. An attempt that has ended says it as long as no later one says anything
+/// else.
+fn trouble<'a>(subject: &'a Subject<'_>) -> Option<&'a PodTrouble> {
+    let of = |ended: bool| {
+        let pods = subject.fetchers.iter().filter(move |pod| pod.ended == ended);
+        pods.filter_map(|pod| pod.trouble.as_ref()).min()
+    };
+    of(false).or_else(|| of(true))
+}
+
+fn without_weights(trouble: &PodTrouble) -> String {
+    // What helps a replica that needs too much memory does not help here.
+    let sentence = match trouble.kind {
+        TroubleKind::OutOfMemory => format!("It is tried again: {}.", trouble.message),
+        _ => available::sentence(trouble),
+    };
+    format!("The weights cannot be fetched yet. {sentence}")
 }
 
 /// A condition as it is while weights are fetched: what serves goes on serving, and nothing else is there to be placed.

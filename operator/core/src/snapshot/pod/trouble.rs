@@ -145,6 +145,9 @@ impl Pod<'_> {
         if was_ready == Some(false) && is_of_another_architecture(&run.message) {
             return Some(not_started(name, &run.message));
         }
+        if self.is_to_run_once() {
+            return None;
+        }
         if let Some(probe) = self.startup_probe(name).filter(|_| was_ready == Some(false))
             && run.seconds() >= probe.seconds_until_the_last_attempt()
         {
@@ -167,7 +170,13 @@ impl Pod<'_> {
     fn is_to_end(&self, container: &str) -> bool {
         let prepares =
             |one: &PodContainer| one.name == container && one.restart_policy.as_deref() != Some("Always");
-        self.spec.init_containers.iter().any(prepares)
+        self.is_to_run_once() || self.spec.init_containers.iter().any(prepares)
+    }
+
+    /// Whether its containers are never started anew: it is a Job's. Their ends are the pod's own, a moment later, and what
+    /// they come to is the Job's to say.
+    fn is_to_run_once(&self) -> bool {
+        self.spec.restart_policy.as_deref() == Some("Never")
     }
 
     fn startup_probe(&self, container: &str) -> Option<StartupProbe> {
