@@ -68,9 +68,9 @@ func ask(url, question string) error {
 }
 
 // post tries again for a while where nobody answers: a proxy learns of a new endpoint about a second after the model is
-// ready, and a model that has no replica takes its time to start.
+// ready, and a model that has no replica takes its time to start, for which a gateway may keep a request.
 func post(url, question string) (*http.Response, error) {
-	client := http.Client{Timeout: 30 * time.Second}
+	client := http.Client{Timeout: 100 * time.Second}
 	deadline := time.Now().Add(60 * time.Second)
 	for {
 		response, err := client.Post(url, "application/json", strings.NewReader(question))

@@ -37,13 +37,18 @@ pub struct Surroundings {
 impl Surroundings {
     /// Starts all of it.
     pub async fn start() -> Result<Self> {
+        Self::start_with("real", &[PROMETHEUS]).await
+    }
+
+    /// Starts all of it under a name of its own, with these values of the chart.
+    pub async fn start_with(name: &str, values: &[&str]) -> Result<Self> {
         let mut model = example()?;
         let images = images(&model)?;
         adapt(&mut model, &images);
         let proxy = format!("proxy.image.digest={}", images.proxy.digest());
-        let options = RealNode::expected_by(Options::new("real"));
-        let governed =
-            Governed::start_with(options, &[&proxy, "inspection.enabled=true", PROMETHEUS]).await?;
+        let options = RealNode::expected_by(Options::new(name));
+        let values = [[&*proxy, "inspection.enabled=true"].as_slice(), values].concat();
+        let governed = Governed::start_with(options, &values).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {
             node.create(&cluster.client()).await?;

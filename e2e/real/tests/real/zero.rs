@@ -73,7 +73,7 @@ pub async fn starts_with_the_first_request(surroundings: &Surroundings) -> Resul
 }
 
 /// The name of the model's Deployment.
-async fn workload(surroundings: &Surroundings) -> Result<String> {
+pub async fn workload(surroundings: &Surroundings) -> Result<String> {
     let model = surroundings.governed.model(MODEL).await?;
     let children = model["status"]["children"].as_array();
     let deployment = children.into_iter().flatten().find(|child| child["kind"] == "Deployment");
