@@ -1,12 +1,12 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node autoscalers programs e2e-real e2e-real-autoscalers demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 core: ## The inner loop: the tests that need no cluster
 	cargo test --package hemvist-api --package hemvist-core
@@ -33,12 +33,18 @@ guests: ## Fetch the kinds of others that the tests need: KEDA's, the Gateway AP
 node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)
 	@e2e/node/build.sh
 
+autoscalers: ## Build KEDA and Prometheus for a real node (about 8 minutes the first time)
+	@e2e/autoscalers/build.sh
+
 programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
 
 e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
-	cargo test --workspace --test real -- --ignored --nocapture
+	cargo test --workspace --test real -- --ignored --nocapture --skip autoscalers_
+
+e2e-real-autoscalers: controlplane guests node autoscalers programs ## Let KEDA scale a model that serves for real (needs root)
+	cargo test --workspace --test real -- --ignored --nocapture autoscalers_
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo

@@ -62,8 +62,8 @@ impl Gateway {
     /// # Errors
     /// Where its log cannot be read.
     pub fn answered(&self) -> Result<Vec<Value>> {
-        let text = std::fs::read_to_string(&self.log)
-            .with_context(|| format!("reading {}", self.log.display()))?;
+        let text =
+            std::fs::read_to_string(&self.log).with_context(|| format!("reading {}", self.log.display()))?;
         text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
     }
 
@@ -77,9 +77,8 @@ impl Gateway {
 }
 
 fn configuration(node: &RealNode, name: &str, service: &Value, port: u64, log: &Value) -> Value {
-    let socket = |address: &Value, port: u64| {
-        json!({"socket_address": {"address": address, "port_value": port}})
-    };
+    let socket =
+        |address: &Value, port: u64| json!({"socket_address": {"address": address, "port_value": port}});
     let here = json!(node.address().to_string());
     let type_ = |kind: &str| format!("type.googleapis.com/envoy.extensions.{kind}");
     let router = json!({"name": "router", "typed_config": {"@type": type_("filters.http.router.v3.Router")}});

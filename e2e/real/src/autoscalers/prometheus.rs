@@ -1,5 +1,6 @@
 //! A Prometheus that finds replicas as a PodMonitor has it, and reads what they measure.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,8 +83,11 @@ impl Prometheus {
     /// # Errors
     /// Where Prometheus does not answer, or with more than one number.
     pub async fn value(&self, query: &str) -> Result<Option<f64>> {
-        let escaped: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let answer = self.get(&format!("/api/v1/query?query={escaped}")).await?;
+        let mut path = "/api/v1/query?query=".to_owned();
+        for byte in query.bytes() {
+            write!(path, "%{byte:02X}")?;
+        }
+        let answer = self.get(&path).await?;
         let start = answer.find('{').with_context(|| format!("Prometheus said {answer:?}"))?;
         let end = answer.rfind('}').map_or(answer.len(), |end| end + 1);
         let told: Value = serde_json::from_str(&answer[start..end])

@@ -72,8 +72,7 @@ impl Bed {
         let (governed, (namespace, name)) = (&surroundings.governed, split(MODEL)?);
         let service = governed.objects().get(Kind::Service, namespace, name).await?["spec"].clone();
         let port = service["ports"][0]["port"].as_u64().context("a Service without a port")?;
-        let gateway =
-            Gateway::start(&surroundings.node, name, text(&service["clusterIP"]), port).await?;
+        let gateway = Gateway::start(&surroundings.node, name, text(&service["clusterIP"]), port).await?;
         prometheus.start(governed.cluster(), &Gateway::counts_at(&surroundings.node)).await?;
         let keda = Keda::start(governed.cluster()).await?;
         let bed = Self { surroundings, prometheus, gateway, keda };
@@ -153,9 +152,9 @@ impl Bed {
     async fn follows_the_load(&self) -> Result<()> {
         let begun = Instant::now();
         let crowd = self.load(&CROWD, LOAD_SECONDS).await?;
+        println!("load: Kubernetes' own autoscaler asks for 2 replicas, by {}", self.asked_for(2).await?);
         self.replicas(2).await?;
         println!("load: a second replica serves {:.1?} after a crowd has come", begun.elapsed());
-        println!("load: {}", self.seen().await?);
         let ready = condition(&self.model().await?, "Ready").clone();
         println!("load: {}: {}", text(&ready["reason"]), text(&ready["message"]));
         ensure!(text(&ready["message"]).starts_with("2 of 2 replicas serve"), "{ready}");
@@ -197,7 +196,7 @@ impl Bed {
     async fn load(&self, names: &[&'static str], seconds: u64) -> Result<Vec<Client<'_>>> {
         let mut clients = Vec::new();
         for name in names {
-            let question = question(&self.surroundings, 200);
+            let question = question(&self.surroundings, 40);
             let ask = [
                 "load".to_owned(),
                 address(&self.surroundings).await?,
@@ -221,36 +220,51 @@ impl Bed {
         let mut numbers: Vec<_> =
             versions.iter().map(|version| version["spec"]["replicas"].as_i64().unwrap_or(-1)).collect();
         numbers.dedup();
-        println!("no fight: {numbers:?} replicas were asked for; Hemvist wrote {} times what it says", written.len());
+        println!(
+            "no fight: {numbers:?} replicas were asked for; Hemvist wrote {} times what it says",
+            written.len()
+        );
         let (first, last) = (before["spec"]["replicas"].as_i64(), numbers.last().copied());
         ensure!(first == Some(1) && last == Some(0), "from {first:?} to {last:?} replicas");
-        let down = |numbers: &[i64]| [&[1, 0, 1, 2, 0][..], &[1, 0, 1, 2, 1, 0], &[0, 1, 2, 0], &[0, 1, 2, 1, 0]].contains(&numbers);
-        ensure!(down(&numbers), "there and back: {numbers:?}");
+        // The last step down is one or two, whichever of KEDA and Kubernetes' own autoscaler comes first.
+        let steps = numbers.strip_prefix(&[1]).unwrap_or(&numbers);
+        ensure!([&[0, 1, 2, 0][..], &[0, 1, 2, 1, 0]].contains(&steps), "there and back: {numbers:?}");
         let scaled = governed.objects().get(Kind::ScaledObject, namespace, name).await?;
         ensure!(scaled["metadata"]["generation"] == 1, "{}", scaled["metadata"]);
         let errors = self.keda.errors();
-        println!("KEDA has noted {} errors", errors.len());
-        for error in &errors {
-            println!("  {error}");
-        }
+        // It writes the same object from several places and tries again where one of them was late.
+        let wrong: Vec<_> =
+            errors.iter().filter(|error| !error.contains("object has been modified")).collect();
+        println!("KEDA was late {} times with a write, and has noted {wrong:?}", errors.len() - wrong.len());
+        ensure!(wrong.is_empty() && errors.len() < 10, "KEDA has noted {errors:?}");
         Ok(())
     }
 
-    /// What Kubernetes' own autoscaler goes by.
-    async fn seen(&self) -> Result<String> {
+    /// What Kubernetes' own autoscaler has read for each replica when it asks for so many. It has read them from KEDA through
+    /// the API server.
+    async fn asked_for(&self, replicas: u64) -> Result<String> {
         let (namespace, name) = split(MODEL)?;
         let autoscaler = format!("keda-hpa-{name}");
         let objects = self.surroundings.governed.objects();
-        let found = objects.get(Kind::HorizontalPodAutoscaler, namespace, &autoscaler).await?;
-        let metrics = found["status"]["currentMetrics"].as_array().cloned().unwrap_or_default();
-        let seen: Vec<_> = metrics
-            .iter()
-            .map(|metric| {
-                let metric = &metric["external"];
-                format!("{} {}", text(&metric["metric"]["name"]), text(&metric["current"]["averageValue"]))
-            })
-            .collect();
-        Ok(format!("Kubernetes' own autoscaler sees, for each replica: {}", seen.join(", ")))
+        wait_until("Kubernetes' own autoscaler to ask for more", DECISION, async || {
+            let found = objects.get(Kind::HorizontalPodAutoscaler, namespace, &autoscaler).await?;
+            let status = &found["status"];
+            let metrics = status["currentMetrics"].as_array().into_iter().flatten();
+            let read: Vec<_> = metrics
+                .map(|metric| {
+                    let metric = &metric["external"];
+                    format!(
+                        "{} {}",
+                        text(&metric["metric"]["name"]),
+                        text(&metric["current"]["averageValue"])
+                    )
+                })
+                .collect();
+            let asks = status["desiredReplicas"] == replicas
+                && condition(&found, "ScalingActive")["status"] == "True";
+            Ok(if asks { Progress::Done(read.join(", ")) } else { Progress::not_yet(status) })
+        })
+        .await
     }
 
     async fn stopped(&self, patience: Duration) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A model that stops altogether and is started by the first request: how long whoever asks first has to wait.
 //!
 //! KEDA's kind is there, and KEDA is not: what it would write is written under its name. What is real is all that comes of
-//! it, from the number of replicas to the answer.
+//! it, from the number of replicas to the answer. In `autoscaling.rs` KEDA runs.
 
 use std::time::{Duration, Instant};
 

@@ -56,6 +56,9 @@ pub struct ScaleTarget {
 pub struct Advanced {
     /// How the HorizontalPodAutoscaler is made that KEDA keeps.
     pub horizontal_pod_autoscaler_config: AutoscalerConfig,
+    /// How what the triggers say is put together; nothing. KEDA writes that down where it is not there, which would be a
+    /// change of an object of ours, and would be taken back, again and again.
+    pub scaling_modifiers: BTreeMap<String, String>,
 }
 
 /// How the HorizontalPodAutoscaler is made that KEDA keeps.
@@ -99,6 +102,7 @@ pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
             horizontal_pod_autoscaler_config: AutoscalerConfig {
                 behavior: autoscaling::behavior(model, scaling),
             },
+            scaling_modifiers: BTreeMap::new(),
         },
         triggers: triggers(model, scaling, keda),
     };
