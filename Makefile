@@ -33,7 +33,7 @@ guests: ## Fetch the kinds of others that the tests need: KEDA's, the Gateway AP
 node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)
 	@e2e/node/build.sh
 
-autoscalers: ## Build KEDA and Prometheus for a real node (about 8 minutes the first time)
+autoscalers: ## Build KEDA and Prometheus for a real node (about 10 minutes the first time)
 	@e2e/autoscalers/build.sh
 
 programs: ## Build the operator, the command line and the test bed

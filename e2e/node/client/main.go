@@ -134,7 +134,7 @@ func load(url, question string, duration time.Duration, count int) error {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			client := http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{}}
+			client := http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{}}
 			for goesOn() {
 				begun := time.Now()
 				err := once(&client, url, question)
