@@ -1,13 +1,13 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node programs e2e-real e2e-real-failures e2e-real-weights e2e-real-all demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node autoscalers programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-all demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 REAL := cargo test --workspace --test real -- --ignored --nocapture
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 core: ## The inner loop: the tests that need no cluster
 	cargo test --package hemvist-api --package hemvist-core
@@ -34,6 +34,9 @@ guests: ## Fetch the kinds of others that the tests need: KEDA's, the Gateway AP
 node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)
 	@e2e/node/build.sh
 
+autoscalers: ## Build KEDA and Prometheus for a real node (about 10 minutes the first time)
+	@e2e/autoscalers/build.sh
+
 programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
@@ -47,7 +50,10 @@ e2e-real-failures: controlplane guests node programs ## Break that in every way 
 e2e-real-weights: controlplane guests objectstore node programs ## Fetch, verify and serve weights, and let it go wrong
 	$(REAL) weights_
 
-e2e-real-all: e2e-real e2e-real-failures e2e-real-weights ## All that runs on a real node
+e2e-real-autoscalers: controlplane guests node autoscalers programs ## Let KEDA and Prometheus scale a model by its load
+	$(REAL) autoscalers_
+
+e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers ## All that runs on a real node
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo

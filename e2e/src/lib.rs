@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod bench;
 pub mod binaries;
+pub mod certificates;
 pub mod command;
 pub mod command_line;
 pub mod control_plane;

@@ -68,9 +68,9 @@ func ask(url, question string) error {
 }
 
 // post tries again for a while where nobody answers: a proxy learns of a new endpoint about a second after the model is
-// ready, and a model that has no replica takes its time to start.
+// ready, and a model that has no replica takes its time to start, for which a gateway may keep a request.
 func post(url, question string) (*http.Response, error) {
-	client := http.Client{Timeout: 30 * time.Second}
+	client := http.Client{Timeout: 100 * time.Second}
 	deadline := time.Now().Add(60 * time.Second)
 	for {
 		response, err := client.Post(url, "application/json", strings.NewReader(question))
@@ -134,7 +134,7 @@ func load(url, question string, duration time.Duration, count int) error {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			client := http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{}}
+			client := http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{}}
 			for goesOn() {
 				begun := time.Now()
 				err := once(&client, url, question)

@@ -3,8 +3,9 @@
 //! [`RealNode`] is kubelet, kube-proxy, containerd, runc and CNI in namespaces of their own, so that nothing of it is seen
 //! outside and all of it ends at once. [`engine`] holds what runs on it: llama.cpp, a model of random weights and a client,
 //! as images by digest that [`image`] writes; [`tools`] holds what fetches weights, and [`object_store`] a store to
-//! fetch them from. [`inside`] reads what a pod can do from where the pod is.
+//! fetch them from. [`inside`] reads what a pod can do from where the pod is. [`autoscalers`] are KEDA and what it goes by.
 
+pub mod autoscalers;
 pub mod broken;
 pub mod containerd;
 pub mod engine;

@@ -8,6 +8,7 @@ mod link;
 mod traces;
 
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -199,7 +200,10 @@ impl RealNode {
     }
 
     /// Runs a program in the node's namespaces.
-    fn launch(&self, name: &str, program: PathBuf, arguments: &[OsString]) -> Result<Process> {
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn launch(&self, name: &str, program: PathBuf, arguments: &[OsString]) -> Result<Process> {
         let mut all: Vec<OsString> = enter(self.first_id).iter().map(OsString::from).collect();
         all.push(program.into());
         all.extend_from_slice(arguments);
@@ -274,6 +278,11 @@ impl RealNode {
 
     fn broken_devices(&self) -> PathBuf {
         self.folder.join("broken-devices")
+    }
+
+    /// The node's address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.link.node_address()
     }
 
     /// The container runtime.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, FRONT_PROXY, FRONT_PROXY_AUTHORITY};
 use super::options::{Component, Options};
 use crate::ports::free_port;
 
@@ -117,6 +117,7 @@ impl Arguments {
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
             "--allow-privileged=true".to_owned(),
         ];
+        arguments.extend(self.front_proxy());
         if self.options.policies_on_disk.is_some() {
             let file = self.admission_configuration();
             arguments.push(path_flag("--admission-control-config-file", &file));
@@ -126,6 +127,20 @@ impl Arguments {
             arguments.push(path_flag("--audit-policy-file", &self.audit_policy()));
         }
         arguments
+    }
+
+    /// By what servers know it to which it passes requests on, as of every cluster that serves metrics.
+    fn front_proxy(&self) -> [String; 7] {
+        let client = |kind: &str| self.credentials.file(&format!("{FRONT_PROXY}.{kind}"));
+        [
+            path_flag("--requestheader-client-ca-file", &self.credentials.file(FRONT_PROXY_AUTHORITY)),
+            format!("--requestheader-allowed-names={FRONT_PROXY}"),
+            "--requestheader-username-headers=X-Remote-User".to_owned(),
+            "--requestheader-group-headers=X-Remote-Group".to_owned(),
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-".to_owned(),
+            path_flag("--proxy-client-cert-file", &client("crt")),
+            path_flag("--proxy-client-key-file", &client("key")),
+        ]
     }
 
     fn controller_manager(&self) -> Vec<String> {

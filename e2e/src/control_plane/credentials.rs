@@ -4,9 +4,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::KeyPair;
 
+use crate::certificates::Authority;
 use crate::kubeconfig::Access;
+
+/// Who the API server is to the servers to which it passes requests on, and the beginning of the names of its files.
+pub(super) const FRONT_PROXY: &str = "front-proxy-client";
+
+/// The authority of [`FRONT_PROXY`]. One of its own, since whom it vouches for may speak for everybody.
+pub(super) const FRONT_PROXY_AUTHORITY: &str = "front-proxy-ca.crt";
 
 /// Who the parts of a cluster are: file name, user, groups. The administrator may also say where nodes are, for which the
 /// chart names a group of its own. KWOK is a user of its own with a kubelet's rights, so
@@ -52,19 +59,13 @@ impl Credentials {
     }
 
     fn create_certificates(&self) -> Result<()> {
-        let mut authority = CertificateParams::default();
-        authority.distinguished_name.push(DnType::CommonName, "hemvist-e2e");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(str::to_owned);
-        let mut server = CertificateParams::new(names)?;
-        server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
-        let key = KeyPair::generate()?;
-        let certificate = server.signed_by(&key, &authority)?;
+        let authority = Authority::new("hemvist-e2e")?;
         self.write("ca.crt", &authority.pem())?;
-        self.write("tls.crt", &certificate.pem())?;
-        self.write("tls.key", &key.serialize_pem())
+        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
+        authority.issue(&self.file("tls"), "kube-apiserver", &names)?;
+        let front_proxy = Authority::new("hemvist-e2e-front-proxy")?;
+        self.write(FRONT_PROXY_AUTHORITY, &front_proxy.pem())?;
+        front_proxy.issue(&self.file(FRONT_PROXY), FRONT_PROXY, &[])
     }
 
     fn create_service_account_key(&self) -> Result<()> {

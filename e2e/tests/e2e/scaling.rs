@@ -284,7 +284,11 @@ async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
 async fn as_keda_does(governed: &Governed) -> Result<()> {
     let keda = governed.objects_of(KEDA).await?;
     let since = governed.cluster().audit_log().position()?;
-    let finalizer = json!({"metadata": {"finalizers": ["finalizer.keda.sh"]}});
+    let finalizer = json!({
+        "metadata": {"finalizers": ["finalizer.keda.sh"]},
+        // It writes the whole object, and always this too.
+        "spec": {"advanced": {"scalingModifiers": {}}},
+    });
     let noted = keda.merge(Kind::ScaledObject, "halsa", "journal", &finalizer).await?;
     let mut labels = noted["metadata"]["labels"].clone();
     ensure!(labels["scaledobject.keda.sh/name"] == "journal", "{labels}");

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "what was seen is shown with --show-output")]
 
+mod autoscaling;
 mod changes;
 mod client;
 mod control_paths;

@@ -38,18 +38,17 @@ pub struct Surroundings {
 impl Surroundings {
     /// Starts all of it.
     pub async fn start() -> Result<Self> {
-        Self::start_with(&[], &[]).await
+        Self::start_with("real", &[], &[PROMETHEUS]).await
     }
 
-    /// Starts all of it with further images on the node and further values of the chart.
-    pub async fn start_with(further: &[&Image], settings: &[String]) -> Result<Self> {
+    /// Starts all of it under a name of its own, with further images on the node and these values of the chart.
+    pub async fn start_with(name: &str, further: &[&Image], values: &[&str]) -> Result<Self> {
         let mut model = example()?;
         let images = images(&model)?;
         adapt(&mut model, &images);
         let proxy = format!("proxy.image.digest={}", images.proxy.digest());
-        let options = RealNode::expected_by(Options::new("real"));
-        let mut values = vec![proxy.as_str(), "inspection.enabled=true", PROMETHEUS];
-        values.extend(settings.iter().map(String::as_str));
+        let options = RealNode::expected_by(Options::new(name));
+        let values = [[&*proxy, "inspection.enabled=true"].as_slice(), values].concat();
         let governed = Governed::start_with(options, &values).await?;
         let cluster = governed.cluster();
         for node in simulated_nodes() {

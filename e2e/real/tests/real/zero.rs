@@ -1,7 +1,7 @@
 //! A model that stops altogether and is started by the first request: how long whoever asks first has to wait.
 //!
 //! KEDA's kind is there, and KEDA is not: what it would write is written under its name. What is real is all that comes of
-//! it, from the number of replicas to the answer.
+//! it, from the number of replicas to the answer. In `autoscaling.rs` KEDA runs.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ pub async fn starts_with_the_first_request(surroundings: &Surroundings) -> Resul
 }
 
 /// The name of the model's Deployment.
-async fn workload(surroundings: &Surroundings) -> Result<String> {
+pub async fn workload(surroundings: &Surroundings) -> Result<String> {
     let model = surroundings.governed.model(MODEL).await?;
     let children = model["status"]["children"].as_array();
     let deployment = children.into_iter().flatten().find(|child| child["kind"] == "Deployment");

@@ -30,6 +30,8 @@ pub struct ScaledObjectSpec {
     pub max_replica_count: i32,
     /// How long nothing is asked for before the last replica stops, in seconds.
     pub cooldown_period: i32,
+    /// The same as long as nothing has been asked for yet; KEDA would not wait at all.
+    pub initial_cooldown_period: i32,
     /// How the HorizontalPodAutoscaler is made that KEDA keeps.
     pub advanced: Advanced,
     /// What asks for replicas: the one that asks for most decides.
@@ -54,6 +56,9 @@ pub struct ScaleTarget {
 pub struct Advanced {
     /// How the HorizontalPodAutoscaler is made that KEDA keeps.
     pub horizontal_pod_autoscaler_config: AutoscalerConfig,
+    /// How what the triggers say is put together; nothing. KEDA writes that down where it is not there, which would be a
+    /// change of an object of ours, and would be taken back, again and again.
+    pub scaling_modifiers: BTreeMap<String, String>,
 }
 
 /// How the HorizontalPodAutoscaler is made that KEDA keeps.
@@ -82,6 +87,7 @@ pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
     let mut metadata = meta::metadata(model);
     // KEDA would write it itself, which would be somebody else's change of an object of ours.
     metadata.labels.get_or_insert_default().insert(KEDA_SCALED_OBJECT.to_owned(), model.key.name.clone());
+    let idle_seconds = autoscaling::idle_seconds(model, scaling);
     let spec = ScaledObjectSpec {
         scale_target_ref: ScaleTarget {
             api_version: "apps/v1".to_owned(),
@@ -90,11 +96,13 @@ pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
         },
         min_replica_count: scaling.min_replicas,
         max_replica_count: scaling.max_replicas,
-        cooldown_period: autoscaling::idle_seconds(model, scaling),
+        cooldown_period: idle_seconds,
+        initial_cooldown_period: idle_seconds,
         advanced: Advanced {
             horizontal_pod_autoscaler_config: AutoscalerConfig {
                 behavior: autoscaling::behavior(model, scaling),
             },
+            scaling_modifiers: BTreeMap::new(),
         },
         triggers: triggers(model, scaling, keda),
     };
@@ -110,7 +118,10 @@ fn triggers(model: &ValidatedModel, scaling: &ScalingSettings, keda: &KedaSettin
     };
     // Only while something is under way is the last replica kept for it: nothing waits while one request is answered.
     let [waiting, running] = keda.requests;
-    let busy = format!("clamp_max(sum({waiting}{pods}) + sum({running}{pods}), 1)");
+    // Of replicas that measure nothing it is not known that they have nothing to do: they start, or do not answer.
+    let busy = format!(
+        "clamp_max(sum({waiting}{pods}) + sum({running}{pods}), 1) or clamp_max(count(up{pods} == 0), 1)"
+    );
     let mut triggers =
         vec![prometheus(keda, "load", query, &threshold.to_string()), prometheus(keda, "busy", busy, "1")];
     if let Some(query) = &keda.incoming {

@@ -67,7 +67,8 @@ impl Stage {
         let tools = tools::image().await?;
         let mut values = vec![format!("tools.image.digest={}", tools.digest())];
         values.extend(settings());
-        let mut surroundings = Surroundings::start_with(&[&tools], &values).await?;
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let mut surroundings = Surroundings::start_with("weights", &[&tools], &values).await?;
         let store = ObjectStore::start(&surroundings.node).await?;
         let path = programs::model()?;
         let content = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
