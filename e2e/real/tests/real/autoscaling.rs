@@ -19,12 +19,24 @@ use crate::{ONE_NODE, PATIENCE, serves};
 /// How long nothing is asked for before a replica stops: the shortest that a model can state.
 const IDLE_SECONDS: u64 = 60;
 
-/// KEDA looks every half minute, Kubernetes' own autoscaler every quarter; and a replica takes its time to end.
+/// What was counted of tokens is looked at for two minutes.
+const REMEMBERED_SECONDS: u64 = 120;
+
+/// KEDA looks every ten seconds, Kubernetes' own autoscaler every fifteen; and a replica takes its time to end.
 const DECISION: Duration = Duration::from_mins(2);
 
 /// What the installation names as the query for requests: what the gateway has counted, by the name of the model.
 const REQUESTS: &str =
     r#"sum(rate(envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix="$name"}[1m]))"#;
+
+/// Tokens of an answer that takes long enough for the next request to wait.
+const LONG: u32 = 400;
+
+/// Tokens of an answer that takes milliseconds: there are hundreds of them between two looks at the engine's gauges.
+const SHORT: u32 = 8;
+
+/// How long is asked for short answers, in seconds: so long that the model would be stopped, were it taken for idle.
+const SHORT_SECONDS: u64 = IDLE_SECONDS + 60;
 
 /// How long is asked under load, in seconds: until a second replica serves, and a while longer.
 const LOAD_SECONDS: u64 = 100;
@@ -57,6 +69,7 @@ async fn autoscalers_take_a_model_to_nothing_and_to_two_replicas() -> Result<()>
     let before = bed.deployment().await?;
     bed.stops_when_nobody_has_asked(handed_over).await?;
     bed.starts_with_the_first_request().await?;
+    bed.serves_on_while_answers_are_short().await?;
     bed.follows_the_load().await?;
     bed.has_moved_without_a_fight(&before, since).await?;
     bed.end().await
@@ -144,10 +157,21 @@ impl Bed {
         Ok(())
     }
 
+    /// Whoever asks for little at a time is served for as long as they ask.
+    async fn serves_on_while_answers_are_short(&self) -> Result<()> {
+        for client in self.load(&["short"], SHORT, SHORT_SECONDS).await? {
+            let told = answers(&client.end(Duration::from_secs(SHORT_SECONDS) + PATIENCE).await?)?;
+            println!("short answers: {told}");
+            let requests = told["requests"].as_u64();
+            ensure!(requests > Some(SHORT_SECONDS * 20), "they were not short: {told}");
+        }
+        Ok(())
+    }
+
     /// A crowd asks: a second replica comes, and newcomers are answered by both. The crowd leaves: none is left.
     async fn follows_the_load(&self) -> Result<()> {
         let begun = Instant::now();
-        let crowd = self.load(&CROWD, LOAD_SECONDS).await?;
+        let crowd = self.load(&CROWD, LONG, LOAD_SECONDS).await?;
         println!("load: Kubernetes' own autoscaler asks for 2 replicas, by {}", self.asked_for(2).await?);
         self.replicas(2).await?;
         println!("load: a second replica serves {:.1?} after a crowd has come", begun.elapsed());
@@ -160,11 +184,10 @@ impl Bed {
             println!("load: {told}");
         }
         let begun = Instant::now();
-        self.stopped(Duration::from_secs(IDLE_SECONDS) + DECISION).await?;
+        self.stopped(Duration::from_secs(IDLE_SECONDS + REMEMBERED_SECONDS) + DECISION).await?;
         let took = begun.elapsed();
         println!("the load has ended: no replica {took:.1?} later");
-        // Counted from when KEDA has last seen that somebody asks, which it looks for every half minute.
-        ensure!(took > Duration::from_secs(IDLE_SECONDS - 35), "it was stopped before its time");
+        ensure!(took > Duration::from_secs(IDLE_SECONDS), "it was stopped before its time");
         Ok(())
     }
 
@@ -178,7 +201,7 @@ impl Bed {
         .await?;
         let fewest = format!("min({tokens})");
         let before = self.prometheus.value(&fewest).await?.unwrap_or_default();
-        for client in self.load(&NEWCOMERS, 10).await? {
+        for client in self.load(&NEWCOMERS, LONG, 10).await? {
             answers(&client.end(2 * PATIENCE).await?)?;
         }
         wait_until("both replicas to have answered", PATIENCE, async || {
@@ -190,10 +213,10 @@ impl Bed {
         Ok(())
     }
 
-    async fn load(&self, names: &[&'static str], seconds: u64) -> Result<Vec<Client<'_>>> {
+    async fn load(&self, names: &[&'static str], tokens: u32, seconds: u64) -> Result<Vec<Client<'_>>> {
         let mut clients = Vec::new();
         for name in names {
-            let question = question(&self.surroundings, 400);
+            let question = question(&self.surroundings, tokens);
             let ask = [
                 "load".to_owned(),
                 address(&self.surroundings).await?,

@@ -107,6 +107,8 @@ pub struct LoadMeasures {
     pub waiting: &'static str,
     /// Requests that are being answered.
     pub running: &'static str,
+    /// Tokens that were read, and tokens that were written: counters that only rise.
+    pub tokens: [&'static str; 2],
     /// The share of the key-value cache that is used, from 0 to 1, where it measures that.
     pub cache_used: Option<&'static str>,
 }

@@ -7,8 +7,16 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerBehavior;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
+use super::engine::LoadMeasures;
 use super::{autoscaling, meta};
 use crate::validate::{Autoscaler, KedaSettings, ScalingSettings, Target, ValidatedModel, Window};
+
+/// How often KEDA looks, in seconds. Whoever asks a model first that does not run waits for so long, beside its start.
+const POLLING_SECONDS: i32 = 10;
+
+/// Tokens a second that a replica reads and writes while nobody asks it. The proxy asks for one token a minute, and with what is
+/// read for it that is less than a tenth; three times as much is an answer of 24 tokens in two minutes.
+const IDLE_TOKENS: &str = "0.2";
 
 /// What KEDA is to scale, by what, and between which numbers.
 #[derive(Clone, CustomResource, Debug, Deserialize, PartialEq, Serialize)]
@@ -28,6 +36,8 @@ pub struct ScaledObjectSpec {
     pub min_replica_count: i32,
     /// The most replicas.
     pub max_replica_count: i32,
+    /// How often what the triggers follow is looked at, in seconds.
+    pub polling_interval: i32,
     /// How long nothing is asked for before the last replica stops, in seconds.
     pub cooldown_period: i32,
     /// The same as long as nothing has been asked for yet; KEDA would not wait at all.
@@ -96,6 +106,7 @@ pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
         },
         min_replica_count: scaling.min_replicas,
         max_replica_count: scaling.max_replicas,
+        polling_interval: POLLING_SECONDS,
         cooldown_period: idle_seconds,
         initial_cooldown_period: idle_seconds,
         advanced: Advanced {
@@ -116,14 +127,10 @@ fn triggers(model: &ValidatedModel, scaling: &ScalingSettings, keda: &KedaSettin
         Target::Requests(number) => (format!("sum({}{pods})", scaling.followed), number),
         Target::PerCent(number) => (format!("100 * sum({}{pods})", scaling.followed), number),
     };
-    // Only while something is under way is the last replica kept for it: nothing waits while one request is answered.
-    let [waiting, running] = keda.requests;
-    // Of replicas that measure nothing it is not known that they have nothing to do: they start, or do not answer.
-    let busy = format!(
-        "clamp_max(sum({waiting}{pods}) + sum({running}{pods}), 1) or clamp_max(count(up{pods} == 0), 1)"
-    );
-    let mut triggers =
-        vec![prometheus(keda, "load", query, &threshold.to_string()), prometheus(keda, "busy", busy, "1")];
+    let mut triggers = vec![
+        prometheus(keda, "load", query, &threshold.to_string()),
+        prometheus(keda, "busy", busy(&keda.measures, &pods), "1"),
+    ];
     if let Some(query) = &keda.incoming {
         // The longer name first: the shorter one is the beginning of it.
         let query = query.replace("$namespace", &model.key.namespace).replace("$name", &model.key.name);
@@ -131,6 +138,17 @@ fn triggers(model: &ValidatedModel, scaling: &ScalingSettings, keda: &KedaSettin
     }
     triggers.extend(keda.schedule.iter().map(cron));
     triggers
+}
+
+/// 1 as long as there is anything to do, for which the last replica is kept: nothing waits while one request is answered.
+fn busy(measures: &LoadMeasures, pods: &str) -> String {
+    let LoadMeasures { waiting, running, tokens: [read, written], .. } = measures;
+    let now = format!("sum({waiting}{pods}) + sum({running}{pods})");
+    // Short requests may all lie between two moments at which the engine is measured; what they have come to is counted.
+    let lately = format!("sum(rate({read}{pods}[2m])) + sum(rate({written}{pods}[2m]))");
+    let lately = format!("({lately} > bool {IDLE_TOKENS} * count({running}{pods}) or vector(0))");
+    // Of replicas that measure nothing it is not known that they have nothing to do: they start, or do not answer.
+    format!("clamp_max({now} + {lately}, 1) or clamp_max(count(up{pods} == 0), 1)")
 }
 
 /// Selects what the pods of `model` measure. The labels are those that a PodMonitor gives; the names of the pods are those

@@ -42,8 +42,8 @@ pub enum Autoscaler {
 pub struct KedaSettings {
     /// The address of the Prometheus.
     pub prometheus: String,
-    /// What the engine measures of requests: those that wait and those that are being answered.
-    pub requests: [&'static str; 2],
+    /// What the engine measures of its load.
+    pub measures: LoadMeasures,
     /// The query for requests that come whether or not a replica runs, where the installation has one.
     pub incoming: Option<String>,
     /// Times in which replicas are kept.
@@ -179,12 +179,8 @@ fn autoscaler(asked: &Scaling, snapshot: &Snapshot, measures: LoadMeasures) -> (
         }
         return (Autoscaler::HorizontalPodAutoscaler, reason);
     }
-    let keda = KedaSettings {
-        prometheus,
-        requests: [measures.waiting, measures.running],
-        incoming: snapshot.settings.load.requests.clone(),
-        schedule,
-    };
+    let keda =
+        KedaSettings { prometheus, measures, incoming: snapshot.settings.load.requests.clone(), schedule };
     let reason = "KEDA's kind ScaledObject is served, and the installation names a Prometheus".to_owned();
     (Autoscaler::ScaledObject(keda), reason)
 }

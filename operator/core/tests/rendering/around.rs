@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hemvist_core::render::engine::LoadMeasures;
 use hemvist_core::render::render;
 use hemvist_core::snapshot::Key;
 use hemvist_core::validate::{
@@ -39,7 +40,12 @@ pub fn sglang_scaled() -> ValidatedModel {
     };
     let keda = KedaSettings {
         prometheus: "http://prometheus.overvakning.svc:9090".to_owned(),
-        requests: ["sglang:num_queue_reqs", "sglang:num_running_reqs"],
+        measures: LoadMeasures {
+            waiting: "sglang:num_queue_reqs",
+            running: "sglang:num_running_reqs",
+            tokens: ["sglang:prompt_tokens_total", "sglang:generation_tokens_total"],
+            cache_used: Some("sglang:token_usage"),
+        },
         incoming: Some("sum(rate(gateway_requests_total{ns=\"$namespace\",model=\"$name\"}[2m]))".to_owned()),
         schedule: vec![
             window("kontorstid", "30 6 * * 1-5", "0 18 * * 1-5", 2),
@@ -172,7 +178,9 @@ fn scaling_changes() -> Vec<ScalingChange> {
     vec![
         ("by", |scaling| scaling.by = Autoscaler::HorizontalPodAutoscaler),
         ("by.prometheus", |scaling| keda(scaling).prometheus.push('x')),
-        ("by.requests", |scaling| keda(scaling).requests[1] = "other"),
+        ("by.measures.waiting", |scaling| keda(scaling).measures.waiting = "other"),
+        ("by.measures.running", |scaling| keda(scaling).measures.running = "other"),
+        ("by.measures.tokens", |scaling| keda(scaling).measures.tokens[1] = "other"),
         ("by.incoming", |scaling| keda(scaling).incoming = None),
         ("by.schedule", |scaling| drop(keda(scaling).schedule.pop())),
         ("by.schedule.name", |scaling| keda(scaling).schedule[0].name.push('x')),

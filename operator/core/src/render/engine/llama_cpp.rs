@@ -32,6 +32,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     load: Some(LoadMeasures {
         waiting: "llamacpp:requests_deferred",
         running: "llamacpp:requests_processing",
+        tokens: ["llamacpp:prompt_tokens_total", "llamacpp:tokens_predicted_total"],
         cache_used: None,
     }),
     drain: Drain::BeforeStop,

@@ -31,6 +31,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     load: Some(LoadMeasures {
         waiting: "sglang:num_queue_reqs",
         running: "sglang:num_running_reqs",
+        tokens: ["sglang:prompt_tokens_total", "sglang:generation_tokens_total"],
         cache_used: Some("sglang:token_usage"),
     }),
     // On SIGTERM it answers 503 to probes and ends when no request is under way, however long that takes; the end of the

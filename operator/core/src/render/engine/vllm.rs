@@ -29,6 +29,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     load: Some(LoadMeasures {
         waiting: "vllm:num_requests_waiting",
         running: "vllm:num_requests_running",
+        tokens: ["vllm:prompt_tokens_total", "vllm:generation_tokens_total"],
         cache_used: Some("vllm:kv_cache_usage_perc"),
     }),
     drain: Drain::ByEngine,
