@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use hemvist_e2e::certificates::Authority;
 use hemvist_e2e::command::Program;
 use hemvist_e2e::ports::free_port;
 use hemvist_e2e::process::{Launch, Process};
 use hemvist_e2e::{Progress, wait_until};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
 
@@ -153,20 +153,10 @@ fn start_server(cluster: &Path, folder: &Path, objects: &Path, address: SocketAd
 
 /// An authority that nobody else knows, and a certificate of it for the address that pods and administrators use.
 fn write_certificates(folder: &Path) -> Result<()> {
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name.push(DnType::CommonName, "authority of the region");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-    let server = CertificateParams::new([ADDRESS, Ipv4Addr::LOCALHOST].map(|address| address.to_string()))?;
-    let key = KeyPair::generate()?;
-    let certificate = server.signed_by(&key, &authority)?;
-    for (name, text) in
-        [("ca.crt", authority.pem()), ("tls.crt", certificate.pem()), ("tls.key", key.serialize_pem())]
-    {
-        std::fs::write(folder.join(name), text).with_context(|| format!("writing {name}"))?;
-    }
-    Ok(())
+    let authority = Authority::new("authority of the region")?;
+    std::fs::write(folder.join("ca.crt"), authority.pem()).context("writing ca.crt")?;
+    let names = [ADDRESS, Ipv4Addr::LOCALHOST].map(|address| address.to_string());
+    authority.issue(&folder.join("tls"), "object-store", &names.each_ref().map(String::as_str))
 }
 
 /// A socket belongs to the network that it was made in, whoever uses it then.
