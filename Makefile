@@ -42,16 +42,16 @@ programs: ## Build the operator, the command line and the test bed
 	@cargo build --quiet --workspace
 
 e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
-	$(REAL) a_model_
+	$(REAL) a_model_of_the_examples_
 
 e2e-real-failures: controlplane guests node programs ## Break that in every way that is known
-	$(REAL) failures_
+	$(REAL) failures_are_
 
 e2e-real-weights: controlplane guests objectstore node programs ## Fetch, verify and serve weights, and let it go wrong
-	$(REAL) weights_
+	$(REAL) weights_are_
 
 e2e-real-autoscalers: controlplane guests node autoscalers programs ## Let KEDA and Prometheus scale a model by its load
-	$(REAL) autoscalers_
+	$(REAL) autoscalers_take_
 
 e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers ## All that runs on a real node
 

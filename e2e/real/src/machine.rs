@@ -1,6 +1,7 @@
 //! Whether this machine can have a real node.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use hemvist_e2e::binaries::control_plane_program;
 
@@ -24,10 +25,12 @@ const PROGRAMS: [&str; 9] = [
 
 /// Why this machine cannot have a real node, in one line; nothing where it can.
 pub fn obstacle() -> Option<String> {
+    // Once, since tests of one program that ask at the same time would be in each other's way.
+    static HAS_CONTROL_GROUPS: LazyLock<bool> = LazyLock::new(has_control_groups);
     if !rustix::process::geteuid().is_root() {
         return Some("a real node needs root: namespaces, mounts and control groups are made".to_owned());
     }
-    if !has_control_groups() {
+    if !*HAS_CONTROL_GROUPS {
         return Some("a real node needs control groups that can be written, at /sys/fs/cgroup".to_owned());
     }
     if let Some(command) = COMMANDS.iter().find(|command| !is_in_search_path(command)) {
