@@ -55,6 +55,8 @@ pub struct EngineDescription {
     pub paths: &'static [Path],
     /// What it is asked to show that the model answers.
     pub question: fn(&ValidatedModel) -> Question,
+    /// Requests that it takes at the same time, where that is limited. Further ones wait in the proxy.
+    pub connections: Option<fn(&ValidatedModel) -> i32>,
     /// The path that answers when the engine is well.
     pub health_path: &'static str,
     /// The path of its metrics.

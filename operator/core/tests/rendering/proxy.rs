@@ -69,6 +69,22 @@ pub const CHECKS: &[Check] = &[
     ("a connection ends with its answer, so that none is left to a replica that goes", |case| {
         filter(case, "http")["common_http_protocol_options"]["max_requests_per_connection"] == 1
     }),
+    ("clients leave the engine threads for those who ask how it is", |case| {
+        let clusters = &configuration(case)["static_resources"]["clusters"];
+        let model =
+            list(clusters).iter().find(|cluster| cluster["name"] == "model").cloned().unwrap_or_default();
+        let clients = model["circuit_breakers"]["thresholds"][0]["max_connections"].as_i64();
+        let arguments = list(&case.container()["args"]).to_vec();
+        let place = arguments.iter().position(|argument| argument == "--threads-http");
+        let threads = place.and_then(|place| arguments[place + 1].as_str()?.parse::<i64>().ok());
+        match case.model.engine.engine {
+            EngineType::LlamaCpp => {
+                threads >= clients.map(|clients| clients + 32)
+                    && clients >= case.model.engine.concurrency.map(i64::from)
+            }
+            _ => threads.is_none() && clients == Some(65_536),
+        }
+    }),
     ("metrics are all that can be read besides", |case| {
         let up = ("/up".to_owned(), String::new());
         let metrics = ("/metrics".to_owned(), "GET".to_owned());

@@ -23,6 +23,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     variables,
     paths: OPENAI,
     question: |model| Question::health(description(EngineType::Custom).health_path(model)),
+    connections: None,
     health_path: "/health",
     metrics_path: "/metrics",
     load: None,

@@ -27,6 +27,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     variables: |_, _| Vec::new(),
     paths: OPENAI,
     question,
+    connections: Some(connections),
     health_path: "/health",
     metrics_path: "/metrics",
     load: Some(LoadMeasures {
@@ -67,6 +68,15 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 /// is set aside for everything besides the weights.
 const PROMPT_CACHE_MEBIBYTES: u32 = 2048;
 
+/// Connections to those who ask how it is, for whom a thread has to be left whatever else is asked.
+const OTHER_CONNECTIONS: i32 = 64;
+
+/// Requests that are answered or wait for it. A thread serves one connection until that is closed; beyond their number nobody is
+/// served, and neither health nor metrics would be told while many ask.
+fn connections(model: &ValidatedModel) -> i32 {
+    model.engine.concurrency.unwrap_or(0).max(192)
+}
+
 /// What the typed fields become.
 fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
     let mut arguments = vec![
@@ -78,6 +88,7 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
         Argument::value("n-gpu-layers", "all"),
         devices(model),
         Argument::value("cache-ram", PROMPT_CACHE_MEBIBYTES),
+        Argument::value("threads-http", connections(model).saturating_add(OTHER_CONNECTIONS)),
         Argument::switch("metrics"),
         Argument::switch("offline"),
         Argument::switch("no-ui"),
@@ -175,7 +186,6 @@ const RULES: &[ArgumentRule] = &[
     ArgumentRule { name: "temp", value: Thousandths { min: 0, max: 5000 } },
     ArgumentRule { name: "threads", value: Integer { min: 1, max: 512 } },
     ArgumentRule { name: "threads-batch", value: Integer { min: 1, max: 512 } },
-    ArgumentRule { name: "threads-http", value: Integer { min: 1, max: 512 } },
     ArgumentRule { name: "timeout", value: Integer { min: 1, max: 86_400 } },
     ArgumentRule { name: "top-k", value: Integer { min: 0, max: 1_000_000 } },
     ArgumentRule { name: "top-p", value: Thousandths { min: 0, max: 1000 } },
@@ -275,6 +285,7 @@ const RESERVED: &[&str] = &[
     "ssl-cert-file",
     "ssl-key-file",
     "system-prompt-file",
+    "threads-http",
     "tools",
     "tools-runtime",
     "tts-speaker-file",

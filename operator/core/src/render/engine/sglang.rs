@@ -26,6 +26,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     // It lets the model generate one token, unless it is generating anyway, and answers 503 while it starts or stops.
     paths: OPENAI,
     question,
+    connections: None,
     health_path: "/health",
     metrics_path: "/metrics",
     load: Some(LoadMeasures {

@@ -24,6 +24,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     variables: |_, _| Vec::new(),
     paths: OPENAI_WITH_SPEECH,
     question,
+    connections: None,
     health_path: "/health",
     metrics_path: "/metrics",
     load: Some(LoadMeasures {

@@ -41,8 +41,13 @@ const UNANSWERED: u32 = 3;
 /// More requests at the same time than an engine can keep in its queue; how many it takes is for the engine to say.
 const MAX_REQUESTS: u32 = 65_536;
 
+/// How long a connection to the engine is kept for the next request. Engines close theirs after five seconds, and a request that
+/// sets out at that moment would be lost.
+const IDLE: &str = "2s";
+
 /// The whole configuration.
 pub fn configuration(model: &ValidatedModel, engine: &EngineDescription) -> Value {
+    let connections = engine.connections.map_or(json!(MAX_REQUESTS), |limit| json!(limit(model)));
     json!({
         "static_resources": {
             "listeners": [
@@ -50,8 +55,8 @@ pub fn configuration(model: &ValidatedModel, engine: &EngineDescription) -> Valu
                 listener("status", STATUS_PORT, &status_filters(), &status_routes(engine)),
             ],
             "clusters": [
-                cluster(MODEL, port(model), &(engine.question)(model), &A_TOKEN),
-                cluster(ENGINE, port(model), &Question::health(engine.health_path(model)), &HEALTH),
+                cluster(MODEL, model, &connections, &(engine.question)(model), &A_TOKEN),
+                cluster(ENGINE, model, &json!(MAX_REQUESTS), &Question::health(engine.health_path(model)), &HEALTH),
             ],
         },
         // No `admin`: it would show and change everything, and ask nobody who he is.
@@ -144,7 +149,14 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
 }
 
 /// The engine, which counts as healthy while it answers the question.
-fn cluster(name: &str, port: i32, question: &Question, asking: &Asking) -> Value {
+fn cluster(
+    name: &str,
+    model: &ValidatedModel,
+    connections: &Value,
+    question: &Question,
+    asking: &Asking,
+) -> Value {
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     json!({
         "name": name,
         "type": "STATIC",
@@ -152,13 +164,18 @@ fn cluster(name: &str, port: i32, question: &Question, asking: &Asking) -> Value
         // Otherwise an engine that does not answer would be asked all the same, as there is no other.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "circuit_breakers": {"thresholds": [{
-            "max_connections": MAX_REQUESTS,
+            "max_connections": connections,
             "max_pending_requests": MAX_REQUESTS,
             "max_requests": MAX_REQUESTS,
         }]},
+        "typed_extension_protocol_options": {options: {
+            "@type": format!("type.googleapis.com/{options}"),
+            "common_http_protocol_options": {"idle_timeout": IDLE},
+            "explicit_http_config": {"http_protocol_options": {}},
+        }},
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(ENGINE_ADDRESS, port)}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(ENGINE_ADDRESS, port(model))}}]}],
         },
         "health_checks": [health_check(question, asking)],
     })
