@@ -74,7 +74,7 @@ pub const CHECKS: &[Check] = &[
         let model =
             list(clusters).iter().find(|cluster| cluster["name"] == "model").cloned().unwrap_or_default();
         let clients = model["circuit_breakers"]["thresholds"][0]["max_connections"].as_i64();
-        let arguments = list(&case.container()["args"]).to_vec();
+        let arguments = list(&case.container()["args"]);
         let place = arguments.iter().position(|argument| argument == "--threads-http");
         let threads = place.and_then(|place| arguments[place + 1].as_str()?.parse::<i64>().ok());
         match case.model.engine.engine {
