@@ -80,7 +80,10 @@ impl Bed {
         let mut prometheus = Prometheus::at_a_free_port()?;
         let address = format!("load.prometheusAddress={}", prometheus.address());
         let query = format!("load.requestsQuery={REQUESTS}");
-        let surroundings = Surroundings::start_with("autoscaled", &[], &[&address, &query]).await?;
+        let mut surroundings = Surroundings::start_with("autoscaled", &[], &[&address, &query]).await?;
+        // Its threads do not rest while it computes. On a small machine they would leave the proxy, which asks for a thirtieth of
+        // what the engine asks for, too little to pass on a crowd, and who waits would wait there and not be measured.
+        surroundings.model["spec"]["engine"]["args"] = json!([{"name": "threads", "value": "1"}]);
         surroundings.apply_model().await?;
         serves(&surroundings, 0).await?;
         let (governed, (namespace, name)) = (&surroundings.governed, split(MODEL)?);
