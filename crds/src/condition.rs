@@ -19,6 +19,8 @@ closed_enum! {
         Available,
         /// The network isolation of the model: what was rendered, and whether the cluster enforces it.
         Isolated,
+        /// Of a ModelDeployment that asks for a gateway: the gateway leads to it. Absent otherwise.
+        Routed,
         /// Of a ModelDeployment: every duty is met. Not abnormal when true, so waiters for readiness pass it by.
         DutiesCurrent,
         /// Abnormal when true: work is under way. Absent otherwise.
@@ -152,6 +154,16 @@ closed_enum! {
         EnforcementSeen,
         /// The network let in whom the NetworkPolicy does not.
         NotEnforced,
+        /// The gateway has taken the route to the model.
+        RouteAccepted,
+        /// The gateway does not take the route to the model.
+        RouteRefused,
+        /// The gateway takes the route to the model and cannot carry it out.
+        RouteUnresolved,
+        /// No gateway has said whether it takes the route to the model.
+        RouteUnanswered,
+        /// The cluster does not serve the kinds of which a route is made.
+        RouteNotServed,
         /// The model serves.
         Serving,
         /// `suspend` is set.

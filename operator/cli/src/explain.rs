@@ -244,6 +244,26 @@ explanations! {
     NotEnforced:
         "The operator reached the port of the model, though the NetworkPolicy does not let it in: the cluster's network enforces no NetworkPolicies, and whoever is in the cluster can ask the model.",
         "Use a network plug-in that enforces NetworkPolicies.";
+    RouteAccepted:
+        "The gateway says that it has taken the route to the model.",
+        "Nothing. Clients ask where status.resolved.gateway says.";
+    RouteRefused:
+        "The gateway says that it does not take the route to the model. Its words are in the message. In the cluster the model \
+         is asked at its Service all the same.",
+        "What the message says: mostly a listener of the Gateway that takes routes of the model's namespace \
+         (listeners[].allowedRoutes) and of its host.";
+    RouteUnresolved:
+        "The gateway has taken the route to the model and cannot carry it out: it does not know the kind that it leads to, or \
+         does not find the object. Its words are in the message.",
+        "A gateway that knows InferencePools, or no spec.access.gateway.endpointPicker.";
+    RouteUnanswered:
+        "The gateway has not said whether it takes the newest version of the route to the model.",
+        "Wait some seconds. Where it lasts, see whether the Gateway that the installation names (gateway of the chart) exists, \
+         and whether its controller runs.";
+    RouteNotServed:
+        "The model asks for a gateway, and the cluster does not serve HTTPRoute, or InferencePool where an endpoint picker is \
+         named. In the cluster the model is asked at its Service.",
+        "Install the kinds of the Gateway API, or leave out spec.access.gateway.";
     Serving:
         "The model serves.",
         "Nothing.";

@@ -108,13 +108,30 @@ pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) 
 pub fn duties_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
     const TOLD: [Reason; 4] =
         [Reason::ExpiresSoon, Reason::GraceRunning, Reason::ExpiredAndKept, Reason::DutiesNotMet];
-    let duties = |status: Option<&ModelDeploymentStatus>| {
+    warning_beside(key, model, status, ConditionType::DutiesCurrent, &TOLD)
+}
+
+/// The event of a model to which the gateway that it asks for does not lead: once, when that comes to be so.
+pub fn route_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
+    const TOLD: [Reason; 3] = [Reason::RouteRefused, Reason::RouteUnresolved, Reason::RouteNotServed];
+    warning_beside(key, model, status, ConditionType::Routed, &TOLD)
+}
+
+/// The event of a condition beside `Ready` whose reason is another one than before, and one of those that are told.
+fn warning_beside(
+    key: &Key,
+    model: &SeenModel,
+    status: &ModelDeploymentStatus,
+    type_: ConditionType,
+    told: &[Reason],
+) -> Option<Notice> {
+    let condition = |status: Option<&ModelDeploymentStatus>| {
         let mut conditions = status?.conditions.iter().flatten();
-        conditions.find(|one| one.type_ == ConditionType::DutiesCurrent.as_str()).cloned()
+        conditions.find(|one| one.type_ == type_.as_str()).cloned()
     };
-    let new = duties(Some(status))?;
-    let is_news = duties(model.status()).is_none_or(|old| old.reason != new.reason);
-    (is_news && TOLD.iter().any(|reason| reason.as_str() == new.reason)).then(|| Notice {
+    let new = condition(Some(status))?;
+    let is_news = condition(model.status()).is_none_or(|old| old.reason != new.reason);
+    (is_news && told.iter().any(|reason| reason.as_str() == new.reason)).then(|| Notice {
         regarding: reference::<ModelDeployment>(key, &model.uid),
         related: None,
         type_: EventType::Warning,

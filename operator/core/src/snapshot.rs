@@ -9,6 +9,7 @@ mod manifests;
 mod mirrors;
 mod node;
 mod pod;
+mod route;
 mod sighting;
 mod words;
 
@@ -28,6 +29,7 @@ pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind, WeightsFailure};
+pub use route::{GatewayAnswer, RouteFacts};
 pub use sighting::{Isolation, ServedModel, Sighting};
 
 use crate::policy::PolicyBook;

@@ -8,6 +8,7 @@ mod model;
 mod obstacle;
 mod placed;
 mod policy;
+mod routed;
 mod weights;
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};

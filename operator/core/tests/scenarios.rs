@@ -68,6 +68,9 @@ struct ExpectedModel {
     /// Pieces that the message of `DutiesCurrent` has to contain.
     #[serde(default)]
     duties_say: Vec<String>,
+    /// Pieces that the message of `Routed` has to contain.
+    #[serde(default)]
+    routed_says: Vec<String>,
     /// Nodes that are candidates.
     #[serde(default)]
     candidates: Vec<String>,
@@ -125,7 +128,9 @@ fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> A
         horizontal_pod_autoscaler: autoscaler.map(|one| facts(ChildKind::HorizontalPodAutoscaler, &one)),
         scaled_object: desired.scaled_object.map(|one| facts(ChildKind::ScaledObject, &one)),
         inference_pool: desired.inference_pool.map(|one| facts(ChildKind::InferencePool, &one)),
-        http_route: desired.http_route.map(|one| facts(ChildKind::HTTPRoute, &one)),
+        http_route: desired.http_route.map(|one| {
+            observed(ChildKind::HTTPRoute).unwrap_or_else(|| facts(ChildKind::HTTPRoute, &one))
+        }),
     })
 }
 
@@ -151,10 +156,15 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
         .map(|condition| (condition.type_.clone(), format!("{}/{}", condition.status, condition.reason)))
         .collect();
     assert_eq!(found, expected.conditions, "{what}: conditions\n{conditions:#?}");
-    for (type_, pieces) in [("Ready", &expected.ready_says), ("DutiesCurrent", &expected.duties_say)] {
-        let condition = conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+    let says = [
+        ("Ready", &expected.ready_says),
+        ("DutiesCurrent", &expected.duties_say),
+        ("Routed", &expected.routed_says),
+    ];
+    for (type_, pieces) in says {
+        let condition = conditions.iter().find(|condition| condition.type_ == type_);
         for piece in pieces {
-            let message = &condition.message;
+            let message = condition.map(|condition| condition.message.as_str()).unwrap_or_default();
             assert!(message.contains(piece), "{what}: {type_} does not say {piece:?} but {message:?}");
         }
     }

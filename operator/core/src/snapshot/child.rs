@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Key;
+use super::route::RouteFacts;
 use super::words::shortened;
 
 /// The kinds of object that a ModelDeployment becomes, in the order in which they are written: what a pod needs comes
@@ -115,6 +116,8 @@ pub struct ChildFacts {
     pub deployment: Option<DeploymentFacts>,
     /// How far it is, of a Job.
     pub job: Option<JobFacts>,
+    /// What gateways say of it, of an HTTPRoute.
+    pub route: Option<RouteFacts>,
 }
 
 /// What is observed of a Job.
@@ -169,6 +172,7 @@ impl ChildFacts {
             terminating: !metadata["deletionTimestamp"].is_null(),
             deployment: (kind == ChildKind::Deployment).then(|| DeploymentFacts::of(object)),
             job: (kind == ChildKind::Job).then(|| JobFacts::of(object)),
+            route: (kind == ChildKind::HTTPRoute).then(|| RouteFacts::of(object)),
         })
     }
 }

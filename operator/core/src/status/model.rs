@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Accepted ──┐
-//! Placed ────┼──▶ Ready          Isolated and DutiesCurrent stand beside: they inform and do not hold Ready back
+//! Placed ────┼──▶ Ready          Isolated, Routed and DutiesCurrent stand beside: they inform and do not hold Ready back
 //! Available ─┘
 //! ```
 
@@ -18,6 +18,7 @@ use super::available::available;
 use super::duties::duties_current;
 use super::isolated::{isolated, served_context};
 use super::placed::placed;
+use super::routed::routed;
 use super::weights::{fetching, while_fetching};
 use super::{Application, draft};
 use crate::decide::{Decision, Plan, wanted};
@@ -125,13 +126,20 @@ fn conditions(
     let available = while_fetching(available(snapshot, subject, decision, application), fetching.as_ref());
     let isolated = isolated(&snapshot.settings, subject, decision, application);
     let rolling_out = available.reason == Reason::RollingOut || fetching.is_some();
-    let ready = ready(subject, decision, application, [&accepted, &placed, &available]);
+    let routed = routed(subject, decision, application);
+    let mut ready = ready(subject, decision, application, [&accepted, &placed, &available]);
+    if ready.status == ConditionStatus::True
+        && routed.as_ref().is_some_and(|routed| routed.status == ConditionStatus::False)
+    {
+        ready.message.push_str(" No gateway leads to it: see Routed.");
+    }
     let stalled = is_stalled(decision, application, &placed);
     let suspended = matches!(ready.reason, Reason::Suspended | Reason::IncidentOpen);
     let reconciling = !stalled && !suspended && (ready.status != ConditionStatus::True || rolling_out);
 
     let duties = duties_current(decision);
     let mut drafts = vec![ready.clone(), accepted, placed, available, isolated, duties];
+    drafts.extend(routed);
     if reconciling {
         let (reason, message) = if let Some(fetching) = fetching {
             (fetching.reason, fetching.message)
@@ -274,7 +282,7 @@ fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNum
     Some(ResolvedNumber { value, reason })
 }
 
-/// Where a gateway leads to the model. That the gateway takes the route is said in the route's own status.
+/// Where a gateway leads to the model. Whether it does is said in `Routed`.
 fn gateway(plan: &Plan, spec: &ModelDeploymentSpec) -> Option<String> {
     spec.access.as_ref()?.gateway.as_ref()?;
     Some(match &plan.model.route {

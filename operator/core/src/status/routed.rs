@@ -1,0 +1,92 @@
+//! `Routed`: whether the gateway that a model asks for leads to it, as the gateway itself says.
+
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
+
+use super::{Application, draft};
+use crate::decide::Decision;
+use crate::placement::bounded;
+use crate::snapshot::{GatewayAnswer, Subject};
+use crate::validate::{RouteSettings, ValidatedModel};
+
+/// The condition; `None` where the model asks for no gateway. It informs and holds nothing back: consumers in the cluster ask
+/// the model's Service.
+pub(super) fn routed(
+    subject: &Subject<'_>,
+    decision: &Decision,
+    application: &Application,
+) -> Option<ConditionDraft> {
+    subject.model.spec.access.as_ref()?.gateway.as_ref()?;
+    let (status, reason, text) = match (decision.plan(), application) {
+        (None, _) => unknown(Reason::NotAccepted, "The model is not accepted."),
+        (Some(plan), application) => match (&plan.model.route, application) {
+            (None, _) => (
+                ConditionStatus::False,
+                Reason::RouteNotServed,
+                "The cluster does not serve HTTPRoute, or InferencePool where an endpointPicker is named, so no gateway leads \
+                 to the model. Install the kinds of the Gateway API."
+                    .to_owned(),
+            ),
+            (Some(route), Application::Applied(objects)) => {
+                let answers = objects.http_route.as_ref().and_then(|facts| facts.route.as_ref());
+                judged(&plan.model, route, answers.map(|facts| facts.answers.as_slice()).unwrap_or_default())
+            }
+            (Some(_), _) => unknown(Reason::ApplyFailed, "The objects could not be written."),
+        },
+    };
+    Some(draft(ConditionType::Routed, status, reason, bounded(&text, 1000)))
+}
+
+fn unknown(reason: Reason, text: &str) -> (ConditionStatus, Reason, String) {
+    (ConditionStatus::Unknown, reason, text.to_owned())
+}
+
+/// What the gateway says. Where several controllers speak for it, a fault outranks a yes.
+fn judged(
+    model: &ValidatedModel,
+    route: &RouteSettings,
+    answers: &[GatewayAnswer],
+) -> (ConditionStatus, Reason, String) {
+    let RouteSettings { gateway, hostname, path, .. } = route;
+    let its_own = || answers.iter().filter(|answer| answer.gateway == *gateway);
+    if let Some((answer, (word, sentence))) =
+        its_own().find_map(|answer| Some((answer, answer.fault.as_ref()?)))
+    {
+        let (reason, does) = if answer.takes_it {
+            (Reason::RouteUnresolved, "takes the route and cannot carry it out")
+        } else {
+            (Reason::RouteRefused, "does not take the route")
+        };
+        let help = help(word, model, route);
+        let text = format!("The gateway {gateway} {does} ({word}): {sentence} {help}");
+        return (ConditionStatus::False, reason, text);
+    }
+    if its_own().next().is_some() {
+        let text = format!("The gateway {gateway} has taken the route: clients ask at {hostname}{path}/v1.");
+        return (ConditionStatus::True, Reason::RouteAccepted, text);
+    }
+    let text = format!(
+        "The gateway {gateway} has not said whether it takes the route. Where that lasts, there is no such Gateway, or nobody \
+         carries it out."
+    );
+    unknown(Reason::RouteUnanswered, &text)
+}
+
+/// The way out of a fault, by the words that the Gateway API has for them.
+fn help(word: &str, model: &ValidatedModel, route: &RouteSettings) -> String {
+    let RouteSettings { gateway, hostname, .. } = route;
+    match word {
+        "NotAllowedByListeners" => format!(
+            "Let a listener of the Gateway take routes of the namespace {} (listeners[].allowedRoutes).",
+            model.key.namespace
+        ),
+        "NoMatchingListenerHostname" => {
+            format!(
+                "Give the Gateway a listener for {hostname}, or ask for another host in spec.access.gateway.hostname."
+            )
+        }
+        "InvalidKind" if route.picker.is_some() => format!(
+            "The gateway may not know InferencePools: leave out spec.access.gateway.endpointPicker, or ask those who run {gateway}."
+        ),
+        _ => format!("Ask those who run {gateway}."),
+    }
+}
