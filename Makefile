@@ -1,7 +1,7 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node autoscalers programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-all demo up down bench
+.PHONY: help core crds lint test controlplane guests objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 REAL := cargo test --workspace --test real -- --ignored --nocapture
@@ -37,6 +37,9 @@ node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 
 autoscalers: ## Build KEDA and Prometheus for a real node (about 10 minutes the first time)
 	@e2e/autoscalers/build.sh
 
+gateway: ## Build Envoy Gateway for a real node (about 5 minutes the first time)
+	@e2e/gateway/build.sh
+
 programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
@@ -53,7 +56,10 @@ e2e-real-weights: controlplane guests objectstore node programs ## Fetch, verify
 e2e-real-autoscalers: controlplane guests node autoscalers programs ## Let KEDA and Prometheus scale a model by its load
 	$(REAL) autoscalers_take_
 
-e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers ## All that runs on a real node
+e2e-real-gateway: controlplane guests node gateway programs ## Let a real gateway lead to a model, and to nothing else of it
+	$(REAL) a_real_gateway_leads_
+
+e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway ## All that runs on a real node
 
 demo: controlplane programs ## Show Hemvist on a cluster with simulated GPU nodes
 	@$(PLAYGROUND) demo

@@ -17,6 +17,7 @@ pub mod governed;
 pub mod guests;
 pub mod helm;
 pub mod installation;
+pub mod interface;
 pub mod kubeconfig;
 pub mod kubectl;
 pub mod manifests;

@@ -21,7 +21,7 @@ use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 
-use self::configuration::{CONTAINERD_SOCKET, Configuration};
+use self::configuration::{CONTAINERD_SOCKET, Configuration, write_kubeconfig};
 use self::link::Link;
 use crate::containerd::Containerd;
 use crate::image::Image;
@@ -100,20 +100,39 @@ impl RealNode {
     }
 
     fn configure(&self, cluster: &ControlPlane, sandbox: &str) -> Result<()> {
-        let (api_server, pods) = (self.link.api_server(), self.link.pods());
+        let pods = self.link.pods();
         let configuration = Configuration {
             pods: &pods,
             folder: &self.folder,
             name: NAME,
             address: self.link.node_address(),
-            api_server: &api_server,
             sandbox_image: sandbox,
         };
         configuration.write()?;
         for [file, ..] in [KUBELET, KUBE_PROXY] {
-            configuration.write_kubeconfig(file, &cluster.kubeconfig_of(file))?;
+            self.bring_kubeconfig(file, &cluster.kubeconfig_of(file))?;
         }
         Ok(())
+    }
+
+    /// Makes a kubeconfig with a fresh token of a service account, for a program that runs on the node.
+    ///
+    /// # Errors
+    /// Where no token is given or the file cannot be written.
+    pub async fn service_account_kubeconfig(
+        &self,
+        cluster: &ControlPlane,
+        [namespace, name]: [&str; 2],
+    ) -> Result<PathBuf> {
+        let of_the_cluster = cluster.service_account_kubeconfig(namespace, name).await?;
+        self.bring_kubeconfig(&format!("{namespace}.{name}"), &of_the_cluster)
+    }
+
+    /// Writes a kubeconfig of the cluster anew for use on the node.
+    fn bring_kubeconfig(&self, name: &str, of_the_cluster: &Path) -> Result<PathBuf> {
+        let path = self.folder.join(format!("{name}.kubeconfig"));
+        write_kubeconfig(&path, of_the_cluster, &self.link.api_server())?;
+        Ok(path)
     }
 
     /// Has the node's network keep the machine out of a port of every pod, as a network plug-in would that carries out

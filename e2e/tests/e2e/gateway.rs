@@ -1,11 +1,12 @@
 //! The way from a gateway to a model: by the real kinds, to what clients ask and to nothing else.
 //!
-//! No gateway runs here. What the route says is judged by a reading of the Gateway API's specification that shares no code
-//! with what writes it.
+//! No gateway runs here; `make e2e-real-gateway` has one. What the route says is judged by a reading of the Gateway API's
+//! specification that shares no code with what writes it.
 
 use anyhow::{Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE};
 use hemvist_e2e::guests::Guest;
+use hemvist_e2e::interface::{ASKED, CONTROL, METHODS, disguises};
 use hemvist_e2e::models::{model, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
@@ -13,40 +14,6 @@ use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
 const HOST: &str = "ai.region.example";
-
-/// What clients ask.
-const ASKED: [(&str, &str); 4] = [
-    ("POST", "/v1/chat/completions"),
-    ("POST", "/v1/completions"),
-    ("POST", "/v1/embeddings"),
-    ("GET", "/v1/models"),
-];
-
-/// What engines serve beside that: what controls them, tells of them, or reads requests in another form.
-const CONTROL: [&str; 22] = [
-    "/pause",
-    "/resume",
-    "/update_weights",
-    "/invocations",
-    "/tokenize",
-    "/detokenize",
-    "/metrics",
-    "/health",
-    "/lora-adapters",
-    "/props",
-    "/slots",
-    "/completion",
-    "/sleep",
-    "/wake_up",
-    "/load_lora_adapter",
-    "/v1/load_lora_adapter",
-    "/collective_rpc",
-    "/scale_elastic_ep",
-    "/server_info",
-    "/flush_cache",
-    "/generate",
-    "/",
-];
 
 /// The path to which a route leads a request, or nothing where it does not lead it. Of the specification: all of a match has to
 /// hold, one match of a rule is enough, a host is compared without its case, and a filter may replace the path.
@@ -96,22 +63,8 @@ fn leads_where_it_should(route: &Value, below: &str) -> Result<()> {
     }
     let mut tried = 0;
     for control in CONTROL {
-        let paths = [
-            control.to_owned(),
-            format!("{below}{control}"),
-            format!("{below}/v1{control}"),
-            format!("{below}/v1/models{control}"),
-            format!("{below}/v1/chat/completions{control}"),
-            format!("{below}/v1/chat/completions/..{control}"),
-            format!("{below}/{control}"),
-            format!("{control}/v1/models"),
-        ];
-        for path in paths {
-            // What only repeats what is asked.
-            if path.trim_end_matches('/') == format!("{below}/v1/models") && !path.ends_with('/') {
-                continue;
-            }
-            for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT"] {
+        for path in disguises(control, below) {
+            for method in METHODS {
                 let to = led_to(route, method, HOST, &path);
                 ensure!(to.is_none(), "{method} {path} is led to {to:?}");
                 tried += 1;
@@ -202,7 +155,7 @@ async fn led_to_the_service(governed: &Governed) -> Result<()> {
     let rule = &route["spec"]["rules"][0];
     let header = &rule["filters"][0]["responseHeaderModifier"]["set"][0];
     ensure!(
-        header["value"] == "%\"Du samtalar med ett AI-system. Fr%c3%a5gor: 036-32 10 00.\"",
+        header["value"] == ":RHUgc2FtdGFsYXIgbWVkIGV0dCBBSS1zeXN0ZW0uIEZyw6Vnb3I6IDAzNi0zMiAxMCAwMC4=:",
         "the notice is {header}"
     );
     ensure!(rule["backendRefs"][0]["kind"] == "Service" && rule["backendRefs"][0]["port"] == 8000, "{rule}");

@@ -128,9 +128,9 @@ fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> A
         horizontal_pod_autoscaler: autoscaler.map(|one| facts(ChildKind::HorizontalPodAutoscaler, &one)),
         scaled_object: desired.scaled_object.map(|one| facts(ChildKind::ScaledObject, &one)),
         inference_pool: desired.inference_pool.map(|one| facts(ChildKind::InferencePool, &one)),
-        http_route: desired.http_route.map(|one| {
-            observed(ChildKind::HTTPRoute).unwrap_or_else(|| facts(ChildKind::HTTPRoute, &one))
-        }),
+        http_route: desired
+            .http_route
+            .map(|one| observed(ChildKind::HTTPRoute).unwrap_or_else(|| facts(ChildKind::HTTPRoute, &one))),
     })
 }
 

@@ -1,18 +1,17 @@
 //! A Prometheus that finds replicas as a PodMonitor has it, and reads what they measure.
 
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::ports::free_port;
 use hemvist_e2e::process::{Launch, Process};
 use hemvist_e2e::{ControlPlane, Progress, wait_until};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::{PATIENCE, built};
+use crate::http::{Answer, Request};
 
 /// The namespace and the service account of the Prometheus.
 const ACCOUNT: [&str; 2] = ["overvakning", "prometheus"];
@@ -70,8 +69,9 @@ impl Prometheus {
         })?;
         wait_until("Prometheus to be ready", PATIENCE, async || {
             process.ensure_running()?;
-            let answer = self.get("/-/ready").await?;
-            Ok(Progress::when(answer.lines().next().is_some_and(|line| line.contains(" 200 ")), answer))
+            let answer = self.get("/-/ready").await;
+            let ready = answer.as_ref().is_ok_and(|answer| answer.status == 200);
+            Ok(Progress::when(ready, format!("{answer:?}")))
         })
         .await?;
         self.process = Some(process);
@@ -87,25 +87,16 @@ impl Prometheus {
         for byte in query.bytes() {
             write!(path, "%{byte:02X}")?;
         }
-        let answer = self.get(&path).await?;
-        let start = answer.find('{').with_context(|| format!("Prometheus said {answer:?}"))?;
-        let end = answer.rfind('}').map_or(answer.len(), |end| end + 1);
-        let told: Value = serde_json::from_str(&answer[start..end])
-            .with_context(|| format!("Prometheus said {answer:?}"))?;
+        let told = self.get(&path).await?.json()?;
         let result = told["data"]["result"].as_array().with_context(|| format!("{query}: {told}"))?;
         ensure!(result.len() <= 1, "{query} has more than one number: {told}");
         let number = result.first().and_then(|one| one["value"][1].as_str());
         number.map(|number| number.parse().with_context(|| format!("{query}: {told}"))).transpose()
     }
 
-    /// One request by a connection of its own; the answer with its head.
-    async fn get(&self, path: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await??;
-        Ok(answer)
+    async fn get(&self, path: &str) -> Result<Answer> {
+        let request = Request { method: "GET", host: "127.0.0.1", path, body: "" };
+        request.send((Ipv4Addr::LOCALHOST, self.port).into()).await
     }
 
     /// Ends it.

@@ -23,8 +23,6 @@ pub struct Configuration<'a> {
     pub name: &'a str,
     /// The node's address.
     pub address: Ipv4Addr,
-    /// The API server, as the node reaches it.
-    pub api_server: &'a str,
     /// The image of the process that holds a pod's namespaces.
     pub sandbox_image: &'a str,
     /// The addresses of the node's pods; none of those that KWOK gives to simulated ones.
@@ -44,21 +42,6 @@ impl Configuration<'_> {
         let networks = self.folder.join("networks");
         std::fs::create_dir_all(&networks).with_context(|| format!("making {}", networks.display()))?;
         self.write_file("networks/pods.conflist", &self.network().to_string())
-    }
-
-    /// Writes a kubeconfig of the cluster anew for use on the node, where the API server has another address.
-    ///
-    /// # Errors
-    /// Where it cannot be read or written.
-    pub fn write_kubeconfig(&self, name: &str, of_the_cluster: &Path) -> Result<()> {
-        let text = std::fs::read_to_string(of_the_cluster)
-            .with_context(|| format!("reading {}", of_the_cluster.display()))?;
-        let mut kubeconfig: Value = serde_json::from_str(&text).context("reading a kubeconfig")?;
-        let cluster = &mut kubeconfig["clusters"][0]["cluster"];
-        cluster["server"] = json!(self.api_server);
-        // The certificate is for the address that the rest of the cluster uses.
-        cluster["tls-server-name"] = json!("localhost");
-        self.write_file(&format!("{name}.kubeconfig"), &kubeconfig.to_string())
     }
 
     /// A file of the node.
@@ -166,4 +149,19 @@ BinaryName = "{runc}"
             "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         })
     }
+}
+
+/// Writes a kubeconfig of the cluster anew for use on a node, where the API server has another address.
+///
+/// # Errors
+/// Where it cannot be read or written.
+pub fn write_kubeconfig(path: &Path, of_the_cluster: &Path, api_server: &str) -> Result<()> {
+    let text = std::fs::read_to_string(of_the_cluster)
+        .with_context(|| format!("reading {}", of_the_cluster.display()))?;
+    let mut kubeconfig: Value = serde_json::from_str(&text).context("reading a kubeconfig")?;
+    let cluster = &mut kubeconfig["clusters"][0]["cluster"];
+    cluster["server"] = json!(api_server);
+    // The certificate is for the address that the rest of the cluster uses.
+    cluster["tls-server-name"] = json!("localhost");
+    std::fs::write(path, kubeconfig.to_string()).with_context(|| format!("writing {}", path.display()))
 }

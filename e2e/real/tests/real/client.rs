@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 use crate::surroundings::{CONSUMER, MODEL, Surroundings};
 
+/// The host under which a gateway on the node is asked, where there is one.
+pub const GATEWAY_HOST: &str = "ai.region.example";
+
 /// A pod that runs the client's program.
 pub struct Client<'a> {
     surroundings: &'a Surroundings,
@@ -39,7 +42,10 @@ impl<'a> Client<'a> {
                 // Simulated nodes run nothing.
                 "nodeSelector": {"kubernetes.io/hostname": node::NAME},
                 // No server of names runs here.
-                "hostAliases": [{"ip": service["spec"]["clusterIP"], "hostnames": [host(&service)]}],
+                "hostAliases": [
+                    {"ip": service["spec"]["clusterIP"], "hostnames": [host(&service)]},
+                    {"ip": surroundings.node.address(), "hostnames": [GATEWAY_HOST]},
+                ],
                 "terminationGracePeriodSeconds": 0,
                 "containers": [{
                     "name": "client",

@@ -7,6 +7,7 @@ mod changes;
 mod client;
 mod control_paths;
 mod failures;
+mod gateway;
 mod inspection;
 mod promises;
 mod rolling;

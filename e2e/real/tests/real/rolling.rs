@@ -20,18 +20,18 @@ const AT_LEAST: u64 = 2000;
 
 /// Nobody who asks notices anything.
 pub async fn loses_no_request(surroundings: &Surroundings) -> Result<()> {
+    loses_no_request_at(surroundings, address(surroundings).await?).await
+}
+
+/// Nobody who asks at this address notices anything.
+pub async fn loses_no_request_at(surroundings: &Surroundings, address: String) -> Result<()> {
     let (namespace, name) = split(MODEL)?;
     let kubectl = surroundings.governed.cluster().kubectl()?;
     let scale = ["scale", "modeldeployment", name, "--namespace", namespace, "--replicas=2"];
     kubectl.run(&scale).await?.success()?;
     replicas(surroundings, 2).await?;
-    let ask = [
-        "load".to_owned(),
-        address(surroundings).await?,
-        question(surroundings, 4),
-        SECONDS.to_string(),
-        AT_LEAST.to_string(),
-    ];
+    let ask =
+        ["load".to_owned(), address, question(surroundings, 4), SECONDS.to_string(), AT_LEAST.to_string()];
     let client = Client::start(surroundings, [CONSUMER, "load"], &ask).await?;
     // It asks already when the rollout begins.
     tokio::time::sleep(Duration::from_secs(3)).await;

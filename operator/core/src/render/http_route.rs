@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
@@ -168,7 +170,7 @@ fn rule(model: &ValidatedModel, route: &RouteSettings, path: &str, methods: &[Me
         },
     });
     let notice = route.notice.as_deref().map(|notice| RouteFilter::ResponseHeaderModifier {
-        headers: Headers { set: vec![Header { name: NOTICE.to_owned(), value: display_string(notice) }] },
+        headers: Headers { set: vec![Header { name: NOTICE.to_owned(), value: byte_sequence(notice) }] },
     });
     RouteRule {
         matches: methods
@@ -198,50 +200,50 @@ fn backend(model: &ValidatedModel, route: &RouteSettings) -> Reference {
     }
 }
 
-/// A text as the value of a header, which has to be ASCII: a Display String of RFC 9651, in which every byte of UTF-8 that
-/// is none is written as `%` and two digits. What is too long for a header ends with an ellipsis.
-fn display_string(text: &str) -> String {
-    let room = LONGEST_VALUE - "%\"\"".len();
-    let whole: Vec<String> = text.chars().map(written).collect();
-    let length: usize = whole.iter().map(String::len).sum();
-    if length <= room {
-        return format!("%\"{}\"", whole.concat());
-    }
-    let ellipsis = written('…');
-    let mut kept = String::new();
-    for piece in whole {
-        if kept.len() + piece.len() + ellipsis.len() > room {
-            break;
-        }
-        kept += &piece;
-    }
-    format!("%\"{kept}{ellipsis}\"")
-}
-
-/// A letter as it stands in a Display String.
-fn written(letter: char) -> String {
-    if matches!(letter, ' '..='~') && !matches!(letter, '%' | '"') {
-        return letter.to_string();
-    }
-    letter.encode_utf8(&mut [0; 4]).bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"))
+/// A text as the value of a header, which has to be ASCII: a Byte Sequence of RFC 9651 that holds its UTF-8. What is too long
+/// for a header ends with an ellipsis.
+///
+/// RFC 9651 has a Display String for texts. It is full of `%`, which Envoy takes for the beginning of a command, as HAProxy does,
+/// and NGINX reads quotes and backslashes: gateways hand on what a route says, and the Envoy of one that does takes no routes any
+/// more, nobody's. In base64 no gateway finds anything to carry out.
+fn byte_sequence(text: &str) -> String {
+    const ELLIPSIS: &str = "…";
+    // Three bytes make four letters, between two colons.
+    let room = (LONGEST_VALUE - "::".len()) / 4 * 3;
+    let kept = if text.len() <= room {
+        text.to_owned()
+    } else {
+        text[..text.floor_char_boundary(room - ELLIPSIS.len())].to_owned() + ELLIPSIS
+    };
+    format!(":{}:", STANDARD.encode(kept))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(value: &str) -> String {
+        let inner = value.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).unwrap_or_default();
+        String::from_utf8(STANDARD.decode(inner).unwrap_or_default()).unwrap_or_default()
+    }
+
     #[test]
-    fn a_notice_is_ascii_and_readable_where_it_was() {
-        assert_eq!(display_string("Du samtalar med ett AI-system."), "%\"Du samtalar med ett AI-system.\"");
-        assert_eq!(
-            display_string("Förslag, 100 % \"råd\"\n"),
-            "%\"F%c3%b6rslag, 100 %25 %22r%c3%a5d%22%0a\""
-        );
+    fn a_notice_holds_nothing_that_a_gateway_could_carry_out() {
+        let notice = "Förslag, 100 % \"råd\": $host {0} \\ %REQ(authorization)%\n";
+        let value = byte_sequence(notice);
+        assert!(value.chars().all(|one| one.is_ascii_alphanumeric() || ":+/=".contains(one)), "{value}");
+        assert_eq!(read(&value), notice);
     }
 
     #[test]
     fn a_long_notice_fits_and_says_that_there_is_more() {
-        let long = display_string(&"ö".repeat(2048));
-        assert!(long.len() <= LONGEST_VALUE && long.ends_with("%c3%b6%e2%80%a6\""), "{}", long.len());
+        for notice in ["ö".repeat(2048), "x".repeat(3070), format!("x{}", "ö".repeat(2048))] {
+            let value = byte_sequence(&notice);
+            assert!(value.len() <= LONGEST_VALUE, "{}", value.len());
+            let read = read(&value);
+            let kept = read.strip_suffix('…').unwrap_or_default();
+            assert!(kept.len() > 3060 && notice.starts_with(kept), "{} bytes are kept", kept.len());
+        }
+        assert_eq!(read(&byte_sequence(&"x".repeat(3069))), "x".repeat(3069));
     }
 }
