@@ -51,7 +51,8 @@ impl Request<'_> {
             let mut stream = TcpStream::connect(address).await?;
             stream.write_all(request.as_bytes()).await?;
             let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await?;
+            // Not until the end where the answer says where that is: a server may wait before it hangs up.
+            while !is_whole(&answer) && stream.read_buf(&mut answer).await? > 0 {}
             anyhow::Ok(answer)
         };
         let answer = tokio::time::timeout(PATIENCE, exchange)
@@ -60,6 +61,14 @@ impl Request<'_> {
             .with_context(|| format!("{method} {path} at {address}"))?;
         Answer::read(&String::from_utf8_lossy(&answer))
     }
+}
+
+/// Whether an answer that says how long it is has come.
+fn is_whole(answer: &[u8]) -> bool {
+    Answer::read(&String::from_utf8_lossy(answer)).is_ok_and(|answer| {
+        let length = answer.header("content-length").and_then(|length| length.parse().ok());
+        length.is_some_and(|length: usize| answer.body.len() >= length)
+    })
 }
 
 impl Answer {
