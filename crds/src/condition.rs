@@ -21,6 +21,8 @@ closed_enum! {
         Isolated,
         /// Of a ModelDeployment that asks for a gateway: the gateway leads to it. Absent otherwise.
         Routed,
+        /// Of a ModelDeployment that something is to scale: it works. Absent otherwise.
+        Autoscaled,
         /// Of a ModelDeployment: every duty is met. Not abnormal when true, so waiters for readiness pass it by.
         DutiesCurrent,
         /// Abnormal when true: work is under way. Absent otherwise.
@@ -164,6 +166,12 @@ closed_enum! {
         RouteUnanswered,
         /// The cluster does not serve the kinds of which a route is made.
         RouteNotServed,
+        /// What scales the model says that it works.
+        AutoscalerWorks,
+        /// What scales the model says that it does not work.
+        AutoscalerFailing,
+        /// What scales the model has not said whether it works, or has nothing to go by yet.
+        AutoscalerUnanswered,
         /// The model serves.
         Serving,
         /// `suspend` is set.

@@ -15,7 +15,7 @@ pub struct ModelDeploymentStatus {
     pub observed_generation: Option<i64>,
 
     /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` tells of the network, `Routed` of the gateway,
-    /// `DutiesCurrent` of assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
+    /// `Autoscaled` of what scales it, `DutiesCurrent` of assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -264,6 +264,18 @@ explanations! {
         "The model asks for a gateway, and the cluster does not serve HTTPRoute, or InferencePool where an endpoint picker is \
          named. In the cluster the model is asked at its Service.",
         "Install the kinds of the Gateway API, or leave out spec.access.gateway.";
+    AutoscalerWorks:
+        "What scales the model says that it works.",
+        "Nothing.";
+    AutoscalerFailing:
+        "What scales the model says that it does not work, mostly because nobody tells it what the replicas measure. Its words \
+         are in the message. The replicas that are there serve.",
+        "Custom metrics of the pods for a HorizontalPodAutoscaler, or a Prometheus that answers KEDA and scrapes the replicas: \
+         see the page Scale a model.";
+    AutoscalerUnanswered:
+        "What scales the model has not said whether it works, or no replica is ready that could measure anything.",
+        "Wait until a replica takes requests. Where it lasts, see whether KEDA's operator runs, and whether it is the one that \
+         the installation names (admission.autoscalers of the chart).";
     Serving:
         "The model serves.",
         "Nothing.";

@@ -117,6 +117,11 @@ pub fn route_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentSt
     warning_beside(key, model, status, ConditionType::Routed, &TOLD)
 }
 
+/// The event of a model whose autoscaler does not work: once, when that comes to be so.
+pub fn autoscaler_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
+    warning_beside(key, model, status, ConditionType::Autoscaled, &[Reason::AutoscalerFailing])
+}
+
 /// The event of a condition beside `Ready` whose reason is another one than before, and one of those that are told.
 fn warning_beside(
     key: &Key,

@@ -49,6 +49,7 @@ pub async fn write_model(
     context.events.publish(events::transition(key, seen, status));
     context.events.publish(events::duties_transition(key, seen, status));
     context.events.publish(events::route_transition(key, seen, status));
+    context.events.publish(events::autoscaler_transition(key, seen, status));
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.models.lock().written(stamp, written.into());
         // The answer holds what somebody may have changed meanwhile, and the watch will not tell it again.

@@ -3,6 +3,7 @@
 //! The controller fills it from its caches, the command line from files, a test from a folder. Raw API objects are turned
 //! into facts at this border; decisions never see more than they use.
 
+mod autoscaler;
 mod child;
 mod installation;
 mod manifests;
@@ -21,6 +22,7 @@ use hemvist_api::ModelDeployment;
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+pub use autoscaler::AutoscalerFacts;
 pub(crate) use child::short_hash;
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, JobFacts, content_hash};
 pub(crate) use installation::DEVICE_CLASSES;

@@ -1,5 +1,6 @@
 //! Status from what was decided and what was observed; never from what was wished.
 
+mod autoscaled;
 mod available;
 mod duties;
 mod enforced;

@@ -71,6 +71,9 @@ struct ExpectedModel {
     /// Pieces that the message of `Routed` has to contain.
     #[serde(default)]
     routed_says: Vec<String>,
+    /// Pieces that the message of `Autoscaled` has to contain.
+    #[serde(default)]
+    autoscaled_says: Vec<String>,
     /// Nodes that are candidates.
     #[serde(default)]
     candidates: Vec<String>,
@@ -109,6 +112,7 @@ fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> A
     let Some(plan) = decision.plan() else { return Application::Withdrawn };
     let desired = render(&plan.model, &snapshot.settings);
     let observed = |kind| subject.children.get(&kind).cloned();
+    let observed_or = |kind, written| observed(kind).unwrap_or(written);
     let fetch = desired.fetch.map(|fetch| Fetch::<Applied> {
         network_policy: facts(ChildKind::NetworkPolicy, &fetch.network_policy),
         job: observed(ChildKind::Job).unwrap_or_else(|| facts(ChildKind::Job, &fetch.job)),
@@ -125,12 +129,16 @@ fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> A
         pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &desired.pod_disruption_budget),
         fetch,
         deployment,
-        horizontal_pod_autoscaler: autoscaler.map(|one| facts(ChildKind::HorizontalPodAutoscaler, &one)),
-        scaled_object: desired.scaled_object.map(|one| facts(ChildKind::ScaledObject, &one)),
+        horizontal_pod_autoscaler: autoscaler.map(|one| {
+            observed_or(ChildKind::HorizontalPodAutoscaler, facts(ChildKind::HorizontalPodAutoscaler, &one))
+        }),
+        scaled_object: desired
+            .scaled_object
+            .map(|one| observed_or(ChildKind::ScaledObject, facts(ChildKind::ScaledObject, &one))),
         inference_pool: desired.inference_pool.map(|one| facts(ChildKind::InferencePool, &one)),
         http_route: desired
             .http_route
-            .map(|one| observed(ChildKind::HTTPRoute).unwrap_or_else(|| facts(ChildKind::HTTPRoute, &one))),
+            .map(|one| observed_or(ChildKind::HTTPRoute, facts(ChildKind::HTTPRoute, &one))),
     })
 }
 
@@ -160,6 +168,7 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
         ("Ready", &expected.ready_says),
         ("DutiesCurrent", &expected.duties_say),
         ("Routed", &expected.routed_says),
+        ("Autoscaled", &expected.autoscaled_says),
     ];
     for (type_, pieces) in says {
         let condition = conditions.iter().find(|condition| condition.type_ == type_);

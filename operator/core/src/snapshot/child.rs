@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Key;
+use super::autoscaler::AutoscalerFacts;
 use super::route::RouteFacts;
 use super::words::shortened;
 
@@ -118,6 +119,8 @@ pub struct ChildFacts {
     pub job: Option<JobFacts>,
     /// What gateways say of it, of an HTTPRoute.
     pub route: Option<RouteFacts>,
+    /// Whether it works, of an autoscaler.
+    pub autoscaler: Option<AutoscalerFacts>,
 }
 
 /// What is observed of a Job.
@@ -173,6 +176,7 @@ impl ChildFacts {
             deployment: (kind == ChildKind::Deployment).then(|| DeploymentFacts::of(object)),
             job: (kind == ChildKind::Job).then(|| JobFacts::of(object)),
             route: (kind == ChildKind::HTTPRoute).then(|| RouteFacts::of(object)),
+            autoscaler: AutoscalerFacts::of(kind, object),
         })
     }
 }

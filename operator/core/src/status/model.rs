@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Accepted ──┐
-//! Placed ────┼──▶ Ready          Isolated, Routed and DutiesCurrent stand beside: they inform and do not hold Ready back
+//! Placed ────┼──▶ Ready          Isolated, Routed, Autoscaled and DutiesCurrent stand beside: they inform
 //! Available ─┘
 //! ```
 
@@ -14,6 +14,7 @@ use hemvist_api::model_deployment::{
 use hemvist_api::{ModelDeploymentSpec, ModelDeploymentStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::autoscaled::autoscaled;
 use super::available::available;
 use super::duties::duties_current;
 use super::isolated::{isolated, served_context};
@@ -126,12 +127,10 @@ fn conditions(
     let available = while_fetching(available(snapshot, subject, decision, application), fetching.as_ref());
     let isolated = isolated(&snapshot.settings, subject, decision, application);
     let rolling_out = available.reason == Reason::RollingOut || fetching.is_some();
-    let routed = routed(subject, decision, application);
+    let beside = [routed(subject, decision, application), autoscaled(decision, application)];
     let mut ready = ready(subject, decision, application, [&accepted, &placed, &available]);
-    if ready.status == ConditionStatus::True
-        && routed.as_ref().is_some_and(|routed| routed.status == ConditionStatus::False)
-    {
-        ready.message.push_str(" No gateway leads to it: see Routed.");
+    if ready.status == ConditionStatus::True {
+        ready.message.extend(beside.iter().flatten().filter_map(beside_ready));
     }
     let stalled = is_stalled(decision, application, &placed);
     let suspended = matches!(ready.reason, Reason::Suspended | Reason::IncidentOpen);
@@ -139,7 +138,7 @@ fn conditions(
 
     let duties = duties_current(decision);
     let mut drafts = vec![ready.clone(), accepted, placed, available, isolated, duties];
-    drafts.extend(routed);
+    drafts.extend(beside.into_iter().flatten());
     if reconciling {
         let (reason, message) = if let Some(fetching) = fetching {
             (fetching.reason, fetching.message)
@@ -223,6 +222,15 @@ fn ready(
         endpoint(&plan.model.key.name, &plan.model.key.namespace)
     );
     draft(type_, ConditionStatus::True, Reason::Serving, text)
+}
+
+/// What a model that serves says of what stands beside and does not hold.
+fn beside_ready(condition: &ConditionDraft) -> Option<&'static str> {
+    match (condition.status, condition.type_) {
+        (ConditionStatus::False, ConditionType::Routed) => Some(" No gateway leads to it: see Routed."),
+        (ConditionStatus::False, ConditionType::Autoscaled) => Some(" Nothing scales it: see Autoscaled."),
+        _ => None,
+    }
 }
 
 /// Whether nothing more will happen until somebody changes something.

@@ -1,0 +1,81 @@
+//! `Autoscaled`: whether what is to scale a model works, as it says itself.
+
+use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
+
+use super::{Application, draft};
+use crate::decide::{Decision, Plan};
+use crate::placement::bounded;
+use crate::render::{Applied, DesiredObjects};
+use crate::validate::{Autoscaler, ScalingSettings};
+
+/// The condition; `None` where nothing is to scale the model. It informs and holds nothing back: the replicas that are there
+/// serve.
+pub(super) fn autoscaled(decision: &Decision, application: &Application) -> Option<ConditionDraft> {
+    let plan = decision.plan()?;
+    let settings = plan.model.scaling.as_ref()?;
+    let (status, reason, text) = match application {
+        Application::Applied(objects) => judged(plan, settings, objects),
+        _ => (ConditionStatus::Unknown, Reason::ApplyFailed, "The objects could not be written.".to_owned()),
+    };
+    Some(draft(ConditionType::Autoscaled, status, reason, bounded(&text, 1000)))
+}
+
+fn judged(
+    plan: &Plan,
+    settings: &ScalingSettings,
+    objects: &DesiredObjects<Applied>,
+) -> (ConditionStatus, Reason, String) {
+    let (kind, name) = (settings.by.kind(), &plan.model.key.name);
+    let unknown = |text: String| (ConditionStatus::Unknown, Reason::AutoscalerUnanswered, text);
+    let autoscaler = objects.scaled_object.as_ref().or(objects.horizontal_pod_autoscaler.as_ref());
+    let Some(facts) = autoscaler.and_then(|child| child.autoscaler.as_ref()) else {
+        // It is made when nobody else decides the number of replicas any more.
+        return unknown(format!("The {kind} {name} is not there yet."));
+    };
+    if facts.works {
+        let text = format!("The {kind} {name} says that it works. It follows {}.", settings.followed);
+        return (ConditionStatus::True, Reason::AutoscalerWorks, text);
+    }
+    let Some((word, sentence)) = &facts.fault else {
+        let text = format!(
+            "The {kind} {name} has not said whether it works. Where that lasts, nobody carries it out: {}.",
+            whose(&settings.by)
+        );
+        return unknown(text);
+    };
+    let measured = objects.deployment.as_ref().and_then(|child| child.deployment.as_ref());
+    if settings.by == Autoscaler::HorizontalPodAutoscaler && measured.is_none_or(|facts| facts.ready == 0) {
+        return unknown(format!(
+            "The {kind} {name} follows what replicas measure, and none takes requests yet."
+        ));
+    }
+    let text = format!(
+        "The {kind} {name} does not work ({word}): {sentence} The number of replicas stays as it is. {}",
+        help(settings)
+    );
+    (ConditionStatus::False, Reason::AutoscalerFailing, text)
+}
+
+const fn whose(by: &Autoscaler) -> &'static str {
+    match by {
+        Autoscaler::HorizontalPodAutoscaler => "the cluster's controller manager does not run",
+        Autoscaler::ScaledObject(_) => {
+            "KEDA's operator does not run, or may not scale (admission.autoscalers of the chart)"
+        }
+    }
+}
+
+/// The way out.
+fn help(settings: &ScalingSettings) -> String {
+    let followed = settings.followed;
+    match &settings.by {
+        Autoscaler::HorizontalPodAutoscaler => {
+            format!(
+                "Have the pods' custom metrics API serve {followed}, or let KEDA scale (load.prometheusAddress of the chart)."
+            )
+        }
+        Autoscaler::ScaledObject(keda) => {
+            format!("See whether {} answers KEDA, and knows {followed}.", keda.prometheus)
+        }
+    }
+}
