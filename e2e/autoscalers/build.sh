@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds autoscalers for tests into target/autoscalers, unless what is there is of the same sources: KEDA's operator and its
-# metrics server with the kinds and rights that they need, and Prometheus. Everything lies under target/, so that `cargo clean`
-# removes it.
+# metrics server with the kinds and rights that they need, Prometheus, and the Prometheus Adapter with its rights. Everything
+# lies under target/, so that `cargo clean` removes it.
 set -eu
 
 source=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -9,6 +9,7 @@ target=${CARGO_TARGET_DIR:-$(CDPATH= cd -- "$source/../.." && pwd)/target}
 output=$target/autoscalers
 keda=$(awk '$1 == "github.com/kedacore/keda/v2" { print $2 }' "$source/keda/go.mod")
 prometheus=$(awk '$2 == "github.com/prometheus/prometheus" { print $3 }' "$source/prometheus/go.mod")
+adapter=$(awk '$2 == "sigs.k8s.io/prometheus-adapter" { print $3 }' "$source/prometheus-adapter/go.mod")
 
 fail() {
     echo "autoscalers: $*" >&2
@@ -58,10 +59,24 @@ build_prometheus() {
         -o "$output/bin/prometheus" github.com/prometheus/prometheus/cmd/prometheus)
 }
 
+build_adapter() {
+    module=sigs.k8s.io/prometheus-adapter
+    (cd "$source/prometheus-adapter" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" \
+        -o "$output/bin/prometheus-adapter" "$module/cmd/adapter")
+    folder=$(cd "$source/prometheus-adapter" && go list -m -f '{{.Dir}}' "$module")
+    rm -rf "$output/adapter"
+    mkdir -p "$output/adapter"
+    for file in service-account cluster-role cluster-role-binding cluster-role-binding-delegator role-binding-auth-reader; do
+        cp "$folder/deploy/manifests/$file.yaml" "$output/adapter/"
+    done
+    chmod -R u+w "$output/adapter"
+}
+
 command -v go >/dev/null 2>&1 || fail "the command 'go' is missing. Install Go (https://go.dev/doc/install)."
 mkdir -p "$output/bin" "$target/go"
 export GOTOOLCHAIN=auto GOFLAGS="-buildvcs=false -modcacherw"
 export GOPATH="$target/go" GOMODCACHE="$target/go/mod" GOCACHE="$target/go/build"
 step keda "$source/keda/go.mod $source/keda/go.sum" "about 6 minutes the first time on two cores"
 step prometheus "$source/prometheus/go.mod $source/prometheus/go.sum" "about 4 minutes the first time on two cores"
-echo "autoscalers: $output is up to date (KEDA $keda, Prometheus $prometheus)"
+step adapter "$source/prometheus-adapter/go.mod $source/prometheus-adapter/go.sum" "about 2 minutes the first time on two cores"
+echo "autoscalers: $output is up to date (KEDA $keda, Prometheus $prometheus, Prometheus Adapter $adapter)"

@@ -1,9 +1,11 @@
-//! Autoscalers that really run: KEDA, the Prometheus that it asks, and a gateway that counts requests. Their programs come
-//! from `e2e/autoscalers/build.sh`.
+//! Autoscalers that really run: KEDA, the Prometheus that it asks, a gateway that counts requests, and the Prometheus Adapter
+//! for Kubernetes' own. Their programs come from `e2e/autoscalers/build.sh`.
 
+mod aggregated;
 mod gateway;
 mod keda;
 mod prometheus;
+mod prometheus_adapter;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use hemvist_e2e::binaries::target_folder;
 pub use self::gateway::Gateway;
 pub use self::keda::Keda;
 pub use self::prometheus::Prometheus;
+pub use self::prometheus_adapter::PrometheusAdapter;
 
 /// How long a part may take to come up or to end.
 const PATIENCE: Duration = Duration::from_mins(1);

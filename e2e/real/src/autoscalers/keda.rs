@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use hemvist_e2e::certificates::Authority;
 use hemvist_e2e::kubectl::Kubectl;
 use hemvist_e2e::ports::free_port;
 use hemvist_e2e::process::{Launch, Process};
@@ -13,7 +12,7 @@ use hemvist_e2e::{ControlPlane, Progress, manifests, wait_until};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, built};
+use super::{PATIENCE, aggregated, built};
 
 /// The namespace and the service account of KEDA, as its own manifests have them.
 const ACCOUNT: [&str; 2] = ["keda", "keda-operator"];
@@ -41,7 +40,9 @@ impl Keda {
         install(&kubectl).await?;
         let folder = cluster.folder().join("keda");
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let authority = certificates(&folder)?;
+        // One certificate for both parts, by which they know each other and the API server knows the metrics server. In a
+        // cluster KEDA makes its own and reads it back from a Secret that is mounted.
+        let authority = aggregated::certificates(&folder, [ACCOUNT[0], METRICS_SERVICE])?;
         let [namespace, name] = ACCOUNT;
         let started = Starting {
             cluster: cluster.folder(),
@@ -55,14 +56,7 @@ impl Keda {
         let mut keda = Self { adapter, operator };
         let objects = metrics_server(started.metrics, authority)?;
         kubectl.run_with_input(&["apply", "-f", "-"], &objects.to_string()).await?.success()?;
-        wait_until("the API server to pass on to KEDA", PATIENCE, async || {
-            keda.ensure_running()?;
-            let answer = kubectl.run(&["get", "apiservice", METRICS, "--output=json"]).await?.success()?;
-            let service: Value = serde_json::from_str(&answer)?;
-            let available = hemvist_e2e::objects::condition(&service, "Available");
-            Ok(Progress::when(available["status"] == "True", available))
-        })
-        .await?;
+        aggregated::wait_until_passed_on(&kubectl, METRICS, || keda.ensure_running()).await?;
         Ok(keda)
     }
 
@@ -169,17 +163,6 @@ async fn install(kubectl: &Kubectl) -> Result<()> {
     .await
 }
 
-/// One certificate for both parts, by which they know each other and the API server knows the metrics server. In a cluster
-/// KEDA makes its own and reads it back from a Secret that is mounted. Gives that of the authority.
-fn certificates(folder: &Path) -> Result<String> {
-    let authority = Authority::new("keda")?;
-    let path = folder.join("ca.crt");
-    std::fs::write(&path, authority.pem()).with_context(|| format!("writing {}", path.display()))?;
-    let service = format!("{METRICS_SERVICE}.{}.svc", ACCOUNT[0]);
-    authority.issue(&folder.join("tls"), "keda", &["localhost", &service])?;
-    Ok(authority.pem())
-}
-
 /// KEDA's own APIService, with the port and the certificate, and a Service that leads to the machine.
 fn metrics_server(port: u16, authority: String) -> Result<Value> {
     let path = built("keda/api_service.yaml")?;
@@ -188,10 +171,6 @@ fn metrics_server(port: u16, authority: String) -> Result<Value> {
     let api_service = objects.first_mut().with_context(|| format!("{} is empty", path.display()))?;
     api_service["spec"]["caBundle"] = json!(ByteString(authority.into_bytes()));
     api_service["spec"]["service"]["port"] = json!(port);
-    let service = json!({
-        "apiVersion": "v1", "kind": "Service",
-        "metadata": {"namespace": ACCOUNT[0], "name": METRICS_SERVICE},
-        "spec": {"type": "ExternalName", "externalName": "localhost"},
-    });
+    let service = aggregated::service_on_the_machine([ACCOUNT[0], METRICS_SERVICE]);
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": [service, api_service]}))
 }

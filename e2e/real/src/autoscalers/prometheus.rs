@@ -42,11 +42,11 @@ impl Prometheus {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Starts it, to read from every replica of the cluster and from a gateway at this address.
+    /// Starts it, to read from every replica of the cluster, and from a gateway at this address where there is one.
     ///
     /// # Errors
     /// Where it was not built or does not come up.
-    pub async fn start(&mut self, cluster: &ControlPlane, gateway: &str) -> Result<()> {
+    pub async fn start(&mut self, cluster: &ControlPlane, gateway: Option<&str>) -> Result<()> {
         let [namespace, name] = ACCOUNT;
         let kubectl = cluster.kubectl()?;
         kubectl.run_with_input(&["apply", "-f", "-"], &rights().to_string()).await?.success()?;
@@ -99,15 +99,23 @@ impl Prometheus {
         request.send((Ipv4Addr::LOCALHOST, self.port).into()).await
     }
 
+    /// Ends it for now. What it has read is kept for when it starts again.
+    ///
+    /// # Errors
+    /// Where it does not end.
+    pub async fn pause(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.stop(PATIENCE).await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends it.
     ///
     /// # Errors
     /// Where it does not end.
     pub async fn stop(mut self) -> Result<()> {
-        match self.process.take() {
-            Some(mut process) => process.stop(PATIENCE).await,
-            None => Ok(()),
-        }
+        self.pause().await
     }
 }
 
@@ -131,7 +139,7 @@ fn rights() -> Value {
 }
 
 /// JSON, which is YAML too. The labels are those that a PodMonitor gives.
-fn configuration(kubeconfig: &Path, gateway: &str) -> Value {
+fn configuration(kubeconfig: &Path, gateway: Option<&str>) -> Value {
     let label = |from: &str, to: &str| json!({"source_labels": [from], "target_label": to});
     json!({
         "global": {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL},
@@ -152,7 +160,7 @@ fn configuration(kubeconfig: &Path, gateway: &str) -> Value {
             {
                 "job_name": "gateway",
                 "metrics_path": "/stats/prometheus",
-                "static_configs": [{"targets": [gateway]}],
+                "static_configs": [{"targets": gateway.as_slice()}],
             },
         ],
     })

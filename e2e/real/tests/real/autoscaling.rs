@@ -12,7 +12,8 @@ use hemvist_e2e_real::autoscalers::{Gateway, Keda, Prometheus};
 use hemvist_e2e_real::machine;
 use serde_json::{Value, json};
 
-use crate::client::{Client, address, question};
+use crate::client::{Client, question};
+use crate::crowd::{CROWD, LONG, answers, crowd, replicas};
 use crate::surroundings::{CONSUMER, MODEL, Surroundings};
 use crate::{ONE_NODE, PATIENCE, serves};
 
@@ -29,9 +30,6 @@ const DECISION: Duration = Duration::from_mins(2);
 const REQUESTS: &str =
     r#"sum(rate(envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix="$name"}[1m]))"#;
 
-/// Tokens of an answer that takes long enough for the next request to wait.
-const LONG: u32 = 400;
-
 /// Tokens of an answer that takes milliseconds: there are hundreds of them between two looks at the engine's gauges.
 const SHORT: u32 = 8;
 
@@ -40,9 +38,6 @@ const SHORT_SECONDS: u64 = IDLE_SECONDS + 60;
 
 /// How long is asked under load, in seconds: until a second replica serves, and a while longer.
 const LOAD_SECONDS: u64 = 100;
-
-/// Pods that ask at the same time, six askers each: more than a replica answers at once and lets wait.
-const CROWD: [&str; 3] = ["load-1", "load-2", "load-3"];
 
 /// Those who come when there are two replicas. Connections stay where they are, so these are the first to be spread.
 const NEWCOMERS: [&str; 3] = ["new-1", "new-2", "new-3"];
@@ -63,7 +58,7 @@ async fn autoscalers_take_a_model_to_nothing_and_to_two_replicas() -> Result<()>
         return Ok(());
     }
     let _alone = ONE_NODE.lock().await;
-    let bed = Bed::start().await?;
+    let mut bed = Bed::start().await?;
     let handed_over = bed.hand_over().await?;
     let since = bed.surroundings.governed.cluster().audit_log().position()?;
     let before = bed.deployment().await?;
@@ -72,6 +67,7 @@ async fn autoscalers_take_a_model_to_nothing_and_to_two_replicas() -> Result<()>
     bed.serves_on_while_answers_are_short().await?;
     bed.follows_the_load().await?;
     bed.has_moved_without_a_fight(&before, since).await?;
+    bed.tells_when_nobody_measures().await?;
     bed.end().await
 }
 
@@ -81,16 +77,14 @@ impl Bed {
         let address = format!("load.prometheusAddress={}", prometheus.address());
         let query = format!("load.requestsQuery={REQUESTS}");
         let mut surroundings = Surroundings::start_with("autoscaled", &[], &[&address, &query]).await?;
-        // Its threads do not rest while it computes. On a small machine they would leave the proxy, which asks for a thirtieth of
-        // what the engine asks for, too little to pass on a crowd, and who waits would wait there and not be measured.
-        surroundings.model["spec"]["engine"]["args"] = json!([{"name": "threads", "value": "1"}]);
+        surroundings.leave_a_processor_to_others();
         surroundings.apply_model().await?;
         serves(&surroundings, 0).await?;
         let (governed, (namespace, name)) = (&surroundings.governed, split(MODEL)?);
         let service = governed.objects().get(Kind::Service, namespace, name).await?["spec"].clone();
         let port = service["ports"][0]["port"].as_u64().context("a Service without a port")?;
         let gateway = Gateway::start(&surroundings.node, name, text(&service["clusterIP"]), port).await?;
-        prometheus.start(governed.cluster(), &Gateway::counts_at(&surroundings.node)).await?;
+        prometheus.start(governed.cluster(), Some(&Gateway::counts_at(&surroundings.node))).await?;
         let keda = Keda::start(governed.cluster()).await?;
         let bed = Self { surroundings, prometheus, gateway, keda };
         bed.is_measured().await?;
@@ -127,6 +121,7 @@ impl Bed {
         let said = self.model().await?["status"]["resolved"]["scaling"]["value"].clone();
         ensure!(said == "ScaledObject, 0 to 2 replicas by llamacpp:requests_deferred", "{said}");
         println!("handed over: {}", text(&said));
+        self.surroundings.autoscaled("True", "AutoscalerWorks").await?;
         Ok(begun)
     }
 
@@ -162,7 +157,7 @@ impl Bed {
 
     /// Whoever asks for little at a time is served for as long as they ask.
     async fn serves_on_while_answers_are_short(&self) -> Result<()> {
-        for client in self.load(&["short"], SHORT, SHORT_SECONDS).await? {
+        for client in crowd(&self.surroundings, &["short"], SHORT, SHORT_SECONDS).await? {
             let told = answers(&client.end(Duration::from_secs(SHORT_SECONDS) + PATIENCE).await?)?;
             println!("short answers: {told}");
             let requests = told["requests"].as_u64();
@@ -174,15 +169,15 @@ impl Bed {
     /// A crowd asks: a second replica comes, and newcomers are answered by both. The crowd leaves: none is left.
     async fn follows_the_load(&self) -> Result<()> {
         let begun = Instant::now();
-        let crowd = self.load(&CROWD, LONG, LOAD_SECONDS).await?;
+        let clients = crowd(&self.surroundings, &CROWD, LONG, LOAD_SECONDS).await?;
         println!("load: Kubernetes' own autoscaler asks for 2 replicas, by {}", self.asked_for(2).await?);
-        self.replicas(2).await?;
+        replicas(&self.surroundings, 2).await?;
         println!("load: a second replica serves {:.1?} after a crowd has come", begun.elapsed());
         let ready = condition(&self.model().await?, "Ready").clone();
         println!("load: {}: {}", text(&ready["reason"]), text(&ready["message"]));
         ensure!(text(&ready["message"]).starts_with("2 of 2 replicas serve"), "{ready}");
         self.both_are_asked().await?;
-        for client in crowd {
+        for client in clients {
             let told = answers(&client.end(Duration::from_secs(LOAD_SECONDS) + PATIENCE).await?)?;
             println!("load: {told}");
         }
@@ -204,7 +199,7 @@ impl Bed {
         .await?;
         let fewest = format!("min({tokens})");
         let before = self.prometheus.value(&fewest).await?.unwrap_or_default();
-        for client in self.load(&NEWCOMERS, LONG, 10).await? {
+        for client in crowd(&self.surroundings, &NEWCOMERS, LONG, 10).await? {
             answers(&client.end(2 * PATIENCE).await?)?;
         }
         wait_until("both replicas to have answered", PATIENCE, async || {
@@ -214,22 +209,6 @@ impl Bed {
         .await?;
         println!("load: both replicas answer");
         Ok(())
-    }
-
-    async fn load(&self, names: &[&'static str], tokens: u32, seconds: u64) -> Result<Vec<Client<'_>>> {
-        let mut clients = Vec::new();
-        for name in names {
-            let question = question(&self.surroundings, tokens);
-            let ask = [
-                "load".to_owned(),
-                address(&self.surroundings).await?,
-                question,
-                seconds.to_string(),
-                "1".to_owned(),
-            ];
-            clients.push(Client::start(&self.surroundings, [CONSUMER, name], &ask).await?);
-        }
-        Ok(clients)
     }
 
     /// Hemvist has written nothing but what it says, each number was reached once, and KEDA has found nothing wrong.
@@ -260,6 +239,19 @@ impl Bed {
             errors.iter().filter(|error| !error.contains("object has been modified")).collect();
         println!("KEDA was late {} times with a write, and has noted {wrong:?}", errors.len() - wrong.len());
         ensure!(wrong.is_empty() && errors.len() < 10, "KEDA has noted {errors:?}");
+        Ok(())
+    }
+
+    /// The Prometheus is gone for a while: the model says so in KEDA's words, and that it is well again.
+    async fn tells_when_nobody_measures(&mut self) -> Result<()> {
+        self.prometheus.pause().await?;
+        let said = self.surroundings.autoscaled("False", "AutoscalerFailing").await?;
+        ensure!(said.contains(&self.prometheus.address()), "{said}");
+        let ready = condition(&self.model().await?, "Ready").clone();
+        ensure!(text(&ready["message"]).ends_with("Nothing scales it: see Autoscaled."), "{ready}");
+        let counts = Gateway::counts_at(&self.surroundings.node);
+        self.prometheus.start(self.surroundings.governed.cluster(), Some(&counts)).await?;
+        self.surroundings.autoscaled("True", "AutoscalerWorks").await?;
         Ok(())
     }
 
@@ -307,17 +299,6 @@ impl Bed {
         Ok(())
     }
 
-    async fn replicas(&self, wanted: u64) -> Result<()> {
-        wait_until(&format!("{wanted} replicas"), DECISION, async || {
-            let model = self.model().await?;
-            let pods = self.surroundings.governed.pods(MODEL).await?.len();
-            let ready = condition(&model, "Ready");
-            let reached = model["status"]["readyReplicas"] == wanted && ready["status"] == "True";
-            Ok(Progress::when(reached, format!("{ready}, {pods} pods")))
-        })
-        .await
-    }
-
     async fn model(&self) -> Result<Value> {
         self.surroundings.governed.model(MODEL).await
     }
@@ -345,11 +326,4 @@ impl Bed {
         gateway.stop().await?;
         surroundings.end().await
     }
-}
-
-/// What became of a load of which nothing may have failed.
-fn answers(said: &str) -> Result<Value> {
-    let told: Value = serde_json::from_str(said).with_context(|| format!("a client said {said:?}"))?;
-    ensure!(told["failed"] == 0, "requests were lost: {told}");
-    Ok(told)
 }

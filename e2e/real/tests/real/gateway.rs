@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use hemvist_e2e::governed::split;
 use hemvist_e2e::interface::{ASKED, CONTROL, METHODS, disguises};
 use hemvist_e2e::objects::{Kind, condition, text};
@@ -63,10 +63,10 @@ impl Bed {
         surroundings.model["spec"]["purpose"]["transparencyNotice"] = json!(NOTICE[0]);
         surroundings.apply_model().await?;
         serves(&surroundings, 0).await?;
-        routed(&surroundings, "False", "RouteNotServed").await?;
+        surroundings.says("Routed", "False", "RouteNotServed").await?;
         let kubectl = surroundings.governed.cluster().kubectl()?;
         EnvoyGateway::install_kinds(&kubectl).await?;
-        routed(&surroundings, "Unknown", "RouteUnanswered").await?;
+        surroundings.says("Routed", "Unknown", "RouteUnanswered").await?;
         let manifests = EnvoyGateway::manifests(GATEWAY).to_string();
         kubectl.run_with_input(&["apply", "-f", "-"], &manifests).await?.success()?;
         let gateway = EnvoyGateway::start(&surroundings.governed, &surroundings.node).await?;
@@ -76,7 +76,7 @@ impl Bed {
     /// Nobody has said that the gateway takes routes of other namespaces, so it takes none, and the model says so; then
     /// somebody does.
     async fn takes_the_route_once_it_may(&mut self) -> Result<()> {
-        let said = routed(&self.surroundings, "False", "RouteRefused").await;
+        let said = self.surroundings.says("Routed", "False", "RouteRefused").await;
         self.gateway.ensure_running()?;
         let said = said?;
         ensure!(said.contains("(NotAllowedByListeners)") && said.contains("allowedRoutes"), "{said}");
@@ -93,7 +93,7 @@ impl Bed {
         let patch = ["patch", "gateway", name, "--namespace", namespace, "--type=merge", "--patch", &change];
         let begun = Instant::now();
         kubectl.run(&patch).await?.success()?;
-        let said = routed(&self.surroundings, "True", "RouteAccepted").await?;
+        let said = self.surroundings.says("Routed", "True", "RouteAccepted").await?;
         println!("the gateway may take the route: told {:.1?} later", begun.elapsed());
         ensure!(said.ends_with(&format!("clients ask at {GATEWAY_HOST}{BELOW}/v1.")), "{said}");
         Ok(())
@@ -233,23 +233,4 @@ impl Bed {
 /// Whether a request that the gateway has noted came to anybody.
 fn is_led(noted: &Value) -> bool {
     noted["upstream_host"].as_str().is_some_and(|host| !host.is_empty() && host != "-")
-}
-
-/// What the model says of its route, once it says this.
-async fn routed(surroundings: &Surroundings, status: &str, reason: &str) -> Result<String> {
-    let begun = Instant::now();
-    let told = wait_until(&format!("Routed to be {status}, {reason}"), PATIENCE, async || {
-        let model = surroundings.governed.model(MODEL).await?;
-        let routed = condition(&model, "Routed");
-        let is = routed["status"] == status && routed["reason"] == reason;
-        Ok(if is {
-            Progress::Done(text(&routed["message"]).to_owned())
-        } else {
-            Progress::not_yet(routed.to_string())
-        })
-    })
-    .await
-    .with_context(|| format!("see {}", surroundings.node.folder().display()))?;
-    println!("{:8.1?} {reason}: {told}", begun.elapsed());
-    Ok(told)
 }

@@ -6,6 +6,8 @@ mod autoscaling;
 mod changes;
 mod client;
 mod control_paths;
+mod crowd;
+mod custom_metrics;
 mod failures;
 mod gateway;
 mod inspection;

@@ -1,15 +1,20 @@
 //! The cluster around the model: the region of the examples with one real node.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result};
 use hemvist_e2e::governed::{Governed, split};
 use hemvist_e2e::installation::workspace;
 use hemvist_e2e::nodes::{CLEARANCE_PREFIX, Gpu, SimulatedNode};
+use hemvist_e2e::objects::{condition, text};
 use hemvist_e2e::operator::Operator;
-use hemvist_e2e::{Options, region};
+use hemvist_e2e::{Options, Progress, region, wait_until};
 use hemvist_e2e_real::engine::Images;
 use hemvist_e2e_real::image::Image;
 use hemvist_e2e_real::{RealNode, node};
 use serde_json::{Value, json};
+
+use crate::PATIENCE;
 
 /// The model of the examples that is served: internal information, llama.cpp, one small card.
 pub const MODEL: &str = "kommunikation/oversattning";
@@ -74,6 +79,35 @@ impl Surroundings {
         region::wait_until_enforced(cluster).await?;
         governed.create_namespaces(&[CONSUMER, STRANGER]).await?;
         Ok(Self { governed, node, images, model, operator })
+    }
+
+    /// Has the engine compute by one thread. Its threads do not rest while it computes: on a small machine they would leave the
+    /// proxy, which asks for a thirtieth of what the engine asks for, too little to pass on a crowd, and who waits would wait
+    /// there and not be measured.
+    pub fn leave_a_processor_to_others(&mut self) {
+        self.model["spec"]["engine"]["args"] = json!([{"name": "threads", "value": "1"}]);
+    }
+
+    /// What the model says of what scales it, once it says this.
+    pub async fn autoscaled(&self, status: &str, reason: &str) -> Result<String> {
+        self.says("Autoscaled", status, reason).await
+    }
+
+    /// The message of a condition of the model, once it has this status and reason.
+    pub async fn says(&self, type_: &str, status: &str, reason: &str) -> Result<String> {
+        let begun = Instant::now();
+        let what = format!("{type_} to be {status}, {reason}");
+        let told = wait_until(&what, PATIENCE, async || {
+            let model = self.governed.model(MODEL).await?;
+            let found = condition(&model, type_);
+            let is = found["status"] == status && found["reason"] == reason;
+            let message = text(&found["message"]).to_owned();
+            Ok(if is { Progress::Done(message) } else { Progress::not_yet(found.to_string()) })
+        })
+        .await
+        .with_context(|| format!("see {}", self.node.folder().display()))?;
+        println!("{:8.1?} {reason}: {told}", begun.elapsed());
+        Ok(told)
     }
 
     /// Applies the model, as its department would.
