@@ -225,7 +225,7 @@ impl Collection {
     }
 
     fn unreadable(&self, kind: &str, key: &Key) -> Option<&str> {
-        use hemvist_core::policy::PolicyEntry;
+        use hemvist_core::snapshot::PolicyEntry;
         if kind == MODEL_DEPLOYMENT {
             return self.manifests.unreadable_models.get(key).map(String::as_str);
         }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use hemvist_core::admission::{Compiled, compile};
 use hemvist_core::date;
-use hemvist_core::policy::PolicyEntry;
+use hemvist_core::snapshot::PolicyEntry;
 
 use crate::arguments::CompileArguments;
 use crate::collection::{AI_POLICY, Collection, Level};

@@ -2,7 +2,7 @@
 //!
 //! Nothing is judged by it. Where it errs, more objects are refused, and the tables of what was seen say so.
 
-use hemvist_core::policy::PolicyEntry;
+use hemvist_core::snapshot::PolicyEntry;
 use serde_json::{Value, json};
 
 use crate::exceptions::MODELS;

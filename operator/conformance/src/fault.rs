@@ -3,8 +3,8 @@
 use hemvist_api::values::Enforcement;
 use hemvist_core::admission::cel::{Expr, Operator, Quantifier, name, text};
 use hemvist_core::admission::{Admission, Compiled, Scope, compile};
-use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::Settings;
+use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use k8s_openapi::jiff::civil::{Date, date};
 
 use crate::exceptions::{ELSEWHERE, MODELS};

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::AIPolicy;
-use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use serde_json::{Value, json};
 
 use crate::exceptions::{self, ELSEWHERE, MODELS, exception};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
 use hemvist_core::admission::{Compiled, Scope, compile};
-use hemvist_core::policy::PolicyBook;
+use hemvist_core::snapshot::PolicyBook;
 use hemvist_core::snapshot::Settings;
 use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
 use k8s_openapi::api::admissionregistration::v1::{

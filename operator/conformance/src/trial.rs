@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 use futures::{StreamExt, stream};
-use hemvist_core::policy::PolicyBook;
+use hemvist_core::snapshot::PolicyBook;
 use hemvist_core::snapshot::Settings;
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use hemvist_conformance::server::Server;
 use hemvist_conformance::texts;
 use hemvist_conformance::trial::{BY_EXCEPTION, Report, Trial};
 use hemvist_core::admission::{Compiled, compile};
-use hemvist_core::policy::PolicyEntry;
+use hemvist_core::snapshot::PolicyEntry;
 use hemvist_core::snapshot::{Key, Settings};
 
 /// How many pairs are compared where the environment does not say.

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_core::admission::{Admission, Compiled, Spoken, compile};
 use hemvist_core::date;
-use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use hemvist_core::status::Compilation;
 use k8s_openapi::jiff::civil::Date;
 use tokio::time::Instant;

@@ -5,7 +5,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hemvist_core::render::{MODELS_PATH, SERVING_PORT, STATUS_PORT};
+use hemvist_core::engine::{SERVING_PORT, STATUS_PORT};
+use hemvist_core::render::MODELS_PATH;
 use hemvist_core::snapshot::{Key, PodFacts, ServedModel, Sighting};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;

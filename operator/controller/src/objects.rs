@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
-use hemvist_core::policy::PolicyEntry;
 pub(crate) use hemvist_core::render::{HTTPRoute, InferencePool, ScaledObject};
+use hemvist_core::snapshot::PolicyEntry;
 use hemvist_core::snapshot::{ChildFacts, ChildKind};
 use k8s_openapi::NamespaceResourceScope;
 pub(crate) use k8s_openapi::api::apps::v1::Deployment;

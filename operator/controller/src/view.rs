@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hemvist_api::ModelDeployment;
 use hemvist_api::condition::ConditionType;
-use hemvist_core::policy::PolicyBook;
+use hemvist_core::snapshot::PolicyBook;
 use hemvist_core::snapshot::{
     ChildFacts, ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage,
 };

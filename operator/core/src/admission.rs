@@ -37,8 +37,9 @@ pub use object::{COMPONENT, Compiled, Door, Message, Rule};
 pub use probe::Probe;
 pub use scope::Scope;
 
-use crate::policy::{ActiveException, PolicyBook, PolicyEntry, active_exceptions, stated_enforcement};
+use crate::policy::{ActiveException, active_exceptions, stated_enforcement};
 use crate::snapshot::{Key, Settings};
+use crate::snapshot::{PolicyBook, PolicyEntry};
 use author::{Author, bound_scope};
 use cel::Expr;
 

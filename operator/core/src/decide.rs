@@ -9,8 +9,8 @@ use hemvist_api::values::Enforcement;
 use crate::date;
 use crate::placement::{Placement, Verdict, clearance_exclusion};
 use crate::policy::{DutyStanding, EffectivePolicy};
+use crate::request::{ModelRequest, validate};
 use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
-use crate::validate::{ValidatedModel, validate};
 use crate::violation::Violation;
 
 /// What is to be done about a model.
@@ -44,7 +44,7 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The model, with everything that was left out filled in.
-    pub model: ValidatedModel,
+    pub model: ModelRequest,
     /// Where it can go.
     pub placement: Placement,
 }
@@ -125,7 +125,7 @@ pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
 }
 
 /// Replicas that are wanted now. Where an autoscaler decides, it is what the Deployment asks for.
-pub(crate) fn wanted(subject: &Subject<'_>, model: &ValidatedModel) -> i32 {
+pub(crate) fn wanted(subject: &Subject<'_>, model: &ModelRequest) -> i32 {
     let child = subject.children.get(&ChildKind::Deployment).filter(|_| model.scaling.is_some());
     let deployment = child.and_then(|child| child.deployment.as_ref());
     deployment.map_or(model.replicas, |deployment| deployment.wanted)
@@ -140,7 +140,7 @@ fn runs(subject: &Subject<'_>) -> bool {
 
 /// Pods on nodes that are not cleared for them: the required affinity keeps new pods away, but it does not move those that
 /// were there when a label or a policy changed. A node that is gone takes its pods with it.
-fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ValidatedModel) -> Vec<Eviction> {
+fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ModelRequest) -> Vec<Eviction> {
     let running = subject.pods.iter().filter(|pod| !pod.ended && !pod.terminating);
     running
         .filter_map(|pod| {

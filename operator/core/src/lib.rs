@@ -11,15 +11,17 @@
 //! functions: [`decide::decide`], [`render::render`], [`status::model`] and [`status::policy`]; and [`admission::compile`],
 //! which gives the same rules to the API server.
 
+pub mod accelerator;
 pub mod admission;
 pub mod bytes;
 pub mod date;
 pub mod decide;
+pub mod engine;
 pub mod placement;
 pub mod policy;
 pub mod render;
+pub mod request;
 pub mod snapshot;
 pub mod status;
 pub mod unmanaged;
-pub mod validate;
 pub mod violation;

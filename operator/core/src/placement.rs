@@ -1,16 +1,15 @@
 //! Where a model can go: every node is a candidate or has its reason.
 //!
 //! This plans and explains; it does not bind. The scheduler binds, within the required affinity that rendering writes from
-//! the same [`Clearance`](crate::validate::Clearance), so that a wrong plan can cost time and never residency.
+//! the same [`Clearance`](crate::request::Clearance), so that a wrong plan can cost time and never residency.
 
 mod explain;
 mod filter;
-pub mod vendor;
 
 use std::collections::BTreeMap;
 
+use crate::request::ModelRequest;
 use crate::snapshot::{NodeFacts, Snapshot};
-use crate::validate::ValidatedModel;
 
 pub(crate) use explain::bounded;
 pub use explain::grouped;
@@ -51,7 +50,7 @@ pub enum Verdict {
 
 impl Placement {
     /// Looks at every node, for as many replicas as are wanted.
-    pub fn plan(snapshot: &Snapshot, model: &ValidatedModel, wanted: i32) -> Self {
+    pub fn plan(snapshot: &Snapshot, model: &ModelRequest, wanted: i32) -> Self {
         let mut placement = Self { wanted: i64::from(wanted), ..Self::default() };
         for node in snapshot.nodes.values() {
             match filter::filter(snapshot, model, node) {

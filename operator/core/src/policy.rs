@@ -32,45 +32,26 @@ use hemvist_api::values::{
     DataCentre, Decimal, Enforcement, EngineType, InformationClass, Isolation, ModelFormat, RiskClass,
     UnmanagedAccelerators,
 };
-use hemvist_api::{AIPolicy, AIPolicySpec, ModelDeployment};
+use hemvist_api::{AIPolicySpec, ModelDeployment};
 use k8s_openapi::jiff::civil::Date;
 
 pub use bind::binds;
 pub(crate) use bind::{stated_duties, stated_enforcement};
 pub use calendar::next_change;
 pub(crate) use check::policy_field;
+pub use clearance::Clearance;
 pub use exception::{ActiveException, Waiver, active_exceptions, excepted_models};
 pub use expiry::{DutyStanding, Expiry, Lapse, WARNING_DAYS};
 pub(crate) use image::{has_digest as names_image_by_digest, reference_listed as image_is_listed};
 pub use loosening::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS};
 
-use crate::snapshot::{Key, Settings};
-use crate::validate::Clearance;
+use crate::snapshot::{Key, PolicyBook, PolicyEntry, Settings};
 use crate::violation::{RuleSource, Violation};
 use duties::Duty;
 use limit::{Limits, Statement};
 
 /// The most policies that are listed as used, and the most fields of each.
 const MAX_USES: usize = 32;
-
-/// Every AIPolicy of the cluster, by namespace and name.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PolicyBook {
-    /// The policies.
-    pub entries: BTreeMap<Key, PolicyEntry>,
-}
-
-/// An AIPolicy as it could be read.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PolicyEntry {
-    /// It could be read.
-    Readable(Box<AIPolicy>),
-    /// It could not, so it denies wherever it may bind.
-    Unreadable {
-        /// Why not.
-        error: String,
-    },
-}
 
 /// What all AIPolicies that bind a namespace allow together.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,13 +1,12 @@
 //! From a model that may be carried out to the objects that carry it out. One file per kind of object.
 //!
-//! Rendering knows no policy and no node: what they decided is in the [`ValidatedModel`]. The same input gives the same
+//! Rendering knows no policy and no node: what they decided is in the [`ModelRequest`]. The same input gives the same
 //! objects, to the byte. Nothing is copied from the `ModelDeployment`'s own labels and annotations; labels are an
 //! allow-list.
 
 mod affinity;
 mod autoscaling;
 mod deployment;
-pub mod engine;
 mod fetch;
 mod horizontal_pod_autoscaler;
 mod http_route;
@@ -29,18 +28,17 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::Value;
 
+use crate::request::ModelRequest;
 use crate::snapshot::{ChildFacts, ChildKind, Settings};
-use crate::validate::ValidatedModel;
 
-pub use affinity::{NOWHERE, tolerations};
+pub use affinity::NOWHERE;
 pub use fetch::{fetch_policy_name, may_stay, weights_are_there};
 pub use http_route::HTTPRoute;
 pub use inference_pool::InferencePool;
 pub(crate) use meta::{COMPONENT, NAME};
-pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY, STATUS_PORT};
+pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY};
 pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
 pub use scaled_object::ScaledObject;
-pub use service::{SERVING_PORT, SERVING_PORT_NAME};
 
 /// How far objects have come.
 pub trait Stage {
@@ -175,7 +173,7 @@ impl DesiredObjects<Applied> {
 }
 
 /// The objects that carry out `model`. Each carries the hash of itself, so that an unchanged one is not written again.
-pub fn render(model: &ValidatedModel, settings: &Settings) -> DesiredObjects<Rendered> {
+pub fn render(model: &ModelRequest, settings: &Settings) -> DesiredObjects<Rendered> {
     DesiredObjects {
         service_account: meta::sealed(service_account::service_account(model)),
         network_policy: meta::sealed(network_policy::network_policy(model, settings)),

@@ -10,6 +10,7 @@ mod manifests;
 mod mirrors;
 mod node;
 mod pod;
+mod policies;
 mod route;
 mod sighting;
 mod words;
@@ -31,10 +32,9 @@ pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind, WeightsFailure};
+pub use policies::{PolicyBook, PolicyEntry};
 pub use route::{GatewayAnswer, RouteFacts};
 pub use sighting::{Isolation, ServedModel, Sighting};
-
-use crate::policy::PolicyBook;
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -8,7 +8,7 @@ mod reading;
 
 use hemvist_core::admission::cel::{Expr, literal};
 use hemvist_core::admission::{Compiled, compile};
-use hemvist_core::policy::PolicyBook;
+use hemvist_core::snapshot::PolicyBook;
 use hemvist_core::snapshot::Settings;
 use k8s_openapi::jiff::civil::{Date, date};
 use policies::{HOSTILE, Plan, largest, plan};

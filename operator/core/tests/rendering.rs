@@ -31,16 +31,15 @@ use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
     RequestLogging, RiskClass, RolloutStrategy,
 };
+use hemvist_core::engine::{CustomSettings, EngineSettings};
+use hemvist_core::policy::Clearance;
 use hemvist_core::render::{DesiredObjects, Fetch, NOWHERE, render};
+use hemvist_core::request::{AcceleratorRequest, AdapterSettings, ModelRequest, WeightsSource};
 use hemvist_core::snapshot::{Key, Settings};
-use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, ValidatedModel,
-    WeightsSource,
-};
 use serde_json::Value;
 
 /// Every object of a model as one YAML file, in the order in which they are written.
-fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
+fn yaml(model: &ModelRequest, settings: &Settings) -> String {
     let DesiredObjects {
         service_account,
         network_policy,
@@ -72,7 +71,7 @@ fn yaml(model: &ValidatedModel, settings: &Settings) -> String {
 }
 
 /// Compares with the file of that name, or writes it where `UPDATE=1` is set.
-fn assert_golden(name: &str, model: &ValidatedModel) {
+fn assert_golden(name: &str, model: &ModelRequest) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rendering").join(name);
     let rendered = yaml(model, &settings());
     if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
@@ -194,18 +193,18 @@ fn the_same_model_gives_the_same_bytes() {
     }
 }
 
-fn hashes(model: &ValidatedModel, settings: &Settings) -> Vec<String> {
+fn hashes(model: &ModelRequest, settings: &Settings) -> Vec<String> {
     Case::new(String::new(), model.clone(), settings).objects().map(contract::rendered_hash).collect()
 }
 
 /// A change of one field of a model.
-type Change = (&'static str, fn(&mut ValidatedModel));
+type Change = (&'static str, fn(&mut ModelRequest));
 
 /// Fails to compile when a model gets a new field: give it a line in [`changes`] then. The two reasons are for people and
 /// reach the status only.
-fn every_field(model: &ValidatedModel) {
+fn every_field(model: &ModelRequest) {
     let AdapterSettings { name: _, source: _, rank: _ } = &adapters()[0];
-    let ValidatedModel {
+    let ModelRequest {
         key: Key { namespace: _, name: _ },
         uid: _,
         model_name: _,
@@ -320,8 +319,8 @@ fn reasons_are_for_people_and_change_nothing() {
 #[test]
 fn scaling_alone_does_not_replace_pods() {
     let model = vllm_in_an_image();
-    let more = ValidatedModel { replicas: model.replicas + 1, ..model.clone() };
-    let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
+    let more = ModelRequest { replicas: model.replicas + 1, ..model.clone() };
+    let template = |model: &ModelRequest| render(model, &settings()).deployment.spec.unwrap().template;
     assert_eq!(template(&model), template(&more));
 }
 
@@ -365,9 +364,9 @@ fn with_nobody_to_let_in_nobody_comes_in() {
 #[test]
 fn a_namesake_is_another_model() {
     let model = vllm_in_an_image();
-    let twin = ValidatedModel { uid: "11111111-2222-3333-4444-555555555555".to_owned(), ..model.clone() };
-    let selector = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().selector;
-    let labels = |model: &ValidatedModel| {
+    let twin = ModelRequest { uid: "11111111-2222-3333-4444-555555555555".to_owned(), ..model.clone() };
+    let selector = |model: &ModelRequest| render(model, &settings()).deployment.spec.unwrap().selector;
+    let labels = |model: &ModelRequest| {
         render(model, &settings()).deployment.spec.unwrap().template.metadata.unwrap().labels.unwrap()
     };
     for (label, value) in selector(&model).match_labels.unwrap() {
@@ -421,7 +420,7 @@ fn a_reserved_argument_never_reaches_the_engine() {
 fn the_startup_budget_follows_the_weights() {
     let budget = |weights_bytes| {
         let case =
-            Case::new(String::new(), ValidatedModel { weights_bytes, ..vllm_in_an_image() }, &settings());
+            Case::new(String::new(), ModelRequest { weights_bytes, ..vllm_in_an_image() }, &settings());
         case.startup_seconds()
     };
     assert_eq!(budget(None), 1800);

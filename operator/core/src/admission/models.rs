@@ -17,8 +17,8 @@ use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
 use super::object::{Door, Message, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
+use crate::engine::description;
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
-use crate::render::engine::description;
 use crate::violation::{AllowList, help_with_list, listing, noun};
 
 /// Writing a ModelDeployment. Deleting one is always allowed.

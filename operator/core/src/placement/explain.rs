@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hemvist_api::model_deployment::Exclusion as ExclusionStatus;
 
 use super::{Exclusion, Placement};
+use crate::request::ModelRequest;
 use crate::snapshot::Snapshot;
-use crate::validate::ValidatedModel;
 use hemvist_api::values::InformationClass;
 
 /// How many nodes are named for each reason.
@@ -62,7 +62,7 @@ impl Exclusion {
     }
 
     /// The reason in words, to be read after the name of the node.
-    pub fn message(&self, model: &ValidatedModel) -> String {
+    pub fn message(&self, model: &ModelRequest) -> String {
         match self {
             Self::RegionUnknown
             | Self::RegionNotAllowed { .. }
@@ -98,7 +98,7 @@ impl Exclusion {
 }
 
 /// The exclusions by reason, the most frequent first; at most sixteen.
-pub fn grouped(placement: &Placement, model: &ValidatedModel) -> Vec<ExclusionStatus> {
+pub fn grouped(placement: &Placement, model: &ModelRequest) -> Vec<ExclusionStatus> {
     let mut by_reason: BTreeMap<&'static str, Vec<(&String, &Exclusion)>> = BTreeMap::new();
     for (node, exclusion) in &placement.exclusions {
         by_reason.entry(exclusion.code()).or_default().push((node, exclusion));
@@ -109,7 +109,7 @@ pub fn grouped(placement: &Placement, model: &ValidatedModel) -> Vec<ExclusionSt
     groups.into_iter().map(|(code, nodes)| group(code, &nodes, model)).collect()
 }
 
-fn group(code: &str, nodes: &[(&String, &Exclusion)], model: &ValidatedModel) -> ExclusionStatus {
+fn group(code: &str, nodes: &[(&String, &Exclusion)], model: &ModelRequest) -> ExclusionStatus {
     let mut named: Vec<String> = nodes
         .iter()
         .take(NAMED_NODES)
@@ -127,7 +127,7 @@ fn group(code: &str, nodes: &[(&String, &Exclusion)], model: &ValidatedModel) ->
 
 impl Placement {
     /// Why no node is eligible, in one sentence with what would help.
-    pub fn no_eligible_node(&self, model: &ValidatedModel) -> String {
+    pub fn no_eligible_node(&self, model: &ModelRequest) -> String {
         if self.exclusions.is_empty() {
             return "The cluster has no node. Add one and clear it for the model's information class."
                 .to_owned();
@@ -149,7 +149,7 @@ impl Placement {
 
     /// What would help a model that no node suits: a cleared node that lacks the hardware calls for other hardware, and one
     /// that has it and is not cleared calls for a clearance.
-    fn remedy(&self, model: &ValidatedModel) -> String {
+    fn remedy(&self, model: &ModelRequest) -> String {
         let is_cleared = |exclusion: &Exclusion| {
             matches!(
                 exclusion,
@@ -168,7 +168,7 @@ impl Placement {
     }
 
     /// What the model waits for, in one sentence with who holds it.
-    pub fn waiting_for(&self, snapshot: &Snapshot, model: &ValidatedModel) -> String {
+    pub fn waiting_for(&self, snapshot: &Snapshot, model: &ModelRequest) -> String {
         let slots: i64 = self.candidates.values().map(|candidate| candidate.slots).sum();
         let suitable = self.candidates.len()
             + self.exclusions.values().filter(|exclusion| exclusion.is_passing()).count();
@@ -198,7 +198,7 @@ impl Placement {
     }
 
     /// Who holds accelerators on the nodes that would suit, the greatest first.
-    fn holders(&self, snapshot: &Snapshot, model: &ValidatedModel) -> String {
+    fn holders(&self, snapshot: &Snapshot, model: &ModelRequest) -> String {
         let passing =
             self.exclusions.iter().filter(|(_, exclusion)| exclusion.is_passing()).map(|(node, _)| node);
         let mut held: BTreeMap<String, i64> = BTreeMap::new();
@@ -224,12 +224,12 @@ impl Placement {
     }
 }
 
-fn place(model: &ValidatedModel) -> String {
+fn place(model: &ModelRequest) -> String {
     let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
     if data_centres.is_empty() { "no data centre".to_owned() } else { data_centres.join(" or ") }
 }
 
-fn products(model: &ValidatedModel) -> String {
+fn products(model: &ModelRequest) -> String {
     let products: Vec<_> = model.accelerator.products.iter().map(String::as_str).collect();
     if products.is_empty() { String::new() } else { format!(" ({})", products.join(" or ")) }
 }

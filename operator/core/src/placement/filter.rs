@@ -4,9 +4,9 @@
 use hemvist_api::values::{InformationClass, Isolation};
 
 use super::{Candidate, free};
-use crate::render::tolerations;
+use crate::policy::Clearance;
+use crate::request::{ModelRequest, tolerations};
 use crate::snapshot::{NodeFacts, Snapshot, Taint};
-use crate::validate::{Clearance, ValidatedModel};
 
 /// Why a node is out.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -97,7 +97,7 @@ impl Exclusion {
 /// A candidate, or the first reason why the node is none.
 pub(super) fn filter(
     snapshot: &Snapshot,
-    model: &ValidatedModel,
+    model: &ModelRequest,
     node: &NodeFacts,
 ) -> Result<Candidate, Exclusion> {
     let data_centre = cleared(&model.clearance, model.information_class, node)?;
@@ -143,7 +143,7 @@ fn cleared(clearance: &Clearance, class: InformationClass, node: &NodeFacts) -> 
     }
 }
 
-fn accelerators(model: &ValidatedModel, node: &NodeFacts) -> Result<i64, Exclusion> {
+fn accelerators(model: &ModelRequest, node: &NodeFacts) -> Result<i64, Exclusion> {
     let resource = &model.accelerator.resource;
     let wanted = i64::from(model.accelerator.count);
     let broken = node.broken_accelerators.get(resource).copied().unwrap_or_default();
@@ -158,7 +158,7 @@ fn accelerators(model: &ValidatedModel, node: &NodeFacts) -> Result<i64, Exclusi
     }
 }
 
-fn product(model: &ValidatedModel, node: &NodeFacts) -> Result<(), Exclusion> {
+fn product(model: &ModelRequest, node: &NodeFacts) -> Result<(), Exclusion> {
     if model.accelerator.products.is_empty() {
         return Ok(());
     }
@@ -169,7 +169,7 @@ fn product(model: &ValidatedModel, node: &NodeFacts) -> Result<(), Exclusion> {
     }
 }
 
-fn taints(model: &ValidatedModel, node: &NodeFacts) -> Result<(), Exclusion> {
+fn taints(model: &ModelRequest, node: &NodeFacts) -> Result<(), Exclusion> {
     let hindrance = node.taints.iter().find(|taint| !is_tolerated(model, taint));
     hindrance.map_or(Ok(()), |taint| {
         Err(Exclusion::Tainted { taint: format!("{}={}:{}", taint.key, taint.value, taint.effect) })
@@ -177,7 +177,7 @@ fn taints(model: &ValidatedModel, node: &NodeFacts) -> Result<(), Exclusion> {
 }
 
 /// Taints that follow a node's state are left to [`state`], and those that only ask are no hindrance.
-fn is_tolerated(model: &ValidatedModel, taint: &Taint) -> bool {
+fn is_tolerated(model: &ModelRequest, taint: &Taint) -> bool {
     taint.effect == "PreferNoSchedule"
         || taint.key.starts_with("node.kubernetes.io/")
         || tolerations(model).iter().any(|toleration| {
@@ -198,7 +198,7 @@ fn state(node: &NodeFacts) -> Result<(), Exclusion> {
     Ok(())
 }
 
-fn alone(snapshot: &Snapshot, model: &ValidatedModel, node: &NodeFacts) -> Result<(), Exclusion> {
+fn alone(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Result<(), Exclusion> {
     if model.isolation < Isolation::WholeNode {
         return Ok(());
     }

@@ -6,8 +6,20 @@ use hemvist_api::values::{DataCentre, InformationClass};
 
 use super::EffectivePolicy;
 use super::limit::Limits;
-use crate::validate::Clearance;
 use crate::violation::{listing, shortened};
+
+/// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Clearance {
+    /// Regions; `None` where no policy speaks of regions.
+    pub regions: Option<BTreeSet<String>>,
+    /// Data centres.
+    pub data_centres: BTreeSet<String>,
+    /// The clearances that hold the model's information class, in order.
+    pub levels: BTreeSet<InformationClass>,
+    /// Who limits the data centres, for people. Such as `AIPolicy hemvist-system/region`.
+    pub reason: String,
+}
 
 /// The longest reason that is given, in characters, as status can hold it.
 const MAX_REASON: usize = 1000;

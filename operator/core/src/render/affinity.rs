@@ -1,26 +1,21 @@
 //! Where the pods of a model may be: the safety that the cluster's own scheduler and every kubelet enforce.
 
-use std::collections::BTreeSet;
-
-use hemvist_api::labels::{
-    HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_REGION,
-};
+use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
 use hemvist_api::values::Isolation;
 use k8s_openapi::api::core::v1::{
     Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
-    PodAntiAffinity, Toleration,
+    PodAntiAffinity,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
-use crate::placement::vendor::vendor;
-use crate::validate::ValidatedModel;
+use crate::request::ModelRequest;
 
 /// Stands for an empty set of label values, because the API refuses an `In` without values. With its capital letter it is
 /// a valid label value that is no valid region, data centre or information class, so no node that Hemvist cleared has it.
 pub const NOWHERE: &str = "Nowhere";
 
 /// The affinity of the pods of `model`.
-pub fn affinity(model: &ValidatedModel) -> Affinity {
+pub fn affinity(model: &ModelRequest) -> Affinity {
     Affinity {
         node_affinity: Some(NodeAffinity {
             required_during_scheduling_ignored_during_execution: Some(NodeSelector {
@@ -38,13 +33,13 @@ pub fn affinity(model: &ValidatedModel) -> Affinity {
 
 /// The affinity of the pods that fetch the weights of `model`: the same nodes, and beside whomever. They are given no
 /// information and take nothing from others.
-pub fn of_fetchers(model: &ValidatedModel) -> Affinity {
+pub fn of_fetchers(model: &ModelRequest) -> Affinity {
     Affinity { node_affinity: affinity(model).node_affinity, ..Default::default() }
 }
 
 /// What a node has to be labelled with. One term: the expressions of a term must all be met, while of several terms one
 /// is enough.
-fn cleared_nodes(model: &ValidatedModel) -> NodeSelectorTerm {
+fn cleared_nodes(model: &ModelRequest) -> NodeSelectorTerm {
     let clearance = &model.clearance;
     let accelerator = &model.accelerator;
     let mut expressions = Vec::new();
@@ -69,7 +64,7 @@ fn one_of(label: &str, values: impl IntoIterator<Item = impl ToString>) -> NodeS
 
 /// The pods of every other model, in whatever namespace. The scheduler holds to it from both sides: no other model comes
 /// to a node that has this one, and this one does not go to a node that has another.
-fn other_models(model: &ValidatedModel) -> PodAffinityTerm {
+fn other_models(model: &ModelRequest) -> PodAffinityTerm {
     let uid = |operator: &str, values| LabelSelectorRequirement {
         key: MODEL_DEPLOYMENT_UID.to_owned(),
         operator: operator.to_owned(),
@@ -86,27 +81,4 @@ fn other_models(model: &ValidatedModel) -> PodAffinityTerm {
         namespace_selector: Some(LabelSelector::default()),
         ..Default::default()
     }
-}
-
-/// The taints that the pods of `model` tolerate: that of nodes kept for its information class, and those with which nodes
-/// with accelerators are commonly kept free of other work, named after the resource. Each has a key and an effect; a
-/// toleration without a key tolerates everything.
-pub fn tolerations(model: &ValidatedModel) -> Vec<Toleration> {
-    let dedicated = Toleration {
-        key: Some(NODE_DEDICATED_TAINT.to_owned()),
-        operator: Some("Equal".to_owned()),
-        value: Some(model.information_class.as_str().to_owned()),
-        effect: Some("NoSchedule".to_owned()),
-        ..Default::default()
-    };
-    // A node that offers partitions of a device can carry the taint of the whole device.
-    let resources =
-        BTreeSet::from([model.accelerator.resource.as_str(), vendor(model.accelerator.vendor).resource]);
-    let accelerator = resources.into_iter().map(|resource| Toleration {
-        key: Some(resource.to_owned()),
-        operator: Some("Exists".to_owned()),
-        effect: Some("NoSchedule".to_owned()),
-        ..Default::default()
-    });
-    std::iter::once(dedicated).chain(accelerator).collect()
 }

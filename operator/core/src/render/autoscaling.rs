@@ -3,7 +3,7 @@
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
 
 use super::deployment::startup_seconds;
-use crate::validate::{ScalingSettings, ValidatedModel};
+use crate::request::{ModelRequest, ScalingSettings};
 
 /// The longest look back that Kubernetes takes before it stops a replica, in seconds.
 const LONGEST_WINDOW_SECONDS: i32 = 3600;
@@ -17,13 +17,13 @@ const STEP_DOWN_SECONDS: i32 = 60;
 
 /// How long less is asked for before a replica stops, in seconds. What took long to start is not given up sooner than it
 /// could be had again, so that a rollout, in which fewer replicas are ready, scales nothing down either.
-pub fn idle_seconds(model: &ValidatedModel, scaling: &ScalingSettings) -> i32 {
+pub fn idle_seconds(model: &ModelRequest, scaling: &ScalingSettings) -> i32 {
     let start = i32::try_from(startup_seconds(model)).unwrap_or(i32::MAX);
     scaling.idle_seconds.unwrap_or(start.min(LONGEST_WINDOW_SECONDS))
 }
 
 /// One replica at a time, up with pauses and down when less has been asked for long enough.
-pub fn behavior(model: &ValidatedModel, scaling: &ScalingSettings) -> HorizontalPodAutoscalerBehavior {
+pub fn behavior(model: &ModelRequest, scaling: &ScalingSettings) -> HorizontalPodAutoscalerBehavior {
     let window = idle_seconds(model, scaling).min(LONGEST_WINDOW_SECONDS);
     HorizontalPodAutoscalerBehavior {
         scale_up: Some(one_by_one(0, STEP_UP_SECONDS)),

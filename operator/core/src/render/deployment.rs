@@ -18,10 +18,10 @@ pub use container::security as container_security;
 pub use pod::{USER, VOLUME_GROUP};
 pub use verification::{PROGRAM, resources as tool_resources};
 
-use super::engine::description;
 use super::meta;
+use crate::engine::description;
+use crate::request::ModelRequest;
 use crate::snapshot::Settings;
-use crate::validate::ValidatedModel;
 
 pub use lifecycle::startup_seconds;
 
@@ -30,7 +30,7 @@ const REVISION_HISTORY_LIMIT: i32 = 3;
 
 /// The Deployment of `model`. Where an autoscaler decides the number of replicas, it states none and says so: a number here
 /// would be one that two of them write.
-pub fn deployment(model: &ValidatedModel, settings: &Settings) -> Deployment {
+pub fn deployment(model: &ModelRequest, settings: &Settings) -> Deployment {
     let engine = description(model.engine.engine);
     let autoscaled = model.scaling.as_ref().map(|_| (AUTOSCALED.to_owned(), "true".to_owned()));
     Deployment {

@@ -22,8 +22,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::deployment::{PROGRAM, USER, VOLUME_GROUP, container_security, tool_resources};
 use super::network_policy::NAMESPACE_NAME;
 use super::{Fetch, Rendered, affinity, meta};
+use crate::request::{FetchedWeights, Mirror, ModelRequest, WeightsSource, tolerations};
 use crate::snapshot::{ChildFacts, short_hash};
-use crate::validate::{FetchedWeights, Mirror, ValidatedModel, WeightsSource};
 
 /// The value of the component label of the pods that fetch.
 const COMPONENT: &str = "weights";
@@ -55,7 +55,7 @@ const UNKNOWN_BYTES: u64 = 200_000_000_000;
 const FINAL_STATUSES: [i32; 2] = [10, 11];
 
 /// What fetches the weights of `model`, where they have to be fetched.
-pub fn fetch(model: &ValidatedModel) -> Option<Fetch<Rendered>> {
+pub fn fetch(model: &ModelRequest) -> Option<Fetch<Rendered>> {
     let WeightsSource::Mirror(weights) = &model.source else { return None };
     let image = model.tools_image.as_deref()?;
     Some(Fetch { network_policy: network_policy(model, weights), job: job(model, weights, image) })
@@ -84,14 +84,14 @@ pub fn may_stay(old: &ChildFacts, new: &Deployment) -> bool {
 }
 
 /// The labels of the pods that fetch. They have none of those by which Service and NetworkPolicy find the pods that serve.
-fn labels(model: &ValidatedModel) -> BTreeMap<String, String> {
+fn labels(model: &ModelRequest) -> BTreeMap<String, String> {
     let uid = model.uid.as_str();
     [(APP_NAME, meta::NAME), (APP_COMPONENT, COMPONENT), (APP_PART_OF, HEMVIST), (WEIGHTS_OF, uid)]
         .map(|(label, value)| (label.to_owned(), value.to_owned()))
         .into()
 }
 
-fn selector(model: &ValidatedModel) -> LabelSelector {
+fn selector(model: &ModelRequest) -> LabelSelector {
     LabelSelector {
         match_labels: Some([(WEIGHTS_OF.to_owned(), model.uid.clone())].into()),
         ..Default::default()
@@ -99,7 +99,7 @@ fn selector(model: &ValidatedModel) -> LabelSelector {
 }
 
 /// Out to the mirror's networks on its port, and to the cluster's DNS for its address. Nothing comes in.
-fn network_policy(model: &ValidatedModel, weights: &FetchedWeights) -> NetworkPolicy {
+fn network_policy(model: &ModelRequest, weights: &FetchedWeights) -> NetworkPolicy {
     let port = |port: u16, protocol: &str| NetworkPolicyPort {
         port: Some(IntOrString::Int(port.into())),
         protocol: Some(protocol.to_owned()),
@@ -138,7 +138,7 @@ fn network_policy(model: &ValidatedModel, weights: &FetchedWeights) -> NetworkPo
 /// A Job cannot be changed, so its name has a hash of what is there when it has ended: another digest is another Job. How it
 /// gets there is not in it, because what is fetched need not be fetched again when an image or a clearance changes. A Job is
 /// kept when it has ended: its end is what the replicas wait for.
-fn job(model: &ValidatedModel, weights: &FetchedWeights, image: &str) -> Job {
+fn job(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> Job {
     let spec = JobSpec {
         active_deadline_seconds: Some(deadline_seconds(model)),
         backoff_limit: Some(TRIES),
@@ -161,7 +161,7 @@ fn job(model: &ValidatedModel, weights: &FetchedWeights, image: &str) -> Job {
     }
 }
 
-fn deadline_seconds(model: &ValidatedModel) -> i64 {
+fn deadline_seconds(model: &ModelRequest) -> i64 {
     let bytes = model.weights_bytes.unwrap_or(UNKNOWN_BYTES);
     i64::try_from(BASE_SECONDS + bytes.div_ceil(BYTES_PER_SECOND)).unwrap_or(i64::MAX)
 }
@@ -190,7 +190,7 @@ fn failure_rules() -> Vec<PodFailurePolicyRule> {
     ]
 }
 
-fn pod(model: &ValidatedModel, weights: &FetchedWeights, image: &str) -> PodSpec {
+fn pod(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> PodSpec {
     PodSpec {
         automount_service_account_token: Some(false),
         service_account_name: Some(model.key.name.clone()),
@@ -213,7 +213,7 @@ fn pod(model: &ValidatedModel, weights: &FetchedWeights, image: &str) -> PodSpec
             ..Default::default()
         }),
         affinity: Some(affinity::of_fetchers(model)),
-        tolerations: Some(affinity::tolerations(model)),
+        tolerations: Some(tolerations(model)),
         containers: vec![container(weights, image)],
         volumes: Some(volumes(weights)),
         ..Default::default()

@@ -7,11 +7,11 @@ use k8s_openapi::api::autoscaling::v2::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{autoscaling, meta};
-use crate::validate::{Autoscaler, ScalingSettings, Target, ValidatedModel};
+use crate::request::{Autoscaler, ModelRequest, ScalingSettings, Target};
 
 /// The HorizontalPodAutoscaler of `model`, where Kubernetes itself scales it. It follows a metric of the pods, which has to
 /// be served by the custom metrics API; where it is not, the number of replicas stays as it is.
-pub fn horizontal_pod_autoscaler(model: &ValidatedModel) -> Option<HorizontalPodAutoscaler> {
+pub fn horizontal_pod_autoscaler(model: &ModelRequest) -> Option<HorizontalPodAutoscaler> {
     let scaling = model.scaling.as_ref().filter(|one| one.by == Autoscaler::HorizontalPodAutoscaler)?;
     Some(HorizontalPodAutoscaler {
         metadata: meta::metadata(model),

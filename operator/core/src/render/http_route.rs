@@ -8,11 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::engine::{Method, description};
 use super::inference_pool::INFERENCE;
 use super::meta;
-use super::service::SERVING_PORT;
-use crate::validate::{RouteSettings, ValidatedModel};
+use crate::engine::{Method, SERVING_PORT, description};
+use crate::request::{ModelRequest, RouteSettings};
 
 /// The header with the notice of `spec.purpose.transparencyNotice`.
 const NOTICE: &str = "AI-Transparency-Notice";
@@ -142,11 +141,11 @@ pub struct Header {
 }
 
 /// The HTTPRoute of `model`, where a gateway leads to it.
-pub fn http_route(model: &ValidatedModel) -> Option<HTTPRoute> {
+pub fn http_route(model: &ModelRequest) -> Option<HTTPRoute> {
     let route = model.route.as_ref()?;
     // One rule for each path: what a rule writes anew is the same for all that it matches.
     let mut interface: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
-    for (method, path) in description(model.engine.engine).paths(model) {
+    for (method, path) in description(model.engine.engine).paths(&model.serving()) {
         interface.entry(path).or_default().push(method);
     }
     let spec = HTTPRouteSpec {
@@ -163,7 +162,7 @@ pub fn http_route(model: &ValidatedModel) -> Option<HTTPRoute> {
     Some(HTTPRoute { metadata: meta::metadata(model), spec })
 }
 
-fn rule(model: &ValidatedModel, route: &RouteSettings, path: &str, methods: &[Method]) -> RouteRule {
+fn rule(model: &ModelRequest, route: &RouteSettings, path: &str, methods: &[Method]) -> RouteRule {
     let rewrite = (!route.path.is_empty()).then(|| RouteFilter::URLRewrite {
         rewrite: Rewrite {
             path: PathRewrite { type_: "ReplaceFullPath".to_owned(), replace_full_path: path.to_owned() },
@@ -186,7 +185,7 @@ fn rule(model: &ValidatedModel, route: &RouteSettings, path: &str, methods: &[Me
 }
 
 /// The pool where somebody chooses the replica, and the Service otherwise.
-fn backend(model: &ValidatedModel, route: &RouteSettings) -> Reference {
+fn backend(model: &ModelRequest, route: &RouteSettings) -> Reference {
     let (group, kind, port) = match route.picker {
         Some(_) => (INFERENCE, "InferencePool", None),
         None => ("", "Service", Some(SERVING_PORT)),

@@ -6,8 +6,8 @@ use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
 use super::meta;
-use super::service::SERVING_PORT;
-use crate::validate::ValidatedModel;
+use crate::engine::SERVING_PORT;
+use crate::request::ModelRequest;
 
 /// The group of the kind.
 pub const INFERENCE: &str = "inference.networking.k8s.io";
@@ -65,7 +65,7 @@ pub struct EndpointPickerRef {
 
 /// The InferencePool of `model`, where somebody chooses the replica. A request for which nobody does is refused: it would
 /// otherwise go to any pod that the gateway finds.
-pub fn inference_pool(model: &ValidatedModel) -> Option<InferencePool> {
+pub fn inference_pool(model: &ModelRequest) -> Option<InferencePool> {
     let picker = model.route.as_ref()?.picker.as_ref()?;
     let spec = InferencePoolSpec {
         selector: Selector { match_labels: meta::identity(model) },

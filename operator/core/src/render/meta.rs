@@ -11,8 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, 
 use kube::Resource;
 use serde::Serialize;
 
+use crate::request::ModelRequest;
 use crate::snapshot::content_hash;
-use crate::validate::ValidatedModel;
 
 /// The value of the name label of everything that belongs to a model.
 pub const NAME: &str = "hemvist-model";
@@ -24,7 +24,7 @@ pub const COMPONENT: &str = "model-server";
 ///
 /// Every kind but that of the replicas has the name of the model itself: kinds do not share names, and people look for the
 /// one they know.
-pub fn metadata(model: &ValidatedModel) -> ObjectMeta {
+pub fn metadata(model: &ModelRequest) -> ObjectMeta {
     ObjectMeta {
         name: Some(model.key.name.clone()),
         namespace: Some(model.key.namespace.clone()),
@@ -36,7 +36,7 @@ pub fn metadata(model: &ValidatedModel) -> ObjectMeta {
 
 /// The name of what makes the pods of `model`, with its information class at the end, which the names of the pods then have
 /// in them. Where a door of the API server shows nothing of a pod but its name, as at `exec`, the name has to tell.
-pub fn workload_name(model: &ValidatedModel) -> String {
+pub fn workload_name(model: &ModelRequest) -> String {
     format!("{}--{}", model.key.name, model.information_class.as_str().to_ascii_lowercase())
 }
 
@@ -44,7 +44,7 @@ pub fn workload_name(model: &ValidatedModel) -> String {
 ///
 /// `app.kubernetes.io/instance` is left out on purpose: Argo CD can be set to track its own objects by that label, and
 /// would then take ours for surplus and delete them.
-pub fn labels(model: &ValidatedModel) -> BTreeMap<String, String> {
+pub fn labels(model: &ModelRequest) -> BTreeMap<String, String> {
     let facts = [
         (APP_NAME, NAME),
         (APP_COMPONENT, COMPONENT),
@@ -60,19 +60,19 @@ pub fn labels(model: &ValidatedModel) -> BTreeMap<String, String> {
 
 /// Finds the pods of `model` and no others. The UID is part of it: a namesake that was deleted and made again, or a pod
 /// that was given the name by hand, is another model.
-pub fn selector(model: &ValidatedModel) -> LabelSelector {
+pub fn selector(model: &ModelRequest) -> LabelSelector {
     LabelSelector { match_labels: Some(identity(model)), ..Default::default() }
 }
 
 /// The labels that tell the pods of `model` from all others.
-pub fn identity(model: &ValidatedModel) -> BTreeMap<String, String> {
+pub fn identity(model: &ModelRequest) -> BTreeMap<String, String> {
     [(MODEL_DEPLOYMENT, &model.key.name), (MODEL_DEPLOYMENT_UID, &model.uid)]
         .map(|(label, value)| (label.to_owned(), value.clone()))
         .into()
 }
 
 /// The `ModelDeployment` as controlling owner, so that deleting it deletes what was made for it.
-fn owner(model: &ValidatedModel) -> OwnerReference {
+fn owner(model: &ModelRequest) -> OwnerReference {
     OwnerReference {
         api_version: ModelDeployment::api_version(&()).into_owned(),
         kind: ModelDeployment::kind(&()).into_owned(),

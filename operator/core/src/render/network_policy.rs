@@ -9,10 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta;
-use super::proxy::STATUS_PORT;
-use super::service::SERVING_PORT;
+use crate::engine::{SERVING_PORT, STATUS_PORT};
+use crate::request::ModelRequest;
 use crate::snapshot::Settings;
-use crate::validate::ValidatedModel;
 
 /// The label with which the API server itself writes the name of a namespace; nobody else can change it.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -23,7 +22,7 @@ pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
 /// kept by the API server, so that every apply of one would count as a change.
-pub fn network_policy(model: &ValidatedModel, settings: &Settings) -> NetworkPolicy {
+pub fn network_policy(model: &ModelRequest, settings: &Settings) -> NetworkPolicy {
     let watchers = settings.monitoring_namespace.as_deref().into_iter().chain(settings.inspector());
     let watchers = watchers.map(str::to_owned).collect();
     let gateway = model.route.iter().map(|route| route.gateway.namespace.clone()).collect();

@@ -12,19 +12,12 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::engine::EngineDescription;
-use super::service::{SERVING_PORT, SERVING_PORT_NAME};
+use crate::engine::{EngineDescription, SERVING_PORT, SERVING_PORT_NAME, STATUS_PORT, STATUS_PORT_NAME};
+use crate::request::ModelRequest;
 use crate::snapshot::Settings;
-use crate::validate::ValidatedModel;
 
 /// The name of the container.
 pub const PROXY: &str = "proxy";
-
-/// The port on which a replica says how it is: to the kubelet, to the monitoring and to the operator.
-pub const STATUS_PORT: i32 = 8001;
-
-/// The name of that port.
-pub const STATUS_PORT_NAME: &str = "status";
 
 /// Answers 200 when the model has answered.
 pub const READY_PATH: &str = "/ready";
@@ -51,7 +44,7 @@ const THREADS: &str = "2";
 const MEMORY: &str = "256Mi";
 
 /// The proxy as a sidecar: it starts before the engine and ends after it, so that requests under way can end.
-pub fn container(model: &ValidatedModel, engine: &EngineDescription, settings: &Settings) -> Container {
+pub fn container(model: &ModelRequest, engine: &EngineDescription, settings: &Settings) -> Container {
     let configuration = configuration::configuration(model, engine).to_string();
     Container {
         name: PROXY.to_owned(),

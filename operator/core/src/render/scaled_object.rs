@@ -7,9 +7,9 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerBehavior;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::engine::LoadMeasures;
 use super::{autoscaling, meta};
-use crate::validate::{Autoscaler, KedaSettings, ScalingSettings, Target, ValidatedModel, Window};
+use crate::engine::LoadMeasures;
+use crate::request::{Autoscaler, KedaSettings, ModelRequest, ScalingSettings, Target, Window};
 
 /// How often KEDA looks, in seconds. Whoever asks a model first that does not run waits for so long, beside its start.
 const POLLING_SECONDS: i32 = 10;
@@ -91,7 +91,7 @@ pub struct Trigger {
 }
 
 /// The ScaledObject of `model`, where KEDA scales it.
-pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
+pub fn scaled_object(model: &ModelRequest) -> Option<ScaledObject> {
     let scaling = model.scaling.as_ref()?;
     let Autoscaler::ScaledObject(keda) = &scaling.by else { return None };
     let mut metadata = meta::metadata(model);
@@ -121,7 +121,7 @@ pub fn scaled_object(model: &ValidatedModel) -> Option<ScaledObject> {
 }
 
 /// The load, whatever is under way, what comes from outside, and the time of day.
-fn triggers(model: &ValidatedModel, scaling: &ScalingSettings, keda: &KedaSettings) -> Vec<Trigger> {
+fn triggers(model: &ModelRequest, scaling: &ScalingSettings, keda: &KedaSettings) -> Vec<Trigger> {
     let pods = pods(model);
     let (query, threshold) = match scaling.target {
         Target::Requests(number) => (format!("sum({}{pods})", scaling.followed), number),
@@ -153,7 +153,7 @@ fn busy(measures: &LoadMeasures, pods: &str) -> String {
 
 /// Selects what the pods of `model` measure. The labels are those that a PodMonitor gives; the names of the pods are those
 /// that the controllers of the Deployment make.
-fn pods(model: &ValidatedModel) -> String {
+fn pods(model: &ModelRequest) -> String {
     let (namespace, workload) = (&model.key.namespace, meta::workload_name(model));
     format!("{{namespace=\"{namespace}\",pod=~\"{workload}-[a-z0-9]+-[a-z0-9]+\"}}")
 }

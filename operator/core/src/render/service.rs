@@ -4,16 +4,11 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta;
-use crate::validate::ValidatedModel;
-
-/// The port of every model, whatever engine serves it and wherever that listens: a client does not notice a change of engine.
-pub const SERVING_PORT: i32 = 8000;
-
-/// The name of that port.
-pub const SERVING_PORT_NAME: &str = "http";
+use crate::engine::{SERVING_PORT, SERVING_PORT_NAME};
+use crate::request::ModelRequest;
 
 /// One address inside the cluster for all replicas.
-pub fn service(model: &ValidatedModel) -> Service {
+pub fn service(model: &ModelRequest) -> Service {
     Service {
         metadata: meta::metadata(model),
         spec: Some(ServiceSpec {

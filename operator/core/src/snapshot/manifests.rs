@@ -13,7 +13,7 @@ use super::{
     ChildFacts, ChildKind, Key, NodeFacts, NodeObject, PodFacts, PodObject, Settings, Snapshot, Subject,
     Usage,
 };
-use crate::policy::{PolicyBook, PolicyEntry};
+use super::{PolicyBook, PolicyEntry};
 
 /// The namespace of a manifest that names none, as kubectl has it.
 const DEFAULT_NAMESPACE: &str = "default";

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
 
-use crate::placement::vendor::{accelerator_resources, product_label_of};
+use crate::accelerator::{accelerator_resources, product_label_of};
 
 /// The fields of a Node that are read; the rest is never decoded.
 #[derive(Clone, Debug, Deserialize, Resource)]

@@ -16,7 +16,7 @@ pub use self::status::PodStatus;
 pub use self::trouble::{PodTrouble, TroubleKind};
 pub use self::weights::WeightsFailure;
 use super::{Key, Sighting};
-use crate::placement::vendor::accelerator_resources;
+use crate::accelerator::accelerator_resources;
 
 /// The fields of a Pod that are read; the rest is never decoded.
 #[derive(Clone, Debug, Deserialize, Resource)]

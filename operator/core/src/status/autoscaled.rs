@@ -6,7 +6,7 @@ use super::{Application, draft};
 use crate::decide::{Decision, Plan};
 use crate::placement::bounded;
 use crate::render::{Applied, DesiredObjects};
-use crate::validate::{Autoscaler, ScalingSettings};
+use crate::request::{Autoscaler, ScalingSettings};
 
 /// The condition; `None` where nothing is to scale the model. It informs and holds nothing back: the replicas that are there
 /// serve.

@@ -23,10 +23,10 @@ use super::routed::routed;
 use super::weights::{fetching, while_fetching};
 use super::{Application, draft};
 use crate::decide::{Decision, Plan, wanted};
+use crate::engine::SERVING_PORT;
 use crate::placement::{Verdict, bounded, grouped};
-use crate::render::SERVING_PORT;
+use crate::request::{RouteSettings, ScalingSettings, suspension};
 use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
-use crate::validate::{RouteSettings, ScalingSettings, suspension};
 use crate::violation::{primary, summary};
 
 /// The status of a ModelDeployment: what was decided, what came of it, and what is observed.

@@ -5,8 +5,8 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 use super::{Application, draft};
 use crate::decide::Decision;
 use crate::placement::bounded;
+use crate::request::{ModelRequest, RouteSettings};
 use crate::snapshot::{GatewayAnswer, Subject};
-use crate::validate::{RouteSettings, ValidatedModel};
 
 /// The condition; `None` where the model asks for no gateway. It informs and holds nothing back: consumers in the cluster ask
 /// the model's Service.
@@ -42,7 +42,7 @@ fn unknown(reason: Reason, text: &str) -> (ConditionStatus, Reason, String) {
 
 /// What the gateway says. Where several controllers speak for it, a fault outranks a yes.
 fn judged(
-    model: &ValidatedModel,
+    model: &ModelRequest,
     route: &RouteSettings,
     answers: &[GatewayAnswer],
 ) -> (ConditionStatus, Reason, String) {
@@ -72,7 +72,7 @@ fn judged(
 }
 
 /// The way out of a fault, by the words that the Gateway API has for them.
-fn help(word: &str, model: &ValidatedModel, route: &RouteSettings) -> String {
+fn help(word: &str, model: &ModelRequest, route: &RouteSettings) -> String {
     let RouteSettings { gateway, hostname, .. } = route;
     match word {
         "NotAllowedByListeners" => format!(

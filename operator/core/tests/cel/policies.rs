@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a generator that makes an unreadable object is a fault of the test")]
 
 use hemvist_api::AIPolicy;
-use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::Key;
+use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::subsequence;

@@ -83,7 +83,7 @@ fn regions(runner: &mut TestRunner) -> Vec<Region> {
         let active = active_exceptions(&book(&policies), &settings(), TODAY);
         let ours = active.into_iter().filter(|one| one.namespace == HOME && one.model == NAME).collect();
         for (_, entry) in &mut policies {
-            if let hemvist_core::policy::PolicyEntry::Readable(policy) = entry {
+            if let hemvist_core::snapshot::PolicyEntry::Readable(policy) = entry {
                 policy.spec.exceptions = None;
             }
         }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use hemvist_api::ai_policy::Exception;
 use hemvist_api::{AIPolicy, ModelDeployment};
-use hemvist_core::policy::{PolicyBook, PolicyEntry};
 use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::collection::vec;
 use proptest::option::weighted;

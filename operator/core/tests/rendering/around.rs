@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hemvist_core::render::engine::LoadMeasures;
+use hemvist_core::engine::LoadMeasures;
 use hemvist_core::render::render;
-use hemvist_core::snapshot::Key;
-use hemvist_core::validate::{
-    Autoscaler, KedaSettings, PickerSettings, RouteSettings, ScalingSettings, Target, ValidatedModel, Window,
+use hemvist_core::request::{
+    Autoscaler, KedaSettings, ModelRequest, PickerSettings, RouteSettings, ScalingSettings, Target, Window,
 };
+use hemvist_core::snapshot::Key;
 use serde_json::json;
 
 use crate::contract::items;
@@ -16,7 +16,7 @@ use crate::proxy::expected_routes;
 use crate::{assert_golden, hashes};
 
 /// Scaled by Kubernetes itself, by the share of the key-value cache.
-pub fn vllm_scaled() -> ValidatedModel {
+pub fn vllm_scaled() -> ModelRequest {
     let scaling = ScalingSettings {
         by: Autoscaler::HorizontalPodAutoscaler,
         min_replicas: 2,
@@ -26,11 +26,11 @@ pub fn vllm_scaled() -> ValidatedModel {
         idle_seconds: None,
         reason: "there is no KEDA".to_owned(),
     };
-    ValidatedModel { scaling: Some(scaling), replicas: 1, ..vllm_in_an_image() }
+    ModelRequest { scaling: Some(scaling), replicas: 1, ..vllm_in_an_image() }
 }
 
 /// Scaled by KEDA, by the queue, what a gateway counts, and the time of day.
-pub fn sglang_scaled() -> ValidatedModel {
+pub fn sglang_scaled() -> ModelRequest {
     let window = |name: &str, start: &str, end: &str, replicas| Window {
         name: name.to_owned(),
         start: start.to_owned(),
@@ -61,11 +61,11 @@ pub fn sglang_scaled() -> ValidatedModel {
         idle_seconds: Some(7200),
         reason: "there is KEDA".to_owned(),
     };
-    ValidatedModel { scaling: Some(scaling), replicas: 1, ..sglang_with_adapters() }
+    ModelRequest { scaling: Some(scaling), replicas: 1, ..sglang_with_adapters() }
 }
 
 /// Where a gateway leads, below a path, to a pool in which somebody chooses the replica.
-pub fn vllm_behind_a_gateway() -> ValidatedModel {
+pub fn vllm_behind_a_gateway() -> ModelRequest {
     let route = RouteSettings {
         gateway: Key::new("ingang", "region"),
         hostname: "ai.region.example".to_owned(),
@@ -73,11 +73,11 @@ pub fn vllm_behind_a_gateway() -> ValidatedModel {
         notice: Some("Du samtalar med ett AI-system. Frågor: 036-32 10 00.".to_owned()),
         picker: Some(PickerSettings { service: "journal-picker".to_owned(), port: 9002 }),
     };
-    ValidatedModel { route: Some(route), ..vllm_in_an_image() }
+    ModelRequest { route: Some(route), ..vllm_in_an_image() }
 }
 
 /// Where a gateway leads to the Service.
-pub fn custom_behind_a_gateway() -> ValidatedModel {
+pub fn custom_behind_a_gateway() -> ModelRequest {
     let route = RouteSettings {
         gateway: Key::new("ingang", "region"),
         hostname: "tolk.ai.region.example".to_owned(),
@@ -85,7 +85,7 @@ pub fn custom_behind_a_gateway() -> ValidatedModel {
         notice: None,
         picker: None,
     };
-    ValidatedModel { route: Some(route), ..custom() }
+    ModelRequest { route: Some(route), ..custom() }
 }
 
 /// As many autoscalers as there should be, each of the Deployment, and never more than the model allows.
@@ -213,7 +213,7 @@ fn a_change_of_scaling_changes_what_scales_and_nothing_else() {
 #[test]
 fn a_model_that_is_scaled_has_the_pods_of_one_that_is_not() {
     let model = vllm_scaled();
-    let fixed = ValidatedModel { scaling: None, ..model.clone() };
-    let template = |model: &ValidatedModel| render(model, &settings()).deployment.spec.unwrap().template;
+    let fixed = ModelRequest { scaling: None, ..model.clone() };
+    let template = |model: &ModelRequest| render(model, &settings()).deployment.spec.unwrap().template;
     assert_eq!(template(&model), template(&fixed));
 }

@@ -8,8 +8,9 @@ use hemvist_api::labels::{
 };
 use hemvist_api::values::{EngineType, InformationClass, Isolation, RolloutStrategy};
 use hemvist_core::bytes::{GIBIBYTE, parse_bytes};
+use hemvist_core::engine::CustomSettings;
+use hemvist_core::request::WeightsSource;
 use hemvist_core::snapshot::{ChildKind, content_hash};
-use hemvist_core::validate::{CustomSettings, WeightsSource};
 use serde_json::{Value, json};
 
 use crate::around;

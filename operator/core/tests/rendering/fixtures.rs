@@ -7,12 +7,13 @@ use hemvist_api::values::{
     RequestLogging, RiskClass, RolloutStrategy,
 };
 use hemvist_core::bytes::GIBIBYTE;
+use hemvist_core::engine::{CustomSettings, EngineSettings};
+use hemvist_core::policy::Clearance;
 use hemvist_core::render::render;
-use hemvist_core::snapshot::{ChildKind, Key, MirrorAddress, Settings};
-use hemvist_core::validate::{
-    AcceleratorRequest, AdapterSettings, Clearance, CustomSettings, EngineSettings, FetchedWeights, Mirror,
-    ValidatedModel, WeightsSource,
+use hemvist_core::request::{
+    AcceleratorRequest, AdapterSettings, FetchedWeights, Mirror, ModelRequest, WeightsSource,
 };
+use hemvist_core::snapshot::{ChildKind, Key, MirrorAddress, Settings};
 use serde_json::Value;
 
 use crate::around::{custom_behind_a_gateway, sglang_scaled, vllm_behind_a_gateway, vllm_scaled};
@@ -20,7 +21,7 @@ use crate::around::{custom_behind_a_gateway, sglang_scaled, vllm_behind_a_gatewa
 /// A model with its settings and everything that it becomes, as JSON.
 pub struct Case {
     pub name: String,
-    pub model: ValidatedModel,
+    pub model: ModelRequest,
     pub settings: Settings,
     pub service_account: Value,
     pub network_policy: Value,
@@ -32,7 +33,7 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new(name: String, model: ValidatedModel, settings: &Settings) -> Self {
+    pub fn new(name: String, model: ModelRequest, settings: &Settings) -> Self {
         let objects = render(&model, settings).json().unwrap();
         // What fetches is a Job and a second NetworkPolicy, both with names that are derived from the model's.
         let fetches = |kind: &ChildKind, object: &Value| {
@@ -115,8 +116,8 @@ fn names<const N: usize>(names: [&str; N]) -> std::collections::BTreeSet<String>
     names.map(str::to_owned).into()
 }
 
-pub fn vllm_in_an_image() -> ValidatedModel {
-    ValidatedModel {
+pub fn vllm_in_an_image() -> ModelRequest {
+    ModelRequest {
         key: Key::new("halsa", "journal"),
         uid: "6f0d2c1e-8a44-4a0b-9a53-0f4f2b7f6a10".to_owned(),
         model_name: "llama-3.3-70b-instruct".to_owned(),
@@ -167,8 +168,8 @@ pub fn vllm_in_an_image() -> ValidatedModel {
     }
 }
 
-pub fn llama_cpp_on_a_claim() -> ValidatedModel {
-    ValidatedModel {
+pub fn llama_cpp_on_a_claim() -> ModelRequest {
+    ModelRequest {
         key: Key::new("skola", "laxhjalp"),
         uid: "b1f7b3b6-52c5-4c66-8b2c-7d3a5e9f4c21".to_owned(),
         model_name: "mistral-small-24b".to_owned(),
@@ -217,8 +218,8 @@ pub fn llama_cpp_on_a_claim() -> ValidatedModel {
     }
 }
 
-pub fn partition() -> ValidatedModel {
-    ValidatedModel {
+pub fn partition() -> ModelRequest {
+    ModelRequest {
         key: Key::new("bygg", "detaljplan"),
         uid: "0c5e8d3f-1b7a-47d2-a1f9-94d6c2e8b732".to_owned(),
         model_name: "qwen3-4b".to_owned(),
@@ -277,20 +278,20 @@ pub fn adapters() -> Vec<AdapterSettings> {
     vec![adapter("epikris", image, Some(24)), adapter("remiss", claim, None)]
 }
 
-pub fn vllm_with_adapters() -> ValidatedModel {
-    ValidatedModel { adapters: adapters(), ..vllm_in_an_image() }
+pub fn vllm_with_adapters() -> ModelRequest {
+    ModelRequest { adapters: adapters(), ..vllm_in_an_image() }
 }
 
-pub fn llama_cpp_with_adapters() -> ValidatedModel {
+pub fn llama_cpp_with_adapters() -> ModelRequest {
     let source = WeightsSource::Image {
         reference: format!("registry.kommun.example/adapters/laxor@sha256:{}", digest('9')),
         path: "/lora/laxor-f16.gguf".to_owned(),
     };
-    ValidatedModel { adapters: vec![adapter("laxor", source, None)], ..llama_cpp_on_a_claim() }
+    ModelRequest { adapters: vec![adapter("laxor", source, None)], ..llama_cpp_on_a_claim() }
 }
 
-pub fn sglang_with_adapters() -> ValidatedModel {
-    ValidatedModel {
+pub fn sglang_with_adapters() -> ModelRequest {
+    ModelRequest {
         key: Key::new("halsa", "triage"),
         uid: "51d2a7c4-3e60-4b1f-8c77-e1f5a9b3d043".to_owned(),
         model_name: "mistral-small-24b-instruct".to_owned(),
@@ -315,8 +316,8 @@ pub fn sglang_with_adapters() -> ValidatedModel {
     }
 }
 
-pub fn custom() -> ValidatedModel {
-    ValidatedModel {
+pub fn custom() -> ModelRequest {
+    ModelRequest {
         key: Key::new("teknik", "tolk"),
         uid: "9e4c1b70-6d2f-4a85-b3c8-27f0d5e6a154".to_owned(),
         model_name: "kb-whisper-large".to_owned(),
@@ -346,13 +347,13 @@ fn tools() -> String {
 }
 
 /// A model and an adapter on claims, both with a digest.
-pub fn verified_claims() -> ValidatedModel {
+pub fn verified_claims() -> ModelRequest {
     let on_claim = |claim_name: &str, path: &str, digit| WeightsSource::VolumeClaim {
         claim_name: claim_name.to_owned(),
         path: path.to_owned(),
         digest: Some(format!("sha256:{}", digest(digit))),
     };
-    ValidatedModel {
+    ModelRequest {
         source: on_claim("journal-weights", "llama", '1'),
         adapters: vec![adapter("remiss", on_claim("remiss-adapter", "lora/v2", '2'), Some(8))],
         tools_image: Some(tools()),
@@ -373,24 +374,24 @@ fn fetched(mirror: Mirror, path: &str, is_file: bool) -> WeightsSource {
 }
 
 /// Weights from an object store.
-pub fn from_an_object_store() -> ValidatedModel {
+pub fn from_an_object_store() -> ModelRequest {
     let mirror = Mirror::ObjectStore {
         endpoint: "https://objects.region.example:9443".to_owned(),
         region: Some("se-1".to_owned()),
         bucket: "models".to_owned(),
         prefix: "llama-3.3-70b".to_owned(),
     };
-    ValidatedModel { source: fetched(mirror, "", false), tools_image: Some(tools()), ..vllm_in_an_image() }
+    ModelRequest { source: fetched(mirror, "", false), tools_image: Some(tools()), ..vllm_in_an_image() }
 }
 
 /// One file of a mirror of a hub.
-pub fn from_a_hub() -> ValidatedModel {
+pub fn from_a_hub() -> ModelRequest {
     let mirror = Mirror::Hub {
         endpoint: "https://hub.region.example:9443".to_owned(),
         repository: "mistralai/Mistral-Small-24B".to_owned(),
         revision: "0123456789abcdef0123456789abcdef01234567".to_owned(),
     };
-    ValidatedModel {
+    ModelRequest {
         source: fetched(mirror, "gguf/q4.gguf", true),
         tools_image: Some(tools()),
         ..llama_cpp_on_a_claim()
@@ -431,7 +432,7 @@ pub fn every_case() -> Vec<Case> {
                     let type_ = engine.engine.engine;
                     let routed = engine.route.as_ref().map_or("", |route| route.hostname.as_str());
                     let name = format!("{type_} +{with} {kind} {rollout} {isolation} {scaled} {routed}");
-                    let model = ValidatedModel {
+                    let model = ModelRequest {
                         source: source.clone(),
                         tools_image,
                         rollout: *rollout,

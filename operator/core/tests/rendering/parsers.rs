@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hemvist_api::values::EngineType;
-use hemvist_core::render::engine::{ArgumentValue, EngineDescription, description};
+use hemvist_core::engine::{ArgumentValue, EngineDescription, description};
 
 use crate::fixtures::{Case, every_case};
 

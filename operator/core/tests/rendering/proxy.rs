@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hemvist_api::values::EngineType;
-use hemvist_core::validate::ValidatedModel;
+use hemvist_core::request::ModelRequest;
 use serde_json::{Value, json};
 
 use crate::contract::Check;
@@ -181,7 +181,7 @@ fn routes(case: &Case, listener: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-pub fn expected_routes(model: &ValidatedModel) -> BTreeSet<(String, String)> {
+pub fn expected_routes(model: &ModelRequest) -> BTreeSet<(String, String)> {
     let mut posts = vec!["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"];
     let mut gets = vec!["/v1/models"];
     match model.engine.engine {
@@ -197,7 +197,7 @@ pub fn expected_routes(model: &ValidatedModel) -> BTreeSet<(String, String)> {
     posts.into_iter().map(with("POST")).chain(gets.into_iter().map(with("GET"))).collect()
 }
 
-fn engine_port(model: &ValidatedModel) -> i64 {
+fn engine_port(model: &ModelRequest) -> i64 {
     model.engine.custom.as_ref().map_or(8080, |custom| i64::from(custom.port))
 }
 

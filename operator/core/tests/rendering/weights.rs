@@ -1,6 +1,6 @@
 //! The contract of weights that do not come in an image.
 
-use hemvist_core::validate::WeightsSource;
+use hemvist_core::request::WeightsSource;
 use serde_json::json;
 
 use crate::contract::{items, keys, set};

@@ -4,10 +4,11 @@
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use k8s_openapi::jiff::civil::Date;
 
-use crate::policy::{EffectivePolicy, PolicyBook, binds};
-use crate::render::engine::{ArgumentVerdict, allowed_argument};
+use crate::engine::{ArgumentVerdict, allowed_argument};
+use crate::policy::{EffectivePolicy, binds};
+use crate::request::partition_isolation;
+use crate::snapshot::PolicyBook;
 use crate::snapshot::Settings;
-use crate::validate::partition_isolation;
 use crate::violation::{Finding, Violation};
 
 /// Everything for which the creation of a ModelDeployment in `namespace` would be refused by the API server; nothing where

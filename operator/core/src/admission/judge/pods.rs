@@ -12,11 +12,10 @@ use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec
 
 use super::super::accelerator::{containers, uses_accelerator};
 use super::super::pods::AFFINITY_FIELD;
-use crate::policy::{
-    EffectivePolicy, PolicyBook, PolicyEntry, binds, image_is_listed, names_image_by_digest,
-};
+use crate::policy::{EffectivePolicy, binds, image_is_listed, names_image_by_digest};
 use crate::render::NOWHERE;
 use crate::snapshot::{Key, Settings};
+use crate::snapshot::{PolicyBook, PolicyEntry};
 
 const LABELS: &str = "metadata.labels";
 const CLASS_LABEL: &str = "metadata.labels[hemvist.dev/information-class]";

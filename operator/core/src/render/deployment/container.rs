@@ -4,22 +4,22 @@ use hemvist_api::values::InformationClass;
 use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
 
 use super::{lifecycle, resources, volumes};
-use crate::render::engine::EngineDescription;
-use crate::validate::ValidatedModel;
+use crate::engine::EngineDescription;
+use crate::request::ModelRequest;
 
 /// The name of the container.
 pub const ENGINE: &str = "engine";
 
 /// The container of `engine`. Its image must be there already or come from the registry that its reference names; with a
 /// digest in the reference, pulling again could give nothing else.
-pub fn container(model: &ValidatedModel, engine: &EngineDescription) -> Container {
+pub fn container(model: &ModelRequest, engine: &EngineDescription) -> Container {
     let weights = volumes::weights_path(&model.source);
-    let arguments = engine.argument_list(model, &weights, &volumes::adapters(model));
+    let arguments = engine.argument_list(&model.serving(), &weights, &volumes::adapters(model));
     Container {
         name: ENGINE.to_owned(),
         image: Some(model.engine.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: engine.program(model),
+        command: engine.program(&model.serving()),
         args: Some(arguments).filter(|arguments| !arguments.is_empty()),
         env: Some(environment(engine, model, &weights)),
         resources: Some(resources::resources(model, engine)),
@@ -47,10 +47,10 @@ const fn last_words(class: InformationClass) -> &'static str {
     }
 }
 
-fn environment(engine: &EngineDescription, model: &ValidatedModel, weights: &str) -> Vec<EnvVar> {
+fn environment(engine: &EngineDescription, model: &ModelRequest, weights: &str) -> Vec<EnvVar> {
     let fixed = engine.environment.iter().map(|(name, value)| (*name, (*value).to_owned()));
     fixed
-        .chain((engine.variables)(model, weights))
+        .chain((engine.variables)(&model.serving(), weights))
         .map(|(name, value)| EnvVar { name: name.to_owned(), value: Some(value), ..Default::default() })
         .collect()
 }

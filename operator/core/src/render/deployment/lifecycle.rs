@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, Probe, SleepAction};
 
-use crate::render::engine::{Drain, EngineDescription};
+use crate::engine::{Drain, EngineDescription};
 use crate::render::proxy::{LIVE_PATH, READY_PATH, probe};
-use crate::validate::ValidatedModel;
+use crate::request::ModelRequest;
 
 /// Start of every engine, whatever the weights: import, compilation, capture of graphs, first run.
 const STARTUP_BASE_SECONDS: u64 = 600;
@@ -31,7 +31,7 @@ const ENDPOINT_SECONDS: i64 = 5;
 const STOP_SECONDS: i64 = 15;
 
 /// How long the engine may take until it first answers, in seconds.
-pub fn startup_seconds(model: &ValidatedModel) -> u64 {
+pub fn startup_seconds(model: &ModelRequest) -> u64 {
     model
         .weights_bytes
         .map_or(STARTUP_UNKNOWN_SECONDS, |bytes| {
@@ -42,7 +42,7 @@ pub fn startup_seconds(model: &ValidatedModel) -> u64 {
 
 /// How long a rollout may go on without a step before it counts as stuck: longer than any start that is still allowed,
 /// after an old replica has had its time to stop.
-pub fn progress_deadline_seconds(model: &ValidatedModel) -> i32 {
+pub fn progress_deadline_seconds(model: &ModelRequest) -> i32 {
     let seconds = i64::try_from(startup_seconds(model))
         .unwrap_or(i64::MAX)
         .saturating_add(PULL_SECONDS)
@@ -52,7 +52,7 @@ pub fn progress_deadline_seconds(model: &ValidatedModel) -> i32 {
 
 /// Gives the engine its budget; until the model has answered, nothing else is probed and nothing is restarted. One that has
 /// used it up has no requests to finish, so it ends without their time.
-pub fn startup_probe(model: &ValidatedModel) -> Probe {
+pub fn startup_probe(model: &ModelRequest) -> Probe {
     let attempts = startup_seconds(model).div_ceil(STARTUP_PERIOD_SECONDS.unsigned_abs().into());
     Probe {
         period_seconds: Some(STARTUP_PERIOD_SECONDS),
@@ -76,7 +76,7 @@ pub fn liveness_probe() -> Probe {
 
 /// Waits before the engine is told to stop: until no new requests come, and for an engine that would cut off those under
 /// way, until they have had their time. The kubelet itself sleeps; no program of the image is run.
-pub fn lifecycle(model: &ValidatedModel, engine: &EngineDescription) -> Lifecycle {
+pub fn lifecycle(model: &ModelRequest, engine: &EngineDescription) -> Lifecycle {
     Lifecycle {
         pre_stop: Some(LifecycleHandler {
             sleep: Some(SleepAction { seconds: pre_stop_seconds(model, engine.drain) }),
@@ -86,19 +86,19 @@ pub fn lifecycle(model: &ValidatedModel, engine: &EngineDescription) -> Lifecycl
     }
 }
 
-fn pre_stop_seconds(model: &ValidatedModel, drain: Drain) -> i64 {
+fn pre_stop_seconds(model: &ModelRequest, drain: Drain) -> i64 {
     match drain {
         Drain::ByEngine => ENDPOINT_SECONDS,
         Drain::BeforeStop => ENDPOINT_SECONDS + drain_seconds(model),
     }
 }
 
-fn drain_seconds(model: &ValidatedModel) -> i64 {
+fn drain_seconds(model: &ModelRequest) -> i64 {
     i64::from(model.drain_seconds.max(0))
 }
 
 /// How long a replica has from the moment it is told to go until it is killed. The requests get their time in either way
 /// of draining, so the sum is the same.
-pub fn termination_grace_period_seconds(model: &ValidatedModel) -> i64 {
+pub fn termination_grace_period_seconds(model: &ModelRequest) -> i64 {
     ENDPOINT_SECONDS + drain_seconds(model) + STOP_SECONDS
 }

@@ -6,10 +6,10 @@
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 
 use super::{container, lifecycle, verification, volumes};
-use crate::render::engine::EngineDescription;
+use crate::engine::EngineDescription;
 use crate::render::{affinity, proxy};
+use crate::request::{ModelRequest, tolerations};
 use crate::snapshot::Settings;
-use crate::validate::ValidatedModel;
 
 /// The user of every engine: fixed, so that an image cannot choose, and the one that the image of vLLM has.
 pub const USER: i64 = 2000;
@@ -19,7 +19,7 @@ pub const VOLUME_GROUP: i64 = 2000;
 
 /// The pod of a replica. What a tenant could otherwise use to lead it elsewhere (scheduler, priority class, runtime class,
 /// name of a node, selector of nodes) is not set, because no field for it exists.
-pub fn pod(model: &ValidatedModel, engine: &EngineDescription, settings: &Settings) -> PodSpec {
+pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings) -> PodSpec {
     PodSpec {
         service_account_name: Some(model.key.name.clone()),
         automount_service_account_token: Some(false),
@@ -32,7 +32,7 @@ pub fn pod(model: &ValidatedModel, engine: &EngineDescription, settings: &Settin
         share_process_namespace: Some(false),
         security_context: Some(security(engine)),
         affinity: Some(affinity::affinity(model)),
-        tolerations: Some(affinity::tolerations(model)),
+        tolerations: Some(tolerations(model)),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
         init_containers: Some(
             verification::containers(model)

@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::bytes::{GIBIBYTE, gibibytes_up};
-use crate::render::engine::EngineDescription;
-use crate::validate::ValidatedModel;
+use crate::engine::EngineDescription;
+use crate::request::ModelRequest;
 
 /// Weights that are reckoned with where their size is not known.
 const UNKNOWN_WEIGHTS_GIBIBYTES: u64 = 64;
@@ -29,7 +29,7 @@ const LOG_GIBIBYTES: u64 = 1;
 const BASE_CORES: i64 = 2;
 
 /// Requests and limits of the container.
-pub fn resources(model: &ValidatedModel, engine: &EngineDescription) -> ResourceRequirements {
+pub fn resources(model: &ModelRequest, engine: &EngineDescription) -> ResourceRequirements {
     let limits: BTreeMap<_, _> = [
         (model.accelerator.resource.clone(), model.accelerator.count.to_string()),
         ("memory".to_owned(), gibibytes_up(memory_bytes(model, engine))),
@@ -45,11 +45,11 @@ pub fn resources(model: &ValidatedModel, engine: &EngineDescription) -> Resource
 }
 
 /// Size of `/dev/shm`, in gibibytes. It is memory, and counted as such.
-pub fn shared_memory_gibibytes(model: &ValidatedModel) -> u64 {
+pub fn shared_memory_gibibytes(model: &ModelRequest) -> u64 {
     if model.accelerator.count > 1 { SHARED_GIBIBYTES_PARALLEL } else { SHARED_GIBIBYTES }
 }
 
-fn memory_bytes(model: &ValidatedModel, engine: &EngineDescription) -> u64 {
+fn memory_bytes(model: &ModelRequest, engine: &EngineDescription) -> u64 {
     let weights = model.weights_bytes.unwrap_or(UNKNOWN_WEIGHTS_GIBIBYTES * GIBIBYTE);
     let host_share = weights.div_ceil(engine.weights_per_host_byte.max(1));
     ((engine.base_gibibytes + shared_memory_gibibytes(model)) * GIBIBYTE).saturating_add(host_share)

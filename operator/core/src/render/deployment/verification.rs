@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Container, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{container, volumes};
-use crate::validate::{ValidatedModel, WeightsSource};
+use crate::request::{ModelRequest, WeightsSource};
 
 /// What the containers are called; those of adapters have their place at the end.
 const NAME: &str = "verify";
@@ -16,7 +16,7 @@ const NAME: &str = "verify";
 pub const PROGRAM: &str = "hemvist-fetch";
 
 /// One for each digest that is stated of weights on a volume. An image carries its own.
-pub fn containers(model: &ValidatedModel) -> Option<Vec<Container>> {
+pub fn containers(model: &ModelRequest) -> Option<Vec<Container>> {
     let image = model.tools_image.as_ref()?;
     let own = digest(&model.source).map(|digest| {
         let mount = volumes::mount_of_weights(model);

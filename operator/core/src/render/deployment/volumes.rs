@@ -6,8 +6,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::resources::shared_memory_gibibytes;
-use crate::render::engine::{ADAPTERS_PATH, CACHE_PATH, EngineDescription, MountedAdapter, TEMPORARY_PATH};
-use crate::validate::{AdapterSettings, ValidatedModel, WeightsSource};
+use crate::engine::{ADAPTERS_PATH, CACHE_PATH, EngineDescription, MountedAdapter, TEMPORARY_PATH};
+use crate::request::{AdapterSettings, ModelRequest, WeightsSource};
 
 /// Where the weights are mounted.
 const WEIGHTS_PATH: &str = "/models";
@@ -21,7 +21,7 @@ const TEMPORARY: &str = "tmp";
 const SHARED_MEMORY: &str = "shm";
 
 /// The volumes of the pod.
-pub fn volumes(model: &ValidatedModel, engine: &EngineDescription) -> Vec<Volume> {
+pub fn volumes(model: &ModelRequest, engine: &EngineDescription) -> Vec<Volume> {
     let adapters = model.adapters.iter().enumerate();
     let adapters = adapters.map(|(place, adapter)| read_only(adapter_volume(place), &adapter.source));
     let mut volumes = vec![
@@ -35,7 +35,7 @@ pub fn volumes(model: &ValidatedModel, engine: &EngineDescription) -> Vec<Volume
 }
 
 /// Where the container finds them.
-pub fn mounts(model: &ValidatedModel) -> Vec<VolumeMount> {
+pub fn mounts(model: &ModelRequest) -> Vec<VolumeMount> {
     let mount = |name: &str, path: &str| VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
@@ -54,7 +54,7 @@ pub fn mounts(model: &ValidatedModel) -> Vec<VolumeMount> {
 
 /// Where the weights are mounted. Of a claim with fetched weights it is the folder that is named after their digest: what is
 /// still being fetched, and what other models have, is not seen.
-pub fn mount_of_weights(model: &ValidatedModel) -> VolumeMount {
+pub fn mount_of_weights(model: &ModelRequest) -> VolumeMount {
     let sub_path = match &model.source {
         WeightsSource::Mirror(fetched) => Some(sealed_folder(&fetched.digest)),
         WeightsSource::Image { .. } | WeightsSource::VolumeClaim { .. } => None,
@@ -77,7 +77,7 @@ fn sealed_folder(digest: &str) -> String {
 }
 
 /// The adapters of `model` where the container finds them.
-pub fn adapters(model: &ValidatedModel) -> Vec<MountedAdapter<'_>> {
+pub fn adapters(model: &ModelRequest) -> Vec<MountedAdapter<'_>> {
     model.adapters.iter().map(mounted).collect()
 }
 

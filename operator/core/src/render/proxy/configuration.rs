@@ -6,10 +6,9 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::{LIVE_PATH, MODELS_PATH, READY_PATH, STATUS_PORT, UP_PATH};
-use crate::render::engine::{ENGINE_ADDRESS, EngineDescription, Method, Question, port};
-use crate::render::service::SERVING_PORT;
-use crate::validate::ValidatedModel;
+use super::{LIVE_PATH, MODELS_PATH, READY_PATH, UP_PATH};
+use crate::engine::{ENGINE_ADDRESS, EngineDescription, Method, Question, SERVING_PORT, STATUS_PORT};
+use crate::request::ModelRequest;
 
 /// The engine, while the model answers.
 const MODEL: &str = "model";
@@ -46,8 +45,8 @@ const MAX_REQUESTS: u32 = 65_536;
 const IDLE: &str = "2s";
 
 /// The whole configuration.
-pub fn configuration(model: &ValidatedModel, engine: &EngineDescription) -> Value {
-    let connections = engine.connections.map_or(json!(MAX_REQUESTS), |limit| json!(limit(model)));
+pub fn configuration(model: &ModelRequest, engine: &EngineDescription) -> Value {
+    let connections = engine.connections.map_or(json!(MAX_REQUESTS), |limit| json!(limit(&model.serving())));
     json!({
         "static_resources": {
             "listeners": [
@@ -55,8 +54,8 @@ pub fn configuration(model: &ValidatedModel, engine: &EngineDescription) -> Valu
                 listener("status", STATUS_PORT, &status_filters(), &status_routes(engine)),
             ],
             "clusters": [
-                cluster(MODEL, model, &connections, &(engine.question)(model), &A_TOKEN),
-                cluster(ENGINE, model, &json!(MAX_REQUESTS), &Question::health(engine.health_path(model)), &HEALTH),
+                cluster(MODEL, model, &connections, &(engine.question)(&model.serving()), &A_TOKEN),
+                cluster(ENGINE, model, &json!(MAX_REQUESTS), &Question::health(engine.health_path(&model.serving())), &HEALTH),
             ],
         },
         // No `admin`: it would show and change everything, and ask nobody who he is.
@@ -73,8 +72,8 @@ pub fn configuration(model: &ValidatedModel, engine: &EngineDescription) -> Valu
 }
 
 /// What clients may ask. There is no route for anything else, so anything else is not found.
-fn routes(model: &ValidatedModel, engine: &EngineDescription) -> Vec<Value> {
-    engine.paths(model).into_iter().map(|(method, path)| route(method, path, MODEL)).collect()
+fn routes(model: &ModelRequest, engine: &EngineDescription) -> Vec<Value> {
+    engine.paths(&model.serving()).into_iter().map(|(method, path)| route(method, path, MODEL)).collect()
 }
 
 fn status_routes(engine: &EngineDescription) -> Vec<Value> {
@@ -151,7 +150,7 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
 /// The engine, which counts as healthy while it answers the question.
 fn cluster(
     name: &str,
-    model: &ValidatedModel,
+    model: &ModelRequest,
     connections: &Value,
     question: &Question,
     asking: &Asking,
@@ -175,7 +174,7 @@ fn cluster(
         }},
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(ENGINE_ADDRESS, port(model))}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(ENGINE_ADDRESS, model.serving().port())}}]}],
         },
         "health_checks": [health_check(question, asking)],
     })

@@ -7,21 +7,20 @@ mod argument;
 mod custom;
 mod interface;
 mod llama_cpp;
+mod ports;
+mod serving;
 mod sglang;
 mod vllm;
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
-use crate::validate::ValidatedModel;
-
 pub use argument::{Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict};
 pub use interface::{Method, Path, Question};
+pub use ports::{ENGINE_PORT, SERVING_PORT, SERVING_PORT_NAME, STATUS_PORT, STATUS_PORT_NAME};
+pub use serving::{CustomSettings, EngineSettings, Serving};
 
 /// Where every engine listens: in its own pod alone. What may be asked from outside, the proxy beside it passes on.
 pub const ENGINE_ADDRESS: &str = "127.0.0.1";
-
-/// The port on which an engine listens that does not say its own.
-pub const ENGINE_PORT: i32 = 8080;
 
 /// Where every engine keeps what it may write and does not need: its home, compiled kernels, downloads that never come.
 pub const CACHE_PATH: &str = "/cache";
@@ -44,19 +43,19 @@ pub struct EngineDescription {
     /// How it wants its arguments written.
     pub syntax: ArgumentSyntax,
     /// What the typed fields of a model become, where the weights are at the given path.
-    pub arguments: fn(&ValidatedModel, weights: &str) -> Vec<Argument>,
+    pub arguments: fn(&Serving<'_>, weights: &str) -> Vec<Argument>,
     /// What the adapters of a model become, if it takes any. Asked only of a model that has some.
     pub adapters: Option<AdapterArguments>,
     /// Names and values of its environment.
     pub environment: &'static [(&'static str, &'static str)],
     /// Further variables of its environment, where an engine is told of its model by them and not by arguments.
-    pub variables: fn(&ValidatedModel, weights: &str) -> Vec<(&'static str, String)>,
+    pub variables: fn(&Serving<'_>, weights: &str) -> Vec<(&'static str, String)>,
     /// What clients may ask, in order.
     pub paths: &'static [Path],
     /// What it is asked to show that the model answers.
-    pub question: fn(&ValidatedModel) -> Question,
+    pub question: fn(&Serving<'_>) -> Question,
     /// Requests that it takes at the same time, where that is limited. Further ones wait in the proxy.
-    pub connections: Option<fn(&ValidatedModel) -> i32>,
+    pub connections: Option<fn(&Serving<'_>) -> i32>,
     /// The path that answers when the engine is well.
     pub health_path: &'static str,
     /// The path of its metrics.
@@ -151,7 +150,7 @@ impl EngineDescription {
     /// them.
     pub fn argument_list(
         &self,
-        model: &ValidatedModel,
+        model: &Serving<'_>,
         weights: &str,
         adapters: &[MountedAdapter<'_>],
     ) -> Vec<String> {
@@ -173,14 +172,14 @@ impl EngineDescription {
     }
 
     /// The program of `model` with what always comes first; `None` for that of the image.
-    pub fn program(&self, model: &ValidatedModel) -> Option<Vec<String>> {
+    pub fn program(&self, model: &Serving<'_>) -> Option<Vec<String>> {
         let own = model.engine.custom.iter().flat_map(|custom| custom.command.iter().cloned());
         let words: Vec<String> = self.command.iter().map(|word| (*word).to_owned()).chain(own).collect();
         (!words.is_empty()).then_some(words)
     }
 
     /// What clients of `model` may ask: what it says itself, or else what is known of the engine.
-    pub fn paths<'a>(&'a self, model: &'a ValidatedModel) -> Vec<(Method, &'a str)> {
+    pub fn paths<'a>(&'a self, model: &Serving<'a>) -> Vec<(Method, &'a str)> {
         let own = model.engine.custom.iter().flat_map(|custom| &custom.paths);
         let own: Vec<_> =
             own.flat_map(|path| [Method::Get, Method::Post].map(|method| (method, path.as_str()))).collect();
@@ -188,7 +187,7 @@ impl EngineDescription {
     }
 
     /// The path that answers when the engine of `model` is well.
-    pub fn health_path<'a>(&'a self, model: &'a ValidatedModel) -> &'a str {
+    pub fn health_path<'a>(&'a self, model: &Serving<'a>) -> &'a str {
         model.engine.custom.as_ref().map_or(self.health_path, |custom| &custom.health_path)
     }
 
@@ -214,16 +213,6 @@ impl EngineDescription {
 fn opposite(name: &str) -> Option<String> {
     let enabled = name.strip_prefix("enable-").map(|thing| format!("disable-{thing}"));
     enabled.or_else(|| name.strip_prefix("disable-").map(|thing| format!("enable-{thing}")))
-}
-
-/// The port on which the engine of `model` listens.
-pub fn port(model: &ValidatedModel) -> i32 {
-    model.engine.custom.as_ref().map_or(ENGINE_PORT, |custom| custom.port)
-}
-
-/// Whether `model` asks for the argument `name`.
-fn asks_for(model: &ValidatedModel, name: &str) -> bool {
-    model.engine.args.contains_key(name)
 }
 
 #[cfg(test)]

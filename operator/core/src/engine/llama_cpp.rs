@@ -10,9 +10,8 @@ use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI;
 use super::{
     Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
-    LoadMeasures, MountedAdapter, Question, asks_for,
+    LoadMeasures, MountedAdapter, Question, Serving,
 };
-use crate::validate::ValidatedModel;
 
 /// llama.cpp.
 pub const DESCRIPTION: EngineDescription = EngineDescription {
@@ -73,15 +72,15 @@ const OTHER_CONNECTIONS: i32 = 64;
 
 /// Requests that are answered or wait for it. A thread serves one connection until that is closed; beyond their number nobody is
 /// served, and neither health nor metrics would be told while many ask.
-fn connections(model: &ValidatedModel) -> i32 {
+fn connections(model: &Serving<'_>) -> i32 {
     model.engine.concurrency.unwrap_or(0).max(192)
 }
 
 /// What the typed fields become.
-fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
+fn arguments(model: &Serving<'_>, weights: &str) -> Vec<Argument> {
     let mut arguments = vec![
         Argument::value("model", weights),
-        Argument::value("alias", &model.model_name),
+        Argument::value("alias", model.model_name),
         Argument::value("host", ENGINE_ADDRESS),
         Argument::value("port", ENGINE_PORT),
         // All layers or none: layers that are left to the processor make a model that runs and is of no use.
@@ -108,21 +107,21 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
 
 /// The devices by the names that the engine has for them. It stops where one is not there; left to itself it would go on with
 /// the processor, serve, and be of no use. Each maker's devices need the image with that maker's own library.
-fn devices(model: &ValidatedModel) -> Argument {
-    let name = match model.accelerator.vendor {
+fn devices(model: &Serving<'_>) -> Argument {
+    let name = match model.vendor {
         AcceleratorVendor::NVIDIA => "CUDA",
         AcceleratorVendor::AMD => "ROCm",
         AcceleratorVendor::Intel => "SYCL",
     };
-    let all: Vec<_> = (0..model.accelerator.count.max(1)).map(|place| format!("{name}{place}")).collect();
+    let all: Vec<_> = (0..model.accelerators.max(1)).map(|place| format!("{name}{place}")).collect();
     Argument::value("device", all.join(","))
 }
 
 /// One token; of a model that makes no text, one embedding or one order.
-fn question(model: &ValidatedModel) -> Question {
-    if asks_for(model, "reranking") {
+fn question(model: &Serving<'_>) -> Question {
+    if model.asks_for("reranking") {
         Question::ranking(model)
-    } else if asks_for(model, "embeddings") {
+    } else if model.asks_for("embeddings") {
         Question::embedding(model)
     } else {
         Question::token(model)

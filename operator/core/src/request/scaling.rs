@@ -5,7 +5,7 @@ use hemvist_api::model_deployment::{Scaling, ScheduleWindow};
 use hemvist_api::values::ScalingMetric;
 
 use super::check::invalid;
-use crate::render::engine::{LoadMeasures, description};
+use crate::engine::{LoadMeasures, description};
 use crate::snapshot::{ChildKind, LoadSource, Snapshot};
 use crate::violation::Violation;
 

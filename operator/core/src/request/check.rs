@@ -10,11 +10,11 @@ use super::engine::engine;
 use super::route::route;
 use super::scaling::scaling;
 use super::weights::{adapters, is_verified, weights};
-use super::{AcceleratorRequest, ValidatedModel};
+use super::{AcceleratorRequest, ModelRequest};
+use crate::accelerator::vendor;
 use crate::bytes::parse_bytes;
-use crate::placement::vendor::vendor;
+use crate::engine::description;
 use crate::policy::EffectivePolicy;
-use crate::render::engine::description;
 use crate::snapshot::{Key, Snapshot};
 use crate::violation::{Finding, Violation};
 
@@ -31,7 +31,7 @@ pub fn validate(
     model: &ModelDeployment,
     policy: &EffectivePolicy,
     snapshot: &Snapshot,
-) -> Result<ValidatedModel, Vec<Violation>> {
+) -> Result<ModelRequest, Vec<Violation>> {
     let spec = &model.spec;
     let class = spec.purpose.information_class;
     let key = Key::new(
@@ -57,7 +57,7 @@ pub fn validate(
         spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
     let rollout = spec.rollout.as_ref();
     let suspended = suspension(spec).is_some();
-    Ok(ValidatedModel {
+    Ok(ModelRequest {
         uid: model.metadata.uid.clone().unwrap_or_default(),
         model_name: name,
         key,

@@ -3,9 +3,8 @@
 //! Every engine has more doors than those that a client needs: some change or stop the model, some show what others asked.
 //! None of them asks who knocks. So what may be asked is listed here, and nothing else is let through.
 
+use super::Serving;
 use serde_json::{Value, json};
-
-use crate::validate::ValidatedModel;
 
 /// A path of the interface, exactly as it is asked for, with its method.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -77,18 +76,18 @@ pub struct Question {
 
 impl Question {
     /// One token of text. An engine that does not know the model by its name refuses it.
-    pub fn token(model: &ValidatedModel) -> Self {
+    pub fn token(model: &Serving<'_>) -> Self {
         let body = json!({"model": model.model_name, "prompt": "1", "max_tokens": 1, "temperature": 0});
         Self::post("/v1/completions", body)
     }
 
     /// The embedding of one word, of a model that makes no text.
-    pub fn embedding(model: &ValidatedModel) -> Self {
+    pub fn embedding(model: &Serving<'_>) -> Self {
         Self::post("/v1/embeddings", json!({"model": model.model_name, "input": "1"}))
     }
 
     /// The order of one document, of a model that does nothing else.
-    pub fn ranking(model: &ValidatedModel) -> Self {
+    pub fn ranking(model: &Serving<'_>) -> Self {
         Self::post("/v1/rerank", json!({"model": model.model_name, "query": "1", "documents": ["1"]}))
     }
 

@@ -9,9 +9,8 @@ use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI;
 use super::{
     Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
-    LoadMeasures, MountedAdapter, Question, asks_for,
+    LoadMeasures, MountedAdapter, Question, Serving,
 };
-use crate::validate::ValidatedModel;
 
 /// SGLang.
 pub const DESCRIPTION: EngineDescription = EngineDescription {
@@ -83,16 +82,16 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// What the typed fields become.
-fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
+fn arguments(model: &Serving<'_>, weights: &str) -> Vec<Argument> {
     let engine = &model.engine;
     let mut arguments = vec![
         Argument::value("model-path", weights),
-        Argument::value("served-model-name", &model.model_name),
+        Argument::value("served-model-name", model.model_name),
         Argument::value("host", ENGINE_ADDRESS),
         Argument::value("port", ENGINE_PORT),
         // Left to itself the engine would also take weights in formats that carry code.
         Argument::value("load-format", load_format(model.format)),
-        Argument::value("tensor-parallel-size", model.accelerator.count),
+        Argument::value("tensor-parallel-size", model.accelerators),
         Argument::switch("enable-metrics"),
         // At `debug` the engine would log prompts.
         Argument::value("log-level", "info"),
@@ -126,8 +125,8 @@ fn adapters(adapters: &[MountedAdapter<'_>]) -> Vec<Argument> {
 }
 
 /// One token, or one embedding of a model that makes no text.
-fn question(model: &ValidatedModel) -> Question {
-    if asks_for(model, "is-embedding") { Question::embedding(model) } else { Question::token(model) }
+fn question(model: &Serving<'_>) -> Question {
+    if model.asks_for("is-embedding") { Question::embedding(model) } else { Question::token(model) }
 }
 
 /// The loader for a format.

@@ -1,31 +1,34 @@
-//! A ModelDeployment that may be carried out: the only input of placement and rendering.
+//! A ModelDeployment that can be carried out, with every field resolved: the only input of placement and rendering.
 //!
-//! What is read here is read once. Whoever holds a [`ValidatedModel`] never asks again whether a field is there, whether
+//! What is read here is read once. Whoever holds a [`ModelRequest`] never asks again whether a field is there, whether
 //! two exclude each other, or what stands in for one that was left out.
 
 mod check;
 mod engine;
 mod route;
 mod scaling;
+mod toleration;
 mod weights;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hemvist_api::values::{
-    AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
-    RequestLogging, RiskClass, RolloutStrategy,
+    AcceleratorVendor, InformationClass, Isolation, ModelFormat, RequestLogging, RiskClass, RolloutStrategy,
 };
 
+use crate::engine::{EngineSettings, Serving};
+use crate::policy::Clearance;
 use crate::snapshot::{Key, MirrorAddress};
 
 pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
 pub use route::{PickerSettings, RouteSettings};
 pub use scaling::{Autoscaler, KedaSettings, ScalingSettings, Target, Window};
+pub use toleration::tolerations;
 
 /// A ModelDeployment that may be carried out.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ValidatedModel {
+pub struct ModelRequest {
     /// Namespace and name.
     pub key: Key,
     /// UID of the ModelDeployment, the owner of everything that is rendered.
@@ -68,6 +71,21 @@ pub struct ValidatedModel {
     pub route: Option<RouteSettings>,
     /// What the engine may log of requests.
     pub request_logging: RequestLogging,
+}
+
+impl ModelRequest {
+    /// What the engine is told of the model.
+    pub fn serving(&self) -> Serving<'_> {
+        Serving {
+            model_name: &self.model_name,
+            format: self.format,
+            vendor: self.accelerator.vendor,
+            accelerators: self.accelerator.count,
+            drain_seconds: self.drain_seconds,
+            request_logging: self.request_logging,
+            engine: &self.engine,
+        }
+    }
 }
 
 /// Where weights are.
@@ -148,38 +166,6 @@ pub struct AdapterSettings {
     pub rank: Option<i32>,
 }
 
-/// An engine with everything it is told.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct EngineSettings {
-    /// The engine.
-    pub engine: EngineType,
-    /// Its image.
-    pub image: String,
-    /// The longest context, in tokens; `None` leaves it to the engine.
-    pub context_length: Option<i32>,
-    /// Requests at the same time; `None` leaves it to the engine.
-    pub concurrency: Option<i32>,
-    /// Number format of the key-value cache.
-    pub key_value_cache_type: KeyValueCacheType,
-    /// Further arguments that were found to be allowed, by name; `None` for a switch.
-    pub args: BTreeMap<String, Option<String>>,
-    /// How an engine is started and asked that is not described here; `None` for all others.
-    pub custom: Option<CustomSettings>,
-}
-
-/// How an engine of the user's own is started and asked.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CustomSettings {
-    /// The program with its fixed arguments; empty for that of the image.
-    pub command: Vec<String>,
-    /// The port on which it listens.
-    pub port: i32,
-    /// The path that answers when the model can be asked.
-    pub health_path: String,
-    /// The paths that clients may ask; empty for those of the OpenAI interface.
-    pub paths: Vec<String>,
-}
-
 /// The accelerators of one replica.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AcceleratorRequest {
@@ -194,18 +180,5 @@ pub struct AcceleratorRequest {
     /// Products that will do; empty for any.
     pub products: BTreeSet<String>,
     /// Why these.
-    pub reason: String,
-}
-
-/// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Clearance {
-    /// Regions; `None` where no policy speaks of regions.
-    pub regions: Option<BTreeSet<String>>,
-    /// Data centres.
-    pub data_centres: BTreeSet<String>,
-    /// The clearances that hold the model's information class, in order.
-    pub levels: BTreeSet<InformationClass>,
-    /// Who limits the data centres, for people. Such as `AIPolicy hemvist-system/region`.
     pub reason: String,
 }

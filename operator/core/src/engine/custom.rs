@@ -7,8 +7,7 @@
 use hemvist_api::values::{EngineType, ModelFormat};
 
 use super::interface::OPENAI;
-use super::{ArgumentSyntax, Drain, ENGINE_ADDRESS, EngineDescription, Question, description, port};
-use crate::validate::ValidatedModel;
+use super::{ArgumentSyntax, Drain, ENGINE_ADDRESS, EngineDescription, Question, Serving, description};
 
 /// An engine of the user's own.
 pub const DESCRIPTION: EngineDescription = EngineDescription {
@@ -61,17 +60,17 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// What the typed fields become. A field that the model leaves out is no variable.
-fn variables(model: &ValidatedModel, weights: &str) -> Vec<(&'static str, String)> {
+fn variables(model: &Serving<'_>, weights: &str) -> Vec<(&'static str, String)> {
     let engine = &model.engine;
     let mut variables = vec![
-        ("HEMVIST_ACCELERATORS", model.accelerator.count.to_string()),
+        ("HEMVIST_ACCELERATORS", model.accelerators.to_string()),
         ("HEMVIST_DRAIN_SECONDS", model.drain_seconds.max(0).to_string()),
         ("HEMVIST_KEY_VALUE_CACHE_TYPE", engine.key_value_cache_type.to_string()),
         ("HEMVIST_MODEL_FORMAT", model.format.to_string()),
-        ("HEMVIST_MODEL_NAME", model.model_name.clone()),
+        ("HEMVIST_MODEL_NAME", model.model_name.to_owned()),
         ("HEMVIST_MODEL_PATH", weights.to_owned()),
         ("HEMVIST_HOST", ENGINE_ADDRESS.to_owned()),
-        ("HEMVIST_PORT", port(model).to_string()),
+        ("HEMVIST_PORT", model.port().to_string()),
         ("HEMVIST_REQUEST_LOGGING", model.request_logging.to_string()),
     ];
     variables.extend(engine.context_length.map(|tokens| ("HEMVIST_CONTEXT_LENGTH", tokens.to_string())));

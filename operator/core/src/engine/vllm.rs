@@ -8,9 +8,8 @@ use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI_WITH_SPEECH;
 use super::{
     Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
-    LoadMeasures, MountedAdapter, Question,
+    LoadMeasures, MountedAdapter, Question, Serving,
 };
-use crate::validate::ValidatedModel;
 
 /// vLLM.
 pub const DESCRIPTION: EngineDescription = EngineDescription {
@@ -80,16 +79,16 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// What the typed fields become.
-fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
+fn arguments(model: &Serving<'_>, weights: &str) -> Vec<Argument> {
     let engine = &model.engine;
     let mut arguments = vec![
         Argument::Positional(weights.to_owned()),
-        Argument::value("served-model-name", &model.model_name),
+        Argument::value("served-model-name", model.model_name),
         Argument::value("host", ENGINE_ADDRESS),
         Argument::value("port", ENGINE_PORT),
         // Left to itself the engine would also take weights in formats that carry code.
         Argument::value("load-format", load_format(model.format)),
-        Argument::value("tensor-parallel-size", model.accelerator.count),
+        Argument::value("tensor-parallel-size", model.accelerators),
         Argument::value("shutdown-timeout", model.drain_seconds.max(0)),
         Argument::switch("disable-fastapi-docs"),
         Argument::switch("no-enable-log-requests"),
@@ -109,7 +108,7 @@ fn arguments(model: &ValidatedModel, weights: &str) -> Vec<Argument> {
 }
 
 /// One token, or one embedding of a model that makes no text. Without the name of the model it would not answer.
-fn question(model: &ValidatedModel) -> Question {
+fn question(model: &Serving<'_>) -> Question {
     let args = &model.engine.args;
     let pools = ["runner", "convert"].iter().any(|name| {
         let value = args.get(*name).and_then(Option::as_deref);

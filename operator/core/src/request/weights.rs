@@ -8,7 +8,7 @@ use hemvist_api::values::{Digest, EngineType, ModelFormat, RelativePath};
 
 use super::check::invalid;
 use super::{AdapterSettings, FetchedWeights, Mirror, WeightsSource};
-use crate::render::engine::description;
+use crate::engine::description;
 use crate::snapshot::Settings;
 use crate::violation::{Violation, listing};
 

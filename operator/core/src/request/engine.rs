@@ -7,10 +7,11 @@ use hemvist_api::model_deployment::{CustomEngine, EngineArgument};
 use hemvist_api::values::{EngineType, KeyValueCacheType};
 
 use super::check::invalid;
-use super::{CustomSettings, EngineSettings};
+use crate::engine::{
+    ArgumentVerdict, CustomSettings, ENGINE_PORT, EngineDescription, EngineSettings, SERVING_PORT,
+    STATUS_PORT, allowed_argument, description,
+};
 use crate::policy::EffectivePolicy;
-use crate::render::engine::{ArgumentVerdict, ENGINE_PORT, EngineDescription, allowed_argument, description};
-use crate::render::{SERVING_PORT, STATUS_PORT};
 use crate::violation::{Finding, Violation};
 
 /// Programs that carry out whatever text they are given. A model that begins with one would carry code that nobody reviews.
