@@ -12,6 +12,13 @@ pub const NODE_DATA_CENTRE: &str = "hemvist.node-restriction.kubernetes.io/data-
 /// Clearance of a node: the highest information class that it may hold, such as `Sensitive`.
 pub const NODE_CLEARANCE: &str = "hemvist.node-restriction.kubernetes.io/clearance";
 
+/// What an administrator says of the devices of a node: [`WHOLE_DEVICES`] where every unit of its accelerators is a whole
+/// device. A policy can ask for it where what the cluster announces is not enough.
+pub const NODE_DEVICES: &str = "hemvist.node-restriction.kubernetes.io/devices";
+
+/// The value of [`NODE_DEVICES`] on a node that hands out whole devices alone.
+pub const WHOLE_DEVICES: &str = "Whole";
+
 /// Taint of a node that is kept for one information class; the value is the class, the effect `NoSchedule`.
 pub const NODE_DEDICATED_TAINT: &str = "hemvist.dev/dedicated";
 
@@ -68,9 +75,6 @@ pub const HEMVIST: &str = "hemvist";
 
 /// The namespace that holds the region's AIPolicies, unless the operator is told otherwise.
 pub const DEFAULT_ROOT_NAMESPACE: &str = "hemvist-system";
-
-/// GPU product, written by GPU Feature Discovery.
-pub const NVIDIA_GPU_PRODUCT: &str = "nvidia.com/gpu.product";
 
 /// Name of the ScaledObject, which KEDA writes on it where it is missing.
 pub const KEDA_SCALED_OBJECT: &str = "scaledobject.keda.sh/name";

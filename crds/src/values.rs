@@ -69,8 +69,8 @@ closed_enum! {
 }
 
 closed_enum! {
-    /// The maker of an accelerator.
-    AcceleratorVendor { NVIDIA, AMD, Intel }
+    /// The vendor of an accelerator.
+    AcceleratorVendor { NVIDIA, AMD, Intel, Habana }
 }
 
 closed_enum! {

@@ -48,6 +48,11 @@ pub struct InformationClassRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
 
+    /// Nodes have to be labelled `hemvist.node-restriction.kubernetes.io/devices=Whole`, which only the group that clears nodes
+    /// can do. For clusters whose devices can be shared in ways that nothing announces. Example: `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_devices_label: Option<bool>,
+
     /// What has to be in place before a model of the class is introduced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires: Option<Requirements>,

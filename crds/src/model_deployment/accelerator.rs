@@ -9,7 +9,7 @@ use crate::values::{AcceleratorVendor, DataCentre, ObjectName, Priority};
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accelerator {
-    /// The maker. Default: `NVIDIA`. Example: `NVIDIA`.
+    /// The vendor. Default: `NVIDIA`. Example: `NVIDIA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<AcceleratorVendor>,
 
@@ -28,9 +28,10 @@ pub struct Accelerator {
     #[schemars(range(min = 1, max = 64))]
     pub count: Option<i32>,
 
-    /// A hardware partition instead of whole devices: the MIG profile. Example: `1g.10gb`.
+    /// A hardware partition instead of whole devices: a MIG profile such as `1g.10gb`, `1g.10gb+me` or `1g.24gb-me`, or a mode
+    /// of AMD's such as `cpx_nps4`. Example: `1g.10gb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32), regex(pattern = r"^[0-9]+g\.[0-9]+gb(\.me|\.gfx)?$"))]
+    #[schemars(length(min = 1, max = 32), regex(pattern = r"^[a-z0-9]+([._+-][a-z0-9]+)*$"))]
     pub partition: Option<String>,
 
     /// Device class, for dynamic resource allocation. Example: `gpu.nvidia.com`.

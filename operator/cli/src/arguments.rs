@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::date;
 use hemvist_core::snapshot::{
-    ChildKind, Identities, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot,
+    ChildKind, Identities, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot, ToleratedTaint,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -157,6 +157,11 @@ pub struct InstallationArguments {
     /// The Gateway that may lead requests to models
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = key)]
     gateway: Option<Key>,
+
+    /// Taints of nodes that the pods of every model tolerate, as KEY=VALUE:EFFECT, KEY:EFFECT or KEY, with commas between
+    /// them
+    #[arg(long, value_name = "TAINTS", value_delimiter = ',')]
+    tolerations: Vec<ToleratedTaint>,
 
     /// Kinds that are not Kubernetes' own and that the cluster serves, such as ScaledObject, with commas between them.
     /// Those of which the files hold the CustomResourceDefinition are served too
@@ -326,6 +331,7 @@ impl InstallationArguments {
                 requests: self.requests_query.clone(),
             },
             gateway: self.gateway.clone(),
+            tolerations: self.tolerations.iter().cloned().collect(),
             inspects: self.inspect,
             identities,
             ..Settings::default()

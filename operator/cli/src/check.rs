@@ -6,7 +6,7 @@ use hemvist_api::ai_policy::FieldWithoutEffect;
 use hemvist_api::condition::Reason;
 use hemvist_core::date;
 use hemvist_core::decide::{Decision, Plan, decide};
-use hemvist_core::placement::Verdict as PlacementVerdict;
+use hemvist_core::placement::{Exclusion, Verdict as PlacementVerdict, messages};
 use hemvist_core::policy::{ROOT_ONLY_FIELDS, fields_without_effect};
 use hemvist_core::snapshot::{Key, Snapshot};
 use hemvist_core::violation::{RuleSource, Violation};
@@ -152,11 +152,13 @@ fn placement(snapshot: &Snapshot, plan: &Plan) -> Option<PlacementReport> {
         node: node.clone(),
         data_centre: candidate.data_centre.clone(),
         replicas: candidate.slots,
+        note: candidate.note(),
     });
-    let exclusions = placement.exclusions.iter().map(|(node, exclusion)| ExclusionReport {
+    let exclusions = placement.exclusions.iter().map(|(node, reasons)| ExclusionReport {
         node: node.clone(),
-        reason: exclusion.code(),
-        message: exclusion.message(&plan.model),
+        reason: reasons.first().map_or("", Exclusion::code),
+        reasons: reasons.iter().map(Exclusion::code).collect(),
+        message: messages(reasons, &plan.model),
     });
     Some(PlacementReport {
         verdict,

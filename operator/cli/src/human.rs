@@ -88,11 +88,19 @@ fn placement(placement: &PlacementReport) -> String {
     let mut text = format!("  nodes: {message}\n");
     // Writing to a String cannot fail.
     for candidate in &placement.candidates {
+        let note = candidate.note.iter().fold(String::new(), |text, note| format!("{text}: {note}"));
         let room = counted(usize::try_from(candidate.replicas).unwrap_or_default(), "replica");
-        let _ = writeln!(text, "    {} in {} has room for {room}", candidate.node, candidate.data_centre);
+        let _ =
+            writeln!(text, "    {} in {} has room for {room}{note}", candidate.node, candidate.data_centre);
     }
     for exclusion in &placement.exclusions {
-        let _ = writeln!(text, "    {} is out: {} ({})", exclusion.node, exclusion.message, exclusion.reason);
+        let _ = writeln!(
+            text,
+            "    {} is out: {} ({})",
+            exclusion.node,
+            exclusion.message,
+            exclusion.reasons.join(", ")
+        );
     }
     text
 }

@@ -171,6 +171,9 @@ pub struct CandidateReport {
     pub data_centre: String,
     /// How many replicas it can hold.
     pub replicas: i64,
+    /// What has to be known of it; absent where its accelerators are whole devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A node that cannot.
@@ -179,9 +182,11 @@ pub struct CandidateReport {
 pub struct ExclusionReport {
     /// The node.
     pub node: String,
-    /// The reason in one word.
+    /// The weightiest reason in one word.
     pub reason: &'static str,
-    /// The reason in words, to be read after the name of the node.
+    /// Every reason in one word, the weightiest first.
+    pub reasons: Vec<&'static str>,
+    /// Every reason in words, to be read after the name of the node.
     pub message: String,
 }
 

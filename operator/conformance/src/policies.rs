@@ -273,6 +273,9 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
     if information && random.chance(350) {
         rule["isolation"] = json!(random.pick(&["Shared", "Partition", "WholeDevice", "WholeNode"]));
     }
+    if information && random.chance(150) {
+        rule["requireDevicesLabel"] = json!(random.chance(800));
+    }
     rule
 }
 

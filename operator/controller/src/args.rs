@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
-use hemvist_core::snapshot::{Key, LoadSource, Mirrors, Settings};
+use hemvist_core::snapshot::{Key, LoadSource, Mirrors, Settings, ToleratedTaint};
 
 use self::cluster::ClusterArgs;
 use crate::jitter::random_word;
@@ -76,6 +76,11 @@ pub struct Args {
     /// the models that ask for it, and of no others.
     #[arg(long, env = "HEMVIST_GATEWAY", value_name = "NAMESPACE/NAME", value_parser = gateway)]
     gateway: Option<Key>,
+
+    /// Taints of nodes that the pods of every model tolerate, besides those of their class and accelerators, as
+    /// `key=value:effect`, `key:effect` or `key`, separated by commas.
+    #[arg(long, env = "HEMVIST_TOLERATIONS", value_name = "TAINTS", value_delimiter = ',')]
+    tolerations: Vec<ToleratedTaint>,
 
     /// ModelDeployments that are worked on at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -245,6 +250,7 @@ impl Args {
                     requests: self.requests_query.filter(|query| !query.is_empty()),
                 },
                 gateway: self.gateway,
+                tolerations: self.tolerations.into_iter().collect(),
             }),
             compiles: self.admission == Admission::Enforce,
             concurrency: usize::from(self.concurrency),

@@ -1,10 +1,7 @@
 //! Keeps the limit to the accelerators of a namespace, which the API server counts for the pods of everybody.
 
-use std::collections::BTreeSet;
-
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, POLICY_RULE, RENDERED_HASH};
-use hemvist_core::policy::EffectivePolicy;
-use hemvist_core::render::{RESOURCE_QUOTA, resource_quota};
+use hemvist_core::render::{RESOURCE_QUOTA, wanted_quota};
 use hemvist_core::snapshot::{Key, Snapshot, content_hash};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ResourceQuota;
@@ -128,17 +125,8 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<Next, ReconcileEr
 }
 
 fn wanted(context: &Context, snapshot: &Snapshot, namespace: &str) -> Option<Value> {
-    if snapshot.settings.ungoverned_namespaces.contains(namespace)
-        || !context.view.concerned_namespaces().contains(namespace)
-    {
-        return None;
-    }
-    let policy = EffectivePolicy::for_namespace(&snapshot.policies, &snapshot.settings, namespace);
-    let (limit, source) = policy.accelerator_quota()?;
-    let resources: BTreeSet<&str> =
-        snapshot.nodes.values().flat_map(|node| node.accelerators.keys()).map(String::as_str).collect();
-    let quota = resource_quota(namespace, limit, resources.into_iter(), &source)?;
-    serde_json::to_value(quota).ok()
+    let concerned = context.view.concerned_namespaces().contains(namespace);
+    serde_json::to_value(wanted_quota(snapshot, namespace).filter(|_| concerned)?).ok()
 }
 
 async fn write(context: &Context, key: &Key, wanted: &Value) -> Result<(), CallError> {

@@ -103,7 +103,7 @@ impl Triggers {
             Change::Gone { old } => (Some(&**old), None),
         };
         let resources = |node: Option<&NodeFacts>| -> Vec<String> {
-            node.iter().flat_map(|node| node.accelerators.keys().cloned()).collect()
+            node.iter().flat_map(|node| node.extended_resources.iter().cloned()).collect()
         };
         if resources(old) != resources(new) {
             self.all_quotas();
@@ -229,7 +229,7 @@ impl Triggers {
 /// What a pod takes from others: on which node, and how much.
 fn holds(pod: &PodFacts) -> Option<(&str, &std::collections::BTreeMap<String, i64>)> {
     let node = pod.node.as_deref()?;
-    (!pod.ended && !pod.accelerators.is_empty()).then_some((node, &pod.accelerators))
+    (!pod.ended && pod.may_use_accelerator()).then_some((node, &pod.devices))
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ async fn accelerators_that_others_take_concern_the_models_that_wait() {
     triggers.view.remember(&Key::new("ns", "waits"), &Verdict { waits: true, ..Verdict::default() });
     models(&triggers).await;
     let mut pod = PodFacts { key: Key::new("x", "p"), uid: "p".to_owned(), ..PodFacts::default() };
-    pod.accelerators.insert("nvidia.com/gpu".to_owned(), 1);
+    pod.devices.insert("nvidia.com/gpu".to_owned(), 1);
     see_pod(&triggers, pod.clone(), 3);
     assert_eq!(models(&triggers).await, Vec::<String>::new(), "it holds nothing before it is on a node");
     pod.node = Some("n".to_owned());

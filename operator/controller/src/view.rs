@@ -143,12 +143,16 @@ impl View {
         refresh(&mut shared.nodes, &self.nodes, |nodes| {
             nodes.iter().map(|(key, node)| (key.name.clone(), NodeFacts::clone(node))).collect()
         });
-        refresh(&mut shared.usage, &self.pods, |pods| Usage::of(pods.iter().map(|(_, pod)| &**pod)));
+        refresh(&mut shared.usage, &self.pods, |pods| {
+            Usage::of(pods.iter().map(|(_, pod)| &**pod), &self.settings.other_devices)
+        });
         Snapshot {
             now: now(),
             settings: self.settings.clone(),
             policies: shared.policies.1.clone(),
             nodes: shared.nodes.1.clone(),
+            slices: Arc::default(),
+            device_classes: Arc::default(),
             usage: shared.usage.1.clone(),
             served: self.served.lock().iter().filter(|(_, served)| **served).map(|(kind, _)| *kind).collect(),
         }

@@ -146,7 +146,7 @@ impl Watched for Pods {
     fn facts(object: PodObject) -> Option<PodFacts> {
         let facts = PodFacts::from(object);
         let of_a_model = facts.model_uid.is_some() || facts.weights_of.is_some();
-        (of_a_model || (!facts.accelerators.is_empty() && !facts.ended)).then_some(facts)
+        (of_a_model || (facts.may_use_accelerator() && !facts.ended)).then_some(facts)
     }
 
     fn cache(view: &View) -> &Shared<Cache<PodFacts>> {

@@ -15,6 +15,7 @@ mod fixed;
 mod hoist;
 mod image;
 mod inline;
+mod isolation;
 mod judge;
 mod models;
 mod name;
@@ -30,7 +31,6 @@ use hemvist_api::AIPolicy;
 use hemvist_api::values::{Enforcement, UnmanagedAccelerators};
 use k8s_openapi::jiff::civil::Date;
 
-pub use accelerator::uses_accelerator;
 pub use fixed::{QUOTA_NAME, Spoken};
 pub use judge::{PodFinding, judge_new_model, judge_new_pod};
 pub use object::{COMPONENT, Compiled, Door, Message, Rule};

@@ -7,7 +7,7 @@ use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::Enforcement;
 
 use crate::date;
-use crate::placement::{Placement, Verdict, clearance_exclusion};
+use crate::placement::{Placement, Verdict, clearance_exclusions};
 use crate::policy::{DutyStanding, EffectivePolicy};
 use crate::request::{ModelRequest, validate};
 use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
@@ -145,7 +145,8 @@ fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ModelRequest) -
     running
         .filter_map(|pod| {
             let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-            let exclusion = clearance_exclusion(&model.clearance, model.information_class, node)?;
+            let exclusions = clearance_exclusions(&model.clearance, model.information_class, node);
+            let exclusion = exclusions.first()?;
             Some(Eviction {
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),

@@ -14,6 +14,8 @@ mod vllm;
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
+use crate::accelerator::Vendor;
+
 pub use argument::{Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict};
 pub use interface::{Method, Path, Question};
 pub use ports::{ENGINE_PORT, SERVING_PORT, SERVING_PORT_NAME, STATUS_PORT, STATUS_PORT_NAME};
@@ -81,6 +83,8 @@ pub struct EngineDescription {
     pub reserved: &'static [&'static str],
     /// Whether its parser takes the beginning of a name for the name.
     pub abbreviates: bool,
+    /// Whether it has a library for the devices of a vendor.
+    pub drives: fn(&Vendor) -> bool,
     /// Whether it spreads the attention heads evenly over the accelerators of a replica.
     pub spreads_heads: bool,
     /// Characters that the name of a model may not have, because they mean something else to it.

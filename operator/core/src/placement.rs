@@ -3,25 +3,29 @@
 //! This plans and explains; it does not bind. The scheduler binds, within the required affinity that rendering writes from
 //! the same [`Clearance`](crate::request::Clearance), so that a wrong plan can cost time and never residency.
 
+mod exclusion;
 mod explain;
 mod filter;
+mod remedy;
 
 use std::collections::BTreeMap;
 
+use crate::accelerator::{Offer, Unit};
 use crate::request::ModelRequest;
 use crate::snapshot::{NodeFacts, Snapshot};
 
+pub use exclusion::Exclusion;
 pub(crate) use explain::bounded;
-pub use explain::grouped;
-pub use filter::{Exclusion, clearance_exclusion};
+pub use explain::{grouped, messages};
+pub use filter::clearance_exclusions;
 
 /// Where a model can go.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Placement {
     /// Nodes that are cleared for the model, suit it and can take a replica of it now or hold one, by name.
     pub candidates: BTreeMap<String, Candidate>,
-    /// Why each other node is out, by name.
-    pub exclusions: BTreeMap<String, Exclusion>,
+    /// Every reason why each other node is out, the weightiest first, by name.
+    pub exclusions: BTreeMap<String, Vec<Exclusion>>,
     /// Replicas that are wanted.
     pub wanted: i64,
 }
@@ -35,7 +39,33 @@ pub struct Candidate {
     pub slots: i64,
     /// Accelerators that nobody else holds.
     pub free: i64,
+    /// What a unit of them is.
+    pub unit: Unit,
+    /// What says that a unit is less than a device, where it is.
+    pub announced_by: Option<String>,
+    /// The architecture of the machine, where it is told.
+    pub architecture: Option<String>,
 }
+
+impl Candidate {
+    /// What has to be known before a replica goes there: that its accelerators are not whole devices, and that the machine is
+    /// of another architecture than most images are made for.
+    pub fn note(&self) -> Option<String> {
+        let unit = (self.unit < Unit::Device).then(|| {
+            let says = self.announced_by.as_deref().unwrap_or_default();
+            format!("a replica gets one of its {} ({says})", self.unit.plural())
+        });
+        let usual = |architecture: &&String| architecture.as_str() != USUAL_ARCHITECTURE;
+        let machine = self.architecture.as_ref().filter(usual).map(|architecture| {
+            format!("the machine is {architecture}, and whether the images are made for it is not known")
+        });
+        let notes: Vec<_> = unit.into_iter().chain(machine).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+}
+
+/// The architecture for which every image is made unless it says otherwise.
+const USUAL_ARCHITECTURE: &str = "amd64";
 
 /// What a placement comes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,7 +85,7 @@ impl Placement {
         for node in snapshot.nodes.values() {
             match filter::filter(snapshot, model, node) {
                 Ok(candidate) => drop(placement.candidates.insert(node.name.clone(), candidate)),
-                Err(exclusion) => drop(placement.exclusions.insert(node.name.clone(), exclusion)),
+                Err(reasons) => drop(placement.exclusions.insert(node.name.clone(), reasons)),
             }
         }
         placement
@@ -66,16 +96,20 @@ impl Placement {
         let slots: i64 = self.candidates.values().map(|candidate| candidate.slots).sum();
         if slots >= self.wanted {
             Verdict::Fits
-        } else if self.candidates.is_empty() && !self.exclusions.values().any(Exclusion::is_passing) {
+        } else if self.candidates.is_empty() && self.passing().next().is_none() {
             Verdict::NoEligibleNode
         } else {
             Verdict::Waiting
         }
     }
+
+    /// The nodes that would suit and are out for now: every reason can pass by itself.
+    fn passing(&self) -> impl Iterator<Item = (&String, &Vec<Exclusion>)> {
+        self.exclusions.iter().filter(|(_, reasons)| reasons.iter().all(Exclusion::is_passing))
+    }
 }
 
-/// Free accelerators of a node as the model with `uid` sees them: its own replicas do not stand in its way.
-fn free(snapshot: &Snapshot, node: &NodeFacts, resource: &str, uid: &str) -> i64 {
-    let total = node.accelerators.get(resource).copied().unwrap_or_default();
-    total - snapshot.usage.held(&node.name, resource, uid)
+/// Free accelerators of a node as the model sees them: its own replicas do not stand in its way.
+fn free(snapshot: &Snapshot, node: &NodeFacts, offer: &Offer, model: &ModelRequest) -> i64 {
+    offer.usable - snapshot.usage.held(&node.name, &model.accelerator.resource, &model.uid)
 }

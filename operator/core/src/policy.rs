@@ -72,6 +72,7 @@ pub struct EffectivePolicy {
     data_centres: Limits<String>,
     class_data_centres: BTreeMap<InformationClass, Limits<String>>,
     isolation: BTreeSet<Statement<(InformationClass, Isolation)>>,
+    devices_label: BTreeSet<Statement<InformationClass>>,
     duties: BTreeSet<Statement<Duty>>,
     /// Exceptions for models of the namespace, ended ones too.
     exceptions: BTreeSet<ActiveException>,
@@ -141,6 +142,7 @@ impl EffectivePolicy {
             data_centres: self.data_centres.meet(&other.data_centres),
             class_data_centres,
             isolation: &self.isolation | &other.isolation,
+            devices_label: &self.devices_label | &other.devices_label,
             duties: &self.duties | &other.duties,
             exceptions: &self.exceptions | &other.exceptions,
             on_expiry: &self.on_expiry | &other.on_expiry,
@@ -197,6 +199,11 @@ impl EffectivePolicy {
     /// Where a model of `class` may be, narrowed to the data centres that it asks for.
     pub fn clearance(&self, class: InformationClass, asked: Option<&[DataCentre]>) -> Clearance {
         clearance::clearance(self, class, asked)
+    }
+
+    /// Whether nodes of models of `class` have to be labelled for whole devices.
+    pub fn demands_devices_label(&self, class: InformationClass) -> bool {
+        self.devices_label.iter().any(|statement| statement.value == class)
     }
 
     /// The least isolation of a model of `class`.
@@ -267,6 +274,8 @@ impl EffectivePolicy {
         sources.extend(self.enforcement.iter().map(|statement| &statement.source));
         let isolation = self.isolation.iter().filter(|statement| statement.value.0 == class);
         sources.extend(isolation.map(|statement| &statement.source));
+        let labels = self.devices_label.iter().filter(|statement| statement.value == class);
+        sources.extend(labels.map(|statement| &statement.source));
         let on_expiry = self.on_expiry.iter().filter(|statement| statement.value.0 == class);
         sources.extend(on_expiry.map(|statement| &statement.source));
         let duties = self.duties.iter().filter(|duty| duty.value.concerns(class, risk));

@@ -37,7 +37,7 @@ pub use http_route::HTTPRoute;
 pub use inference_pool::InferencePool;
 pub(crate) use meta::{COMPONENT, NAME};
 pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY};
-pub use resource_quota::{RESOURCE_QUOTA, resource_quota};
+pub use resource_quota::{RESOURCE_QUOTA, resource_quota, wanted_quota};
 pub use scaled_object::ScaledObject;
 
 /// How far objects have come.

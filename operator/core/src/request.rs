@@ -16,6 +16,8 @@ use hemvist_api::values::{
     AcceleratorVendor, InformationClass, Isolation, ModelFormat, RequestLogging, RiskClass, RolloutStrategy,
 };
 
+use k8s_openapi::api::core::v1::Toleration;
+
 use crate::engine::{EngineSettings, Serving};
 use crate::policy::Clearance;
 use crate::snapshot::{Key, MirrorAddress};
@@ -27,7 +29,7 @@ pub use scaling::{Autoscaler, KedaSettings, ScalingSettings, Target, Window};
 pub use toleration::tolerations;
 
 /// A ModelDeployment that may be carried out.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelRequest {
     /// Namespace and name.
     pub key: Key,
@@ -55,6 +57,8 @@ pub struct ModelRequest {
     pub accelerator: AcceleratorRequest,
     /// Where the model may be.
     pub clearance: Clearance,
+    /// The taints of nodes that its pods tolerate.
+    pub tolerations: Vec<Toleration>,
     /// How far it is kept apart from other models.
     pub isolation: Isolation,
     /// Replicas that are wanted; 0 while it is suspended. Where it is scaled, what it begins with.
@@ -175,8 +179,8 @@ pub struct AcceleratorRequest {
     pub resource: String,
     /// How many, all on one node.
     pub count: i32,
-    /// The node label that names the product.
-    pub product_label: &'static str,
+    /// The node label that names the product, where the vendor has one.
+    pub product_label: Option<&'static str>,
     /// Products that will do; empty for any.
     pub products: BTreeSet<String>,
     /// Why these.

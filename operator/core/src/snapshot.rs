@@ -3,6 +3,7 @@
 //! The controller fills it from its caches, the command line from files, a test from a folder. Raw API objects are turned
 //! into facts at this border; decisions never see more than they use.
 
+mod amounts;
 mod autoscaler;
 mod child;
 mod installation;
@@ -26,8 +27,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub use autoscaler::AutoscalerFacts;
 pub(crate) use child::short_hash;
 pub use child::{ChildFacts, ChildKind, DeploymentFacts, JobFacts, content_hash};
-pub(crate) use installation::DEVICE_CLASSES;
-pub use installation::{Identities, LoadSource, OtherDevices};
+pub use installation::{Identities, LoadSource, OtherDevices, ToleratedTaint};
 pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};
 pub use node::{NodeFacts, NodeObject, Taint};
@@ -35,6 +35,8 @@ pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind, WeightsFailure};
 pub use policies::{PolicyBook, PolicyEntry};
 pub use route::{GatewayAnswer, RouteFacts};
 pub use sighting::{Isolation, ServedModel, Sighting};
+
+use crate::accelerator::{DeviceClass, SliceFacts};
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -75,6 +77,8 @@ pub struct Settings {
     pub identities: Identities,
     /// Devices that are no accelerators.
     pub other_devices: OtherDevices,
+    /// Taints that the pods of every model tolerate, besides those of their class and accelerators.
+    pub tolerations: BTreeSet<ToleratedTaint>,
     /// The image with the program that fetches and verifies weights, if there is one.
     pub tools_image: Option<String>,
     /// The stores that weights may be fetched from.
@@ -95,6 +99,7 @@ impl Default for Settings {
             inspects: false,
             identities: Identities::default(),
             other_devices: OtherDevices::default(),
+            tolerations: BTreeSet::new(),
             tools_image: None,
             mirrors: Mirrors::default(),
             load: LoadSource::default(),
@@ -123,6 +128,10 @@ pub struct Snapshot {
     pub policies: Arc<PolicyBook>,
     /// Every node, by name.
     pub nodes: Arc<BTreeMap<String, NodeFacts>>,
+    /// Devices that nodes publish for dynamic resource allocation, by node.
+    pub slices: Arc<BTreeMap<String, Vec<SliceFacts>>>,
+    /// The device classes, by name.
+    pub device_classes: Arc<BTreeMap<String, DeviceClass>>,
     /// Who holds accelerators on which node.
     pub usage: Arc<Usage>,
     /// Kinds of children that not every cluster has and that this one serves.
@@ -158,23 +167,26 @@ pub struct Holder {
     pub model_uid: Option<String>,
     /// Name of the ModelDeployment it belongs to, if it does.
     pub model_name: Option<String>,
-    /// How many of each resource it holds.
+    /// How many accelerators of each resource it holds; none where it reaches them in another way.
     pub accelerators: BTreeMap<String, i64>,
 }
 
 impl Usage {
-    /// Counts up the pods that sit on a node, hold accelerators and have not ended.
-    pub fn of<'a>(pods: impl IntoIterator<Item = &'a PodFacts>) -> Self {
+    /// Counts up the pods that sit on a node, use accelerators and have not ended. `others` are the devices that are none.
+    pub fn of<'a>(pods: impl IntoIterator<Item = &'a PodFacts>, others: &OtherDevices) -> Self {
         let mut usage = Self::default();
         for pod in pods {
-            let Some(node) = pod.node.as_ref().filter(|_| !pod.ended && !pod.accelerators.is_empty()) else {
+            let Some(node) = pod.node.as_ref().filter(|_| !pod.ended && pod.uses_accelerator(others)) else {
                 continue;
             };
             usage.by_node.entry(node.clone()).or_default().push(Holder {
                 pod: pod.key.clone(),
                 model_uid: pod.model_uid.clone(),
                 model_name: pod.model_name.clone(),
-                accelerators: pod.accelerators.clone(),
+                accelerators: pod
+                    .accelerators(others)
+                    .map(|(name, count)| (name.to_owned(), count))
+                    .collect(),
             });
         }
         usage.by_node.values_mut().for_each(|holders| holders.sort());

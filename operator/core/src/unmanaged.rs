@@ -10,7 +10,7 @@ use hemvist_api::condition::Reason;
 use hemvist_api::values::InformationClass;
 
 use crate::decide::Eviction;
-use crate::placement::clearance_exclusion;
+use crate::placement::clearance_exclusions;
 use crate::policy::EffectivePolicy;
 use crate::snapshot::{PodFacts, Snapshot};
 
@@ -21,8 +21,9 @@ const UNKNOWN: InformationClass = InformationClass::Secret;
 /// class. Where no policy binds, nothing can be said of a node, and what was there before Hemvist stays.
 pub fn evictions<'a>(snapshot: &Snapshot, pods: impl Iterator<Item = &'a PodFacts>) -> Vec<Eviction> {
     let mut policies: BTreeMap<&str, EffectivePolicy> = BTreeMap::new();
+    let others = &snapshot.settings.other_devices;
     let standing = pods.filter(|pod| {
-        pod.model_uid.is_none() && !pod.ended && !pod.terminating && !pod.accelerators.is_empty()
+        pod.model_uid.is_none() && !pod.ended && !pod.terminating && pod.uses_accelerator(others)
     });
     standing
         .filter_map(|pod| {
@@ -32,9 +33,10 @@ pub fn evictions<'a>(snapshot: &Snapshot, pods: impl Iterator<Item = &'a PodFact
                 EffectivePolicy::for_namespace(&snapshot.policies, &snapshot.settings, namespace)
             });
             let class = pod.class.as_deref().and_then(InformationClass::parse).unwrap_or(UNKNOWN);
-            let exclusion = Some(policy)
+            let exclusions = Some(policy)
                 .filter(|policy| policy.binds_anything())
-                .and_then(|policy| clearance_exclusion(&policy.clearance(class, None), class, node))?;
+                .map(|policy| clearance_exclusions(&policy.clearance(class, None), class, node))?;
+            let exclusion = exclusions.first()?;
             Some(Eviction {
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),
@@ -70,6 +72,8 @@ mod tests {
             settings: Arc::new(settings),
             policies: Arc::new(book(policies)),
             nodes: Arc::new([("node".to_owned(), node)].into()),
+            slices: Arc::default(),
+            device_classes: Arc::default(),
             usage: Arc::new(Usage::default()),
             served: std::collections::BTreeSet::new(),
         }
@@ -80,7 +84,7 @@ mod tests {
             key: crate::snapshot::Key::new("halsa", "pod"),
             class: class.map(str::to_owned),
             node: Some("node".to_owned()),
-            accelerators: [("nvidia.com/gpu".to_owned(), 1)].into(),
+            devices: [("nvidia.com/gpu".to_owned(), 1)].into(),
             ..PodFacts::default()
         }
     }
@@ -97,7 +101,7 @@ mod tests {
         assert!(leaves(&pod(None)) && leaves(&pod(Some("Hemlig"))), "an unknown class is the strictest");
         assert!(!leaves(&PodFacts { ended: true, ..pod(None) }));
         assert!(!leaves(&PodFacts { model_uid: Some("u".to_owned()), ..pod(None) }));
-        assert!(!leaves(&PodFacts { accelerators: [].into(), ..pod(None) }));
+        assert!(!leaves(&PodFacts { devices: [].into(), ..pod(None) }));
     }
 
     #[test]

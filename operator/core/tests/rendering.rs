@@ -227,7 +227,8 @@ fn every_field(model: &ModelRequest) {
             },
         accelerator:
             AcceleratorRequest { vendor: _, resource: _, count: _, product_label: _, products: _, reason: _ },
-        clearance: Clearance { regions: _, data_centres: _, levels: _, reason: _ },
+        clearance: Clearance { regions: _, data_centres: _, levels: _, devices_label: _, reason: _ },
+        tolerations: _,
         isolation: _,
         replicas: _,
         scaling: _,
@@ -270,16 +271,19 @@ fn changes() -> Vec<Change> {
             model.engine.custom =
                 Some(CustomSettings { command: Vec::new(), port: 9000, health_path, paths });
         }),
-        ("accelerator.vendor", |model| model.accelerator.vendor = AcceleratorVendor::AMD),
+        ("tolerations", |model| model.tolerations.clear()),
         ("accelerator.resource", |model| model.accelerator.resource.push('x')),
         ("accelerator.count", |model| model.accelerator.count += 1),
-        ("accelerator.product_label", |model| model.accelerator.product_label = "amd.com/gpu.product-name"),
+        ("accelerator.product_label", |model| {
+            model.accelerator.product_label = Some("amd.com/gpu.product-name")
+        }),
         ("accelerator.products", |model| model.accelerator.products.clear()),
         ("clearance.regions", |model| model.clearance.regions = None),
         ("clearance.data_centres", |model| model.clearance.data_centres.clear()),
         ("clearance.levels", |model| {
             model.clearance.levels.remove(&InformationClass::Sensitive);
         }),
+        ("clearance.devices_label", |model| model.clearance.devices_label = true),
         ("isolation", |model| model.isolation = Isolation::Shared),
         ("replicas", |model| model.replicas = 0),
         ("scaling", |model| model.scaling = vllm_scaled().scaling),
@@ -296,13 +300,17 @@ fn a_change_of_any_field_changes_a_hash() {
     let model = vllm_in_an_image();
     let before = hashes(&model, &settings());
     every_field(&model);
-    assert_eq!(changes().len(), 34);
+    assert_eq!(changes().len(), 35);
     for (field, change) in changes() {
         let mut changed = model.clone();
         change(&mut changed);
         assert_ne!(changed, model, "{field} was not changed");
         assert_ne!(hashes(&changed, &settings()), before, "{field}");
     }
+    // One engine calls its devices by the names of the vendor's library.
+    let mut other_vendor = llama_cpp_on_a_claim();
+    other_vendor.accelerator.vendor = AcceleratorVendor::AMD;
+    assert_ne!(hashes(&other_vendor, &settings()), hashes(&llama_cpp_on_a_claim(), &settings()), "vendor");
     assert_ne!(hashes(&model, &Settings { monitoring_namespace: None, ..settings() }), before, "monitoring");
     assert_ne!(hashes(&model, &Settings { proxy_image: None, ..settings() }), before, "the proxy's image");
 }
@@ -328,6 +336,7 @@ fn scaling_alone_does_not_replace_pods() {
 fn an_empty_clearance_is_met_by_no_node() {
     let mut model = vllm_in_an_image();
     model.clearance = Clearance {
+        devices_label: false,
         regions: Some(BTreeSet::new()),
         data_centres: BTreeSet::new(),
         levels: BTreeSet::new(),
@@ -338,8 +347,10 @@ fn an_empty_clearance_is_met_by_no_node() {
     let terms = case.node_selector_terms();
     assert_eq!(terms.len(), 1);
     let expressions = terms[0]["matchExpressions"].as_array().unwrap();
-    assert_eq!(expressions.len(), 3);
-    for expression in expressions {
+    let (clearance, devices) = expressions.split_at(3);
+    // What is left keeps off nodes that share their devices, and can only take nodes away.
+    assert!(devices.iter().all(|one| ["DoesNotExist", "NotIn"].contains(&one["operator"].as_str().unwrap())));
+    for expression in clearance {
         assert_eq!(expression["operator"], "In");
         assert_eq!(expression["values"], serde_json::json!([NOWHERE]));
     }

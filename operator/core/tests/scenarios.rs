@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hemvist_core::decide::{Decision, decide};
-use hemvist_core::placement::Placement;
+use hemvist_core::placement::{Exclusion, Placement};
 use hemvist_core::render::{Applied, DesiredObjects, Fetch, may_stay, render, weights_are_there};
 use hemvist_core::snapshot::{
     ChildFacts, ChildKind, Key, LoadSource, Manifests, Mirrors, Settings, Snapshot, Subject,
@@ -77,7 +77,7 @@ struct ExpectedModel {
     /// Nodes that are candidates.
     #[serde(default)]
     candidates: Vec<String>,
-    /// Why other nodes are out.
+    /// Every reason why other nodes are out, the weightiest first.
     #[serde(default)]
     exclusions: BTreeMap<String, String>,
     /// Pods that have to leave, as `pod@node`.
@@ -152,7 +152,10 @@ fn check_placement(what: &str, placement: &Placement, expected: &ExpectedModel) 
     let exclusions: BTreeMap<_, _> = placement
         .exclusions
         .iter()
-        .map(|(node, exclusion)| (node.clone(), exclusion.code().to_owned()))
+        .map(|(node, reasons)| {
+            let codes: Vec<_> = reasons.iter().map(Exclusion::code).collect();
+            (node.clone(), codes.join(", "))
+        })
         .collect();
     assert_eq!(exclusions, expected.exclusions, "{what}: exclusions");
 }

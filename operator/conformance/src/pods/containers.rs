@@ -7,9 +7,14 @@ use crate::models::reference;
 use crate::texts;
 
 /// Names of resources that stand for accelerators.
-pub(super) const ACCELERATORS: [&str; 6] = [
+pub(super) const ACCELERATORS: [&str; 11] = [
     "nvidia.com/gpu",
     "amd.com/gpu",
+    "amd.com/spx_nps1",
+    "gpu.intel.com/xe",
+    "gpu.intel.com/i915_monitoring",
+    "habana.ai/gaudi",
+    "nvidia.com/GA102GL_A10",
     "acme.example/anything",
     "rdma.evil/gpu",
     "kubernetes.io.evil/gpu",
@@ -17,11 +22,21 @@ pub(super) const ACCELERATORS: [&str; 6] = [
 ];
 
 /// Names of resources whose devices are shared, or are parts.
-pub(super) const SHARED: [&str; 4] =
-    ["nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb.shared", "amd.com/mig-1g"];
+pub(super) const SHARED: [&str; 8] = [
+    "nvidia.com/gpu.shared",
+    "nvidia.com/mig-1g.10gb",
+    "nvidia.com/mig-1g.10gb.shared",
+    "nvidia.com/gpu-10gb",
+    "amd.com/mig-1g",
+    "amd.com/cpx_nps4",
+    "gpu.intel.com/millicores",
+    "acme.example/gpu.shared",
+];
 
 /// Names of resources that stand for no accelerators.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 8] = [
+    "nvidia.com/hostdev",
+    "amd.com/nic",
     "rdma/hca",
     "devices.kubevirt.io/kvm",
     "smarter-devices/fuse",

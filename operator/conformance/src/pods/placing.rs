@@ -1,6 +1,11 @@
 //! Affinity: where a pod may go, and beside whom.
 
-use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
+use hemvist_api::labels::{
+    HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEVICES, NODE_REGION,
+    WHOLE_DEVICES,
+};
+use hemvist_api::values::Isolation;
+use hemvist_core::accelerator::{LabelTest, label_tests};
 use hemvist_core::render::NOWHERE;
 use serde_json::{Value, json};
 
@@ -44,6 +49,14 @@ impl Maker<'_> {
             self.requirement(NODE_REGION, &regions, &REGIONS),
         ];
         let mut expressions: Vec<Value> = lists.into_iter().flatten().collect();
+        if !self.random.chance(self.wild) {
+            expressions.push(json!({ "key": NODE_DEVICES, "operator": "In", "values": [WHOLE_DEVICES] }));
+        }
+        for resource in ["nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "amd.com/gpu", "amd.com/cpx_nps4"] {
+            for test in label_tests(resource, Isolation::WholeDevice) {
+                expressions.extend(self.kept_off(&test));
+            }
+        }
         if self.random.chance(200) {
             expressions.insert(0, json!({ "key": "nvidia.com/gpu.product", "operator": "Exists" }));
         }
@@ -51,6 +64,27 @@ impl Maker<'_> {
             expressions.push(json!({ "key": NODE_REGION, "operator": "NotIn", "values": ["se-f"] }));
         }
         json!({ "matchExpressions": expressions })
+    }
+
+    /// That the label does not announce shares or partitions; now and then with other words, fewer values, or not at all.
+    fn kept_off(&mut self, test: &LabelTest) -> Option<Value> {
+        if self.random.chance(self.wild / 16) {
+            return None;
+        }
+        let kept = test.not.len() - usize::from(self.random.chance(self.wild / 16) && !test.not.is_empty());
+        let values = &test.not[..kept];
+        let operator = match self.random.below(1000) {
+            roll if roll < self.wild / 16 => "In",
+            roll if roll < 100 || values.is_empty() => "DoesNotExist",
+            _ => "NotIn",
+        };
+        // An operator of one kind has values, and one of the other has none.
+        Some(if operator == "DoesNotExist" {
+            json!({ "key": test.label, "operator": operator })
+        } else {
+            let values = if values.is_empty() { &["none"] } else { values };
+            json!({ "key": test.label, "operator": operator, "values": values })
+        })
     }
 
     /// That the label has one of these values; now and then with other words, other values, or not at all.

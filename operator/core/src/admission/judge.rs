@@ -3,6 +3,7 @@
 //! It is written from the rules and not from the expressions. A differential test sends random objects to a real API server
 //! and compares verdict and rule.
 
+mod containers;
 mod models;
 mod pods;
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use hemvist_api::AIPolicySpec;
-use hemvist_api::labels::{HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT_UID, NODE_DATA_CENTRE, NODE_REGION};
+use hemvist_api::labels::{INFORMATION_CLASS, NODE_DATA_CENTRE, NODE_DEVICES, NODE_REGION, WHOLE_DEVICES};
 use hemvist_api::values::{InformationClass, Isolation, UnmanagedAccelerators};
 
 use super::accelerator::{some_container, uses_accelerator_expr};
@@ -15,6 +15,7 @@ use super::author::Author;
 use super::cel::{Expr, all, any, has, name, text, texts};
 use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
+use super::isolation::kept_apart;
 use super::models::{texts_of, variable};
 use super::object::{Door, Message, Rule};
 use super::pattern::HAS_DIGEST;
@@ -34,13 +35,7 @@ pub const DOOR: Door = Door {
 /// The field in which a pod says where it may go.
 pub const AFFINITY_FIELD: &str = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
 
-/// What a device plugin adds to the name of a resource whose devices several pods share in time.
-const TIME_SHARED: &str = ".shared";
-
-/// What a resource of hardware partitions begins with.
-const PARTITION: &str = "nvidia.com/mig-";
-
-fn pod() -> Expr {
+pub(super) fn pod() -> Expr {
     name("object").field("spec")
 }
 
@@ -194,7 +189,11 @@ impl Rules<'_> {
 
     fn isolation(&self) -> Vec<Rule> {
         let rules = self.policy.information_classes.iter().flatten();
-        rules
+        let labelled = rules.clone().filter(|rule| rule.require_devices_label == Some(true)).map(|rule| {
+            let field = format!("{}.requireDevicesLabel", DutyScope::Information(rule.class).path());
+            self.within(Some(rule.class), NODE_DEVICES, &field, &BTreeSet::from([WHOLE_DEVICES.to_owned()]))
+        });
+        let apart = rules
             .filter_map(|rule| rule.isolation.map(|isolation| (rule.class, isolation)))
             .filter(|(_, isolation)| *isolation > Isolation::Shared)
             .map(|(class, isolation)| {
@@ -203,12 +202,12 @@ impl Rules<'_> {
                     is_class(class).implies(kept_apart(isolation)),
                     Message::new(format!(
                         "spec: a pod of class {class} has to be kept apart by {isolation} at least, as {rule} demands. \
-                         Ask for whole devices, for a node of its own where WholeNode is demanded, or serve the model \
-                         by a ModelDeployment, which does it."
+                         Ask for whole devices, keep off nodes whose labels say that they are shared or partitioned, keep \
+                         other models away where WholeNode is demanded, or serve the model by a ModelDeployment, which does it."
                     )),
                 )
-            })
-            .collect()
+            });
+        labelled.chain(apart).collect()
     }
 
     fn images(&self) -> Vec<Rule> {
@@ -281,43 +280,6 @@ pub(super) fn made_by_chain(settings: &Settings) -> Expr {
         accelerated(&settings.other_devices, "oldObject"),
     ]);
     any([user.is_in(texts(&settings.identities.pod_makers)), was_before])
-}
-
-/// Whether the devices of the pod are kept apart from those of others at least that far.
-fn kept_apart(isolation: Isolation) -> Expr {
-    let resources = |kind| name("c").maybe_path(["resources", kind]).or_no_entries();
-    let none_is = |test: Expr| {
-        let shares = |kind| resources(kind).some("r", test.clone());
-        !some_container(&pod(), "c", &any([shares("limits"), shares("requests")]))
-    };
-    let mut demands = vec![none_is(name("r").call("endsWith", [text(TIME_SHARED)]))];
-    if isolation > Isolation::Partition {
-        demands.push(none_is(name("r").call("startsWith", [text(PARTITION)])));
-    }
-    if isolation > Isolation::WholeDevice {
-        demands.push(keeps_node_to_itself());
-    }
-    all(demands)
-}
-
-/// Whether the pod goes to no node that has a pod of another model, in whatever namespace.
-fn keeps_node_to_itself() -> Expr {
-    let terms = pod()
-        .maybe_path(["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"])
-        .or_none();
-    let a = || name("a");
-    let e = |field| name("e").field(field);
-    let expressions = a().maybe_path(["labelSelector", "matchExpressions"]).or_none();
-    let of_any_model =
-        all([e("key").equals(text(MODEL_DEPLOYMENT_UID)), e("operator").equals(text("Exists"))]);
-    terms.some(
-        "a",
-        all([
-            a().field("topologyKey").equals(text(HOSTNAME)),
-            has(a().field("namespaceSelector")),
-            expressions.some("e", of_any_model),
-        ]),
-    )
 }
 
 /// Whether the pod is of this information class.

@@ -39,6 +39,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     rules: &[],
     reserved: RESERVED,
     abbreviates: false,
+    drives: |_| true,
     spreads_heads: false,
     not_in_names: &[],
 };

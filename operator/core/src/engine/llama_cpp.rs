@@ -4,7 +4,8 @@
 //!
 //! Host, port and the web interface have changed their defaults over time, so everything that matters is stated.
 
-use hemvist_api::values::{AcceleratorVendor, EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
+use crate::accelerator::vendor;
+use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
 use super::interface::OPENAI;
@@ -47,6 +48,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     rules: RULES,
     reserved: RESERVED,
     abbreviates: false,
+    drives: |vendor| vendor.llama_cpp.is_some(),
     spreads_heads: false,
     not_in_names: &[],
 };
@@ -108,11 +110,8 @@ fn arguments(model: &Serving<'_>, weights: &str) -> Vec<Argument> {
 /// The devices by the names that the engine has for them. It stops where one is not there; left to itself it would go on with
 /// the processor, serve, and be of no use. Each maker's devices need the image with that maker's own library.
 fn devices(model: &Serving<'_>) -> Argument {
-    let name = match model.vendor {
-        AcceleratorVendor::NVIDIA => "CUDA",
-        AcceleratorVendor::AMD => "ROCm",
-        AcceleratorVendor::Intel => "SYCL",
-    };
+    // A model with devices that it has no library for is refused before.
+    let name = vendor(model.vendor).llama_cpp.unwrap_or_default();
     let all: Vec<_> = (0..model.accelerators.max(1)).map(|place| format!("{name}{place}")).collect();
     Argument::value("device", all.join(","))
 }

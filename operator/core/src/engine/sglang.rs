@@ -49,6 +49,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     rules: RULES,
     reserved: RESERVED,
     abbreviates: true,
+    drives: |_| true,
     spreads_heads: true,
     // `model:adapter` is how a request asks for an adapter.
     not_in_names: &[':'],

@@ -46,6 +46,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     rules: RULES,
     reserved: RESERVED,
     abbreviates: true,
+    drives: |_| true,
     spreads_heads: true,
     not_in_names: &[],
 };

@@ -7,7 +7,6 @@ use hemvist_api::model_deployment::Exclusion as ExclusionStatus;
 use super::{Exclusion, Placement};
 use crate::request::ModelRequest;
 use crate::snapshot::Snapshot;
-use hemvist_api::values::InformationClass;
 
 /// How many nodes are named for each reason.
 const NAMED_NODES: usize = 3;
@@ -18,90 +17,11 @@ const LISTED_REASONS: usize = 16;
 /// How many holders are named.
 const NAMED_HOLDERS: usize = 4;
 
-impl Exclusion {
-    /// The reason in one word.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::RegionUnknown => "RegionUnknown",
-            Self::RegionNotAllowed { .. } => "RegionNotAllowed",
-            Self::DataCentreUnknown => "DataCentreUnknown",
-            Self::DataCentreNotAllowed { .. } => "DataCentreNotAllowed",
-            Self::NotCleared { .. } => "NotCleared",
-            Self::ClearanceTooLow { .. } => "ClearanceTooLow",
-            Self::NoAccelerator { .. } => "NoAccelerator",
-            Self::ProductNotAsked { .. } => "ProductNotAsked",
-            Self::TooFewAccelerators { .. } => "TooFewAccelerators",
-            Self::BrokenAccelerators { .. } => "BrokenAccelerators",
-            Self::Tainted { .. } => "Tainted",
-            Self::Cordoned => "Cordoned",
-            Self::NotReady => "NotReady",
-            Self::SharedWithOthers { .. } => "SharedWithOthers",
-            Self::Busy { .. } => "Busy",
-        }
-    }
-
-    /// Why a node is not cleared for information of `class`, in words that follow its name; empty where clearance is not
-    /// the reason.
-    pub fn of_clearance(&self, class: InformationClass) -> String {
-        match self {
-            Self::RegionUnknown => "has no region label".to_owned(),
-            Self::RegionNotAllowed { region } => format!("is in region {region}, which is not allowed"),
-            Self::DataCentreUnknown => "has no data-centre label".to_owned(),
-            Self::DataCentreNotAllowed { data_centre } => {
-                format!("is in {data_centre}, which is not allowed for this model")
-            }
-            Self::NotCleared { clearance } if clearance.is_empty() => "has no clearance label".to_owned(),
-            Self::NotCleared { clearance } => {
-                format!("has the clearance {clearance:?}, which is no information class")
-            }
-            Self::ClearanceTooLow { clearance } => {
-                format!("is cleared for {clearance} only, and the model is {class}")
-            }
-            _ => String::new(),
-        }
-    }
-
-    /// The reason in words, to be read after the name of the node.
-    pub fn message(&self, model: &ModelRequest) -> String {
-        match self {
-            Self::RegionUnknown
-            | Self::RegionNotAllowed { .. }
-            | Self::DataCentreUnknown
-            | Self::DataCentreNotAllowed { .. }
-            | Self::NotCleared { .. }
-            | Self::ClearanceTooLow { .. } => self.of_clearance(model.information_class),
-            Self::NoAccelerator { resource } => format!("has no {resource}"),
-            Self::ProductNotAsked { product } if product.is_empty() => {
-                "does not say which product it has".to_owned()
-            }
-            Self::ProductNotAsked { product } => format!("has {product}, which was not asked for"),
-            Self::TooFewAccelerators { has } => {
-                format!(
-                    "has {has} {}, and one replica needs {}",
-                    model.accelerator.resource, model.accelerator.count
-                )
-            }
-            Self::BrokenAccelerators { broken, total } => {
-                format!("has {broken} of {total} {} out of order", model.accelerator.resource)
-            }
-            Self::Tainted { taint } => format!("is kept for others by the taint {taint}"),
-            Self::Cordoned => "takes no new pods".to_owned(),
-            Self::NotReady => "is not ready".to_owned(),
-            Self::SharedWithOthers { holder } => {
-                format!("is shared with {holder}, and {} needs a node of its own", model.information_class)
-            }
-            Self::Busy { free, total } => {
-                format!("has {free} of {total} {} free", model.accelerator.resource)
-            }
-        }
-    }
-}
-
 /// The exclusions by reason, the most frequent first; at most sixteen.
 pub fn grouped(placement: &Placement, model: &ModelRequest) -> Vec<ExclusionStatus> {
-    let mut by_reason: BTreeMap<&'static str, Vec<(&String, &Exclusion)>> = BTreeMap::new();
-    for (node, exclusion) in &placement.exclusions {
-        by_reason.entry(exclusion.code()).or_default().push((node, exclusion));
+    let mut by_reason: BTreeMap<&'static str, Vec<(&String, &Vec<Exclusion>)>> = BTreeMap::new();
+    for (node, reasons) in &placement.exclusions {
+        by_reason.entry(reasons.first().map_or("", Exclusion::code)).or_default().push((node, reasons));
     }
     let mut groups: Vec<_> = by_reason.into_iter().collect();
     groups.sort_by_key(|(code, nodes)| (usize::MAX - nodes.len(), *code));
@@ -109,11 +29,11 @@ pub fn grouped(placement: &Placement, model: &ModelRequest) -> Vec<ExclusionStat
     groups.into_iter().map(|(code, nodes)| group(code, &nodes, model)).collect()
 }
 
-fn group(code: &str, nodes: &[(&String, &Exclusion)], model: &ModelRequest) -> ExclusionStatus {
+fn group(code: &str, nodes: &[(&String, &Vec<Exclusion>)], model: &ModelRequest) -> ExclusionStatus {
     let mut named: Vec<String> = nodes
         .iter()
         .take(NAMED_NODES)
-        .map(|(node, exclusion)| format!("{node} {}", exclusion.message(model)))
+        .map(|(node, reasons)| format!("{node} {}", messages(reasons, model)))
         .collect();
     if nodes.len() > NAMED_NODES {
         named.push(format!("and {} more", nodes.len() - NAMED_NODES));
@@ -147,31 +67,10 @@ impl Placement {
         format!("{} {remedy}", bounded(&text, 1000 - remedy.chars().count()))
     }
 
-    /// What would help a model that no node suits: a cleared node that lacks the hardware calls for other hardware, and one
-    /// that has it and is not cleared calls for a clearance.
-    fn remedy(&self, model: &ModelRequest) -> String {
-        let is_cleared = |exclusion: &Exclusion| {
-            matches!(
-                exclusion,
-                Exclusion::NoAccelerator { .. }
-                    | Exclusion::ProductNotAsked { .. }
-                    | Exclusion::TooFewAccelerators { .. }
-            )
-        };
-        if self.exclusions.values().any(is_cleared) {
-            return format!(
-                "Change spec.accelerator to what the cleared nodes have, or clear a node that has it for {}.",
-                model.information_class
-            );
-        }
-        format!("Clear a node for {} in {}.", model.information_class, place(model))
-    }
-
     /// What the model waits for, in one sentence with who holds it.
     pub fn waiting_for(&self, snapshot: &Snapshot, model: &ModelRequest) -> String {
         let slots: i64 = self.candidates.values().map(|candidate| candidate.slots).sum();
-        let suitable = self.candidates.len()
-            + self.exclusions.values().filter(|exclusion| exclusion.is_passing()).count();
+        let suitable = self.candidates.len() + self.passing().count();
         let mut text = format!(
             "{} × {}{} on one node in {}, for each of {} replicas: there is room for {slots} on {suitable} suitable {}",
             model.accelerator.count,
@@ -181,11 +80,10 @@ impl Placement {
             self.wanted,
             if suitable == 1 { "node" } else { "nodes" },
         );
-        let passing = self.exclusions.iter().filter(|(_, exclusion)| exclusion.is_passing());
-        let states: Vec<_> = passing
-            .clone()
+        let states: Vec<_> = self
+            .passing()
             .take(NAMED_NODES)
-            .map(|(node, exclusion)| format!("{node} {}", exclusion.message(model)))
+            .map(|(node, reasons)| format!("{node} {}", messages(reasons, model)))
             .collect();
         if !states.is_empty() {
             text = format!("{text}; {}", states.join("; "));
@@ -199,8 +97,7 @@ impl Placement {
 
     /// Who holds accelerators on the nodes that would suit, the greatest first.
     fn holders(&self, snapshot: &Snapshot, model: &ModelRequest) -> String {
-        let passing =
-            self.exclusions.iter().filter(|(_, exclusion)| exclusion.is_passing()).map(|(node, _)| node);
+        let passing = self.passing().map(|(node, _)| node);
         let mut held: BTreeMap<String, i64> = BTreeMap::new();
         for node in passing.chain(self.candidates.keys()) {
             for holder in snapshot.usage.others(node, &model.uid) {
@@ -224,7 +121,13 @@ impl Placement {
     }
 }
 
-fn place(model: &ModelRequest) -> String {
+/// Every reason of a node in words, to be read after its name.
+pub fn messages(reasons: &[Exclusion], model: &ModelRequest) -> String {
+    let texts: Vec<_> = reasons.iter().map(|reason| reason.message(model)).collect();
+    texts.join(", and ")
+}
+
+pub(super) fn place(model: &ModelRequest) -> String {
     let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
     if data_centres.is_empty() { "no data centre".to_owned() } else { data_centres.join(" or ") }
 }

@@ -1,186 +1,242 @@
-//! One function per reason why a node is out, in the order in which they are asked: what no scheduler may overrule first,
-//! then what the node is, then what state it is in, then who holds it.
+//! Why a node is out: every reason, in the order of their weight. What no scheduler may overrule first, then what the node
+//! has, then what keeps pods away from it, then what state it is in, then who holds it.
 
+use hemvist_api::labels::WHOLE_DEVICES;
 use hemvist_api::values::{InformationClass, Isolation};
 
+use super::exclusion::Exclusion;
 use super::{Candidate, free};
+use crate::accelerator::{Offer, Unit, vendor};
 use crate::policy::Clearance;
-use crate::request::{ModelRequest, tolerations};
+use crate::request::ModelRequest;
 use crate::snapshot::{NodeFacts, Snapshot, Taint};
 
-/// Why a node is out.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Exclusion {
-    /// The node has no region label.
-    RegionUnknown,
-    /// Its region is not allowed.
-    RegionNotAllowed {
-        /// Its region.
-        region: String,
-    },
-    /// The node has no data-centre label.
-    DataCentreUnknown,
-    /// Its data centre is not allowed.
-    DataCentreNotAllowed {
-        /// Its data centre.
-        data_centre: String,
-    },
-    /// The node has no clearance label, or one that is no information class.
-    NotCleared {
-        /// What the label says, empty where there is none.
-        clearance: String,
-    },
-    /// Its clearance is lower than the model's class.
-    ClearanceTooLow {
-        /// Its clearance.
-        clearance: InformationClass,
-    },
-    /// It has none of the accelerators that the model needs.
-    NoAccelerator {
-        /// The resource.
-        resource: String,
-    },
-    /// Its product is not one that was asked for.
-    ProductNotAsked {
-        /// Its product, empty where no label names it.
-        product: String,
-    },
-    /// It has fewer accelerators than one replica needs.
-    TooFewAccelerators {
-        /// How many it has.
-        has: i64,
-    },
-    /// Too few of its accelerators work for one replica.
-    BrokenAccelerators {
-        /// How many are broken.
-        broken: i64,
-        /// How many it has.
-        total: i64,
-    },
-    /// It carries a taint that the model's pods do not tolerate.
-    Tainted {
-        /// The taint, as `key=value:effect`.
-        taint: String,
-    },
-    /// It takes no new pods.
-    Cordoned,
-    /// Its kubelet does not say that it is ready.
-    NotReady,
-    /// The class demands a whole node, and others are on it.
-    SharedWithOthers {
-        /// One of the pods.
-        holder: String,
-    },
-    /// Others hold too many of its accelerators.
-    Busy {
-        /// How many are free.
-        free: i64,
-        /// How many it has.
-        total: i64,
-    },
-}
+/// Taints that Kubernetes sets for a state of the node, which [`state`] reads from where it comes from.
+const OF_STATE: [&str; 7] = [
+    "node.kubernetes.io/disk-pressure",
+    "node.kubernetes.io/memory-pressure",
+    "node.kubernetes.io/network-unavailable",
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/pid-pressure",
+    "node.kubernetes.io/unreachable",
+    "node.kubernetes.io/unschedulable",
+];
 
-impl Exclusion {
-    /// Whether the reason can pass without anybody changing a label, a policy or the hardware.
-    pub const fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::BrokenAccelerators { .. }
-                | Self::Cordoned
-                | Self::NotReady
-                | Self::SharedWithOthers { .. }
-                | Self::Busy { .. }
-        )
-    }
-}
+/// What the keys of taints begin with that go away by themselves when a node has started: those of cloud providers, network
+/// plugins, autoscalers and readiness gates.
+const START_UP: [&str; 6] = [
+    "karpenter.sh/unregistered",
+    "node.cilium.io/",
+    "node.cloudprovider.kubernetes.io/uninitialized",
+    "readiness.k8s.io/",
+    "startup-taint.cluster-autoscaler.kubernetes.io/",
+    "status-taint.cluster-autoscaler.kubernetes.io/",
+];
 
-/// A candidate, or the first reason why the node is none.
+/// What such keys end with, whoever sets them.
+const NOT_READY: &str = "/agent-not-ready";
+
+/// The taint of a node that an administrator has declared to be off.
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
+/// A candidate, or every reason why the node is none.
 pub(super) fn filter(
     snapshot: &Snapshot,
     model: &ModelRequest,
     node: &NodeFacts,
-) -> Result<Candidate, Exclusion> {
-    let data_centre = cleared(&model.clearance, model.information_class, node)?;
-    let total = accelerators(model, node)?;
-    product(model, node)?;
-    taints(model, node)?;
-    state(node)?;
-    alone(snapshot, model, node)?;
+) -> Result<Candidate, Vec<Exclusion>> {
+    let mut reasons = clearance_exclusions(&model.clearance, model.information_class, node);
+    let offer = devices(snapshot, model, node, &mut reasons);
+    reasons.extend(taints(model, node));
+    reasons.extend(state(node));
+    reasons.extend(alone(snapshot, model, node));
+    let Some(offer) = offer else { return Err(reasons) };
     let count = i64::from(model.accelerator.count);
-    let free = free(snapshot, node, &model.accelerator.resource, &model.uid);
-    if free < count {
-        return Err(Exclusion::Busy { free: free.max(0), total });
+    let free = free(snapshot, node, &offer, model);
+    // Nobody waits for accelerators of a node that is out for another reason.
+    if free < count && reasons.is_empty() {
+        reasons.push(Exclusion::Busy { free: free.max(0), total: offer.usable });
     }
-    Ok(Candidate { data_centre, slots: free / count, free })
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
+    Ok(Candidate {
+        data_centre: node.data_centre.clone().unwrap_or_default(),
+        slots: free / count,
+        free,
+        unit: offer.unit,
+        announced_by: offer.announced_by,
+        architecture: node.architecture.clone(),
+    })
 }
 
-/// Why a node may not hold a model, or `None` if it may. This is the residency rule, alone: what a running pod is judged by.
-pub fn clearance_exclusion(
+/// Why a node may not hold a model, the weightiest reason first; nothing if it may. This is the residency rule, alone: what a
+/// running pod is judged by.
+pub fn clearance_exclusions(
     clearance: &Clearance,
     class: InformationClass,
     node: &NodeFacts,
-) -> Option<Exclusion> {
-    cleared(clearance, class, node).err()
-}
-
-fn cleared(clearance: &Clearance, class: InformationClass, node: &NodeFacts) -> Result<String, Exclusion> {
+) -> Vec<Exclusion> {
+    let mut reasons = Vec::new();
     if let Some(allowed) = &clearance.regions {
-        let region = node.region.as_ref().ok_or(Exclusion::RegionUnknown)?;
-        if !allowed.contains(region) {
-            return Err(Exclusion::RegionNotAllowed { region: region.clone() });
+        match &node.region {
+            None => reasons.push(Exclusion::RegionUnknown),
+            Some(region) if allowed.contains(region) => {}
+            Some(region) => reasons.push(Exclusion::RegionNotAllowed { region: region.clone() }),
         }
     }
-    let data_centre = node.data_centre.as_ref().ok_or(Exclusion::DataCentreUnknown)?;
-    if !clearance.data_centres.contains(data_centre) {
-        return Err(Exclusion::DataCentreNotAllowed { data_centre: data_centre.clone() });
+    match &node.data_centre {
+        None => reasons.push(Exclusion::DataCentreUnknown),
+        Some(data_centre) if clearance.data_centres.contains(data_centre) => {}
+        Some(data_centre) => {
+            reasons.push(Exclusion::DataCentreNotAllowed { data_centre: data_centre.clone() });
+        }
     }
     match node.clearance() {
-        None => Err(Exclusion::NotCleared { clearance: node.clearance.clone().unwrap_or_default() }),
+        None => {
+            reasons.push(Exclusion::NotCleared { clearance: node.clearance.clone().unwrap_or_default() });
+        }
         Some(level) if level < class || !clearance.levels.contains(&level) => {
-            Err(Exclusion::ClearanceTooLow { clearance: level })
+            reasons.push(Exclusion::ClearanceTooLow { clearance: level });
         }
-        Some(_) => Ok(data_centre.clone()),
+        Some(_) => {}
     }
+    if clearance.devices_label && node.devices_label.as_deref() != Some(WHOLE_DEVICES) {
+        reasons.push(Exclusion::DevicesNotLabelled { label: node.devices_label.clone().unwrap_or_default() });
+    }
+    reasons
 }
 
-fn accelerators(model: &ModelRequest, node: &NodeFacts) -> Result<i64, Exclusion> {
+/// What the node offers the model, with the reasons why that is not enough.
+fn devices(
+    snapshot: &Snapshot,
+    model: &ModelRequest,
+    node: &NodeFacts,
+    reasons: &mut Vec<Exclusion>,
+) -> Option<Offer> {
+    let before = reasons.len();
+    let Some(offer) = offer_of(snapshot, model, node) else {
+        reasons.push(nothing_offered(snapshot, model, node));
+        return None;
+    };
+    if let Some(says) = offer.unusable.clone() {
+        reasons.push(Exclusion::DevicesUnusable { says });
+        return None;
+    }
+    reasons.extend(product(model, node));
+    reasons.extend(apart(model, &offer));
+    reasons.extend(enough(model, &offer));
+    (reasons.len() == before).then_some(offer)
+}
+
+/// What the node offers under the resource that the model asks for: by a device plugin, or by dynamic resource allocation
+/// where a device class gives out what asks for that resource.
+fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Option<Offer> {
     let resource = &model.accelerator.resource;
-    let wanted = i64::from(model.accelerator.count);
-    let broken = node.broken_accelerators.get(resource).copied().unwrap_or_default();
-    match node.accelerators.get(resource).copied().unwrap_or_default() {
-        // Not a lack of hardware: a device is mended, and a plug-in that starts anew counts its devices again.
-        has if has < wanted && has + broken >= wanted => {
-            Err(Exclusion::BrokenAccelerators { broken, total: has + broken })
-        }
-        0 => Err(Exclusion::NoAccelerator { resource: resource.clone() }),
-        has if has < wanted => Err(Exclusion::TooFewAccelerators { has }),
-        has => Ok(has),
+    if let Some(offer) = node.offers.get(resource) {
+        let hidden = offer.usable == 0 && offer.unhealthy == 0 && offer.unusable.is_none();
+        return (!hidden).then(|| offer.clone());
     }
-}
-
-fn product(model: &ModelRequest, node: &NodeFacts) -> Result<(), Exclusion> {
-    if model.accelerator.products.is_empty() {
-        return Ok(());
+    if !snapshot.device_classes.values().any(|class| class.gives(resource)) {
+        return None;
     }
-    let product = node.products.get(model.accelerator.product_label);
-    match product {
-        Some(product) if model.accelerator.products.contains(product) => Ok(()),
-        other => Err(Exclusion::ProductNotAsked { product: other.cloned().unwrap_or_default() }),
-    }
-}
-
-fn taints(model: &ModelRequest, node: &NodeFacts) -> Result<(), Exclusion> {
-    let hindrance = node.taints.iter().find(|taint| !is_tolerated(model, taint));
-    hindrance.map_or(Ok(()), |taint| {
-        Err(Exclusion::Tainted { taint: format!("{}={}:{}", taint.key, taint.value, taint.effect) })
+    let devices = claimable(snapshot, model, node);
+    (devices > 0).then(|| Offer {
+        vendor: model.accelerator.vendor,
+        unit: Unit::Device,
+        usable: devices,
+        unhealthy: 0,
+        memory_mebibytes: None,
+        announced_by: None,
+        unusable: None,
     })
+}
+
+/// Whole devices of the model's vendor that the node publishes in ResourceSlices.
+fn claimable(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> i64 {
+    let vendor = vendor(model.accelerator.vendor);
+    let slices = snapshot.slices.get(&node.name).into_iter().flatten();
+    let devices: usize =
+        slices.filter(|slice| vendor.publishes(slice)).map(|slice| slice.devices.len()).sum();
+    i64::try_from(devices).unwrap_or(i64::MAX)
+}
+
+fn nothing_offered(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Exclusion {
+    let accelerator = &model.accelerator;
+    let resource = accelerator.resource.clone();
+    let usable = node.offers.iter().filter(|(_, offer)| offer.usable > 0);
+    let offers: Vec<_> = usable.map(|(name, offer)| format!("{} × {name}", offer.usable)).collect();
+    if !offers.is_empty() {
+        return Exclusion::NoAccelerator { resource, offers: offers.join(" and ") };
+    }
+    if claimable(snapshot, model, node) > 0 {
+        let devices = claimable(snapshot, model, node);
+        return Exclusion::ClaimsOnly { resource, devices };
+    }
+    match node.labelled.get(&accelerator.vendor) {
+        Some(labelled) => Exclusion::NotOffered { labelled: labelled.clone() },
+        None => Exclusion::NoAccelerator { resource, offers: String::new() },
+    }
+}
+
+fn product(model: &ModelRequest, node: &NodeFacts) -> Option<Exclusion> {
+    if model.accelerator.products.is_empty() {
+        return None;
+    }
+    let product = model.accelerator.product_label.and_then(|label| node.device_labels.get(label));
+    match product {
+        Some(product) if model.accelerator.products.contains(product) => None,
+        other => Some(Exclusion::ProductNotAsked { product: other.cloned().unwrap_or_default() }),
+    }
+}
+
+/// Whether units are what the class demands, and can work together where one replica needs several: a request for several
+/// shares or partitions can be given several of one device.
+fn apart(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {
+    let announced_by = offer.announced_by.clone().unwrap_or_default();
+    if offer.unit.isolation() < model.isolation.min(Isolation::WholeDevice) {
+        return Some(Exclusion::NotIsolated { unit: offer.unit, announced_by });
+    }
+    (model.accelerator.count > 1 && offer.unit < Unit::Device)
+        .then_some(Exclusion::CannotWorkTogether { unit: offer.unit, announced_by })
+}
+
+fn enough(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {
+    let wanted = i64::from(model.accelerator.count);
+    let (usable, unhealthy) = (offer.usable, offer.unhealthy);
+    match usable {
+        has if has >= wanted => None,
+        // Not a lack of hardware: a device is mended, and a plug-in that starts anew counts its devices again.
+        has if has + unhealthy >= wanted => {
+            Some(Exclusion::UnhealthyAccelerators { unhealthy, total: has + unhealthy })
+        }
+        has => Some(Exclusion::TooFewAccelerators { has }),
+    }
+}
+
+fn taints(model: &ModelRequest, node: &NodeFacts) -> Vec<Exclusion> {
+    let hindrances = node.taints.iter().filter(|taint| !is_tolerated(model, taint));
+    hindrances
+        .map(|taint| {
+            let starts =
+                START_UP.iter().any(|key| taint.key.starts_with(key)) || taint.key.ends_with(NOT_READY);
+            let text = taint.to_string();
+            if starts {
+                Exclusion::StartingUp { taint: text }
+            } else if taint.key == OUT_OF_SERVICE {
+                Exclusion::OutOfService
+            } else {
+                Exclusion::Tainted { taint: text }
+            }
+        })
+        .collect()
 }
 
 /// Taints that follow a node's state are left to [`state`], and those that only ask are no hindrance.
 fn is_tolerated(model: &ModelRequest, taint: &Taint) -> bool {
     taint.effect == "PreferNoSchedule"
-        || taint.key.starts_with("node.kubernetes.io/")
-        || tolerations(model).iter().any(|toleration| {
+        || OF_STATE.contains(&taint.key.as_str())
+        || model.tolerations.iter().any(|toleration| {
             toleration.key.as_deref() == Some(taint.key.as_str())
                 && toleration.effect.as_deref().is_none_or(|effect| effect == taint.effect)
                 && (toleration.operator.as_deref() == Some("Exists")
@@ -188,20 +244,24 @@ fn is_tolerated(model: &ModelRequest, taint: &Taint) -> bool {
         })
 }
 
-fn state(node: &NodeFacts) -> Result<(), Exclusion> {
+fn state(node: &NodeFacts) -> Vec<Exclusion> {
+    let mut reasons = Vec::new();
     if !node.schedulable {
-        return Err(Exclusion::Cordoned);
+        reasons.push(Exclusion::Cordoned);
     }
     if !node.ready {
-        return Err(Exclusion::NotReady);
+        reasons.push(Exclusion::NotReady);
     }
-    Ok(())
+    reasons.extend(
+        node.pressures.iter().map(|condition| Exclusion::UnderPressure { condition: condition.clone() }),
+    );
+    reasons
 }
 
-fn alone(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Result<(), Exclusion> {
+fn alone(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Option<Exclusion> {
     if model.isolation < Isolation::WholeNode {
-        return Ok(());
+        return None;
     }
-    let other = snapshot.usage.others(&node.name, &model.uid).next();
-    other.map_or(Ok(()), |holder| Err(Exclusion::SharedWithOthers { holder: holder.pod.to_string() }))
+    let other = snapshot.usage.others(&node.name, &model.uid).next()?;
+    Some(Exclusion::SharedWithOthers { holder: other.pod.to_string() })
 }

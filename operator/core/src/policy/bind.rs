@@ -85,6 +85,7 @@ impl EffectivePolicy {
             data_centres: Limits::none(),
             class_data_centres: BTreeMap::new(),
             isolation: BTreeSet::new(),
+            devices_label: BTreeSet::new(),
             duties: BTreeSet::new(),
             exceptions: BTreeSet::new(),
             on_expiry: BTreeSet::new(),
@@ -199,6 +200,9 @@ impl EffectivePolicy {
         }
         if let Some(isolation) = rule.isolation {
             self.isolation.insert(author.states(format!("{path}.isolation"), (rule.class, isolation)));
+        }
+        if rule.require_devices_label == Some(true) {
+            self.devices_label.insert(author.states(format!("{path}.requireDevicesLabel"), rule.class));
         }
         if let Some(on_expiry) = &rule.on_expiry {
             let stated = (rule.class, Expiry::from(on_expiry));

@@ -17,6 +17,8 @@ pub struct Clearance {
     pub data_centres: BTreeSet<String>,
     /// The clearances that hold the model's information class, in order.
     pub levels: BTreeSet<InformationClass>,
+    /// Whether the node has to be labelled for whole devices.
+    pub devices_label: bool,
     /// Who limits the data centres, for people. Such as `AIPolicy hemvist-system/region`.
     pub reason: String,
 }
@@ -46,7 +48,8 @@ pub(super) fn clearance(
     let levels =
         InformationClass::ALL.iter().copied().filter(|level| class_allowed && *level >= class).collect();
     let regions = (!policy.regions.is_empty()).then(|| policy.regions.intersection());
-    Clearance { regions, data_centres, levels, reason: reason(policy, &limits, asked) }
+    let devices_label = policy.demands_devices_label(class);
+    Clearance { regions, data_centres, levels, devices_label, reason: reason(policy, &limits, asked) }
 }
 
 /// Which policies limit the data centres to which, and what the model asks for.

@@ -1,6 +1,9 @@
 //! Where the pods of a model may be: the safety that the cluster's own scheduler and every kubelet enforce.
 
-use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
+use hemvist_api::labels::{
+    HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEVICES, NODE_REGION,
+    WHOLE_DEVICES,
+};
 use hemvist_api::values::Isolation;
 use k8s_openapi::api::core::v1::{
     Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
@@ -8,6 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
+use crate::accelerator::{LabelTest, label_tests};
 use crate::request::ModelRequest;
 
 /// Stands for an empty set of label values, because the API refuses an `In` without values. With its capital letter it is
@@ -47,10 +51,32 @@ fn cleared_nodes(model: &ModelRequest) -> NodeSelectorTerm {
     expressions.push(one_of(NODE_DATA_CENTRE, &clearance.data_centres));
     expressions.push(one_of(NODE_CLEARANCE, clearance.levels.iter().map(|level| level.as_str())));
     // No products means any product: unlike the sets above this is a wish, not a permission.
-    if !accelerator.products.is_empty() {
-        expressions.push(one_of(accelerator.product_label, &accelerator.products));
+    if let Some(label) = accelerator.product_label.filter(|_| !accelerator.products.is_empty()) {
+        expressions.push(one_of(label, &accelerator.products));
     }
+    if clearance.devices_label {
+        expressions.push(one_of(NODE_DEVICES, [WHOLE_DEVICES]));
+    }
+    expressions.extend(label_tests(&accelerator.resource, demanded_of_units(model)).into_iter().map(without));
     NodeSelectorTerm { match_expressions: Some(expressions), ..Default::default() }
+}
+
+/// What a unit of the accelerators has to be at least. A replica that needs several needs whole ones: several shares or
+/// partitions can be of one device.
+fn demanded_of_units(model: &ModelRequest) -> Isolation {
+    let together = if model.accelerator.count > 1 { Isolation::WholeDevice } else { Isolation::Shared };
+    model.isolation.min(Isolation::WholeDevice).max(together)
+}
+
+/// The node does not have the label with one of the values, or at all where none is named.
+fn without(test: LabelTest) -> NodeSelectorRequirement {
+    let values: Vec<_> = test.not.iter().map(|value| (*value).to_owned()).collect();
+    let operator = if values.is_empty() { "DoesNotExist" } else { "NotIn" };
+    NodeSelectorRequirement {
+        key: test.label,
+        operator: operator.to_owned(),
+        values: (!values.is_empty()).then_some(values),
+    }
 }
 
 /// The node has the label, with one of the values.

@@ -22,7 +22,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::deployment::{PROGRAM, USER, VOLUME_GROUP, container_security, tool_resources};
 use super::network_policy::NAMESPACE_NAME;
 use super::{Fetch, Rendered, affinity, meta};
-use crate::request::{FetchedWeights, Mirror, ModelRequest, WeightsSource, tolerations};
+use crate::request::{FetchedWeights, Mirror, ModelRequest, WeightsSource};
 use crate::snapshot::{ChildFacts, short_hash};
 
 /// The value of the component label of the pods that fetch.
@@ -213,7 +213,7 @@ fn pod(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> PodSpec {
             ..Default::default()
         }),
         affinity: Some(affinity::of_fetchers(model)),
-        tolerations: Some(tolerations(model)),
+        tolerations: Some(model.tolerations.clone()),
         containers: vec![container(weights, image)],
         volumes: Some(volumes(weights)),
         ..Default::default()

@@ -1,6 +1,6 @@
 //! The limit to the accelerators of a namespace, as Kubernetes counts them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::labels::{APP_COMPONENT, APP_MANAGED_BY, APP_NAME, APP_PART_OF, HEMVIST, POLICY_RULE};
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
@@ -8,6 +8,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::meta::sealed;
+use crate::policy::EffectivePolicy;
+use crate::snapshot::Snapshot;
 use crate::violation::RuleSource;
 
 /// The name of the ResourceQuota.
@@ -48,6 +50,21 @@ pub fn resource_quota<'a>(
         spec: Some(ResourceQuotaSpec { hard: Some(hard), ..ResourceQuotaSpec::default() }),
         status: None,
     }))
+}
+
+/// The ResourceQuota of `namespace` as its policies want it; `None` where none limits accelerators. It names every resource
+/// of the nodes that stands for accelerators, by the same reading as admission.
+pub fn wanted_quota(snapshot: &Snapshot, namespace: &str) -> Option<ResourceQuota> {
+    let settings = &snapshot.settings;
+    if settings.ungoverned_namespaces.contains(namespace) {
+        return None;
+    }
+    let policy = EffectivePolicy::for_namespace(&snapshot.policies, settings, namespace);
+    let (limit, source) = policy.accelerator_quota()?;
+    let named = snapshot.nodes.values().flat_map(|node| &node.extended_resources);
+    let resources: BTreeSet<&str> =
+        named.map(String::as_str).filter(|name| settings.other_devices.is_accelerator(name)).collect();
+    resource_quota(namespace, limit, resources.into_iter(), &source)
 }
 
 #[cfg(test)]

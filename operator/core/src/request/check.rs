@@ -9,9 +9,10 @@ use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use super::engine::engine;
 use super::route::route;
 use super::scaling::scaling;
+use super::toleration::tolerations;
 use super::weights::{adapters, is_verified, weights};
 use super::{AcceleratorRequest, ModelRequest};
-use crate::accelerator::vendor;
+use crate::accelerator::{Vendor, vendor};
 use crate::bytes::parse_bytes;
 use crate::engine::description;
 use crate::policy::EffectivePolicy;
@@ -45,7 +46,7 @@ pub fn validate(
     let source = collect(weights(spec, &snapshot.settings), &mut faults);
     let adapters = collect(adapters(spec, &name, &snapshot.settings), &mut faults);
     let engine = collect(engine(spec, &name, policy), &mut faults);
-    let accelerator = collect(accelerator(spec, policy), &mut faults);
+    let accelerator = collect(accelerator(model, policy, snapshot), &mut faults);
     let scaling = collect(scaling(spec, snapshot), &mut faults);
     let route = collect(route(spec, snapshot), &mut faults);
     let (Some(source), Some(adapters), Some(engine), Some(accelerator), Some(scaling), Some(route), true) =
@@ -69,6 +70,7 @@ pub fn validate(
         adapters,
         weights_bytes: weights_bytes(spec),
         engine,
+        tolerations: tolerations(class, &accelerator, &snapshot.settings),
         accelerator,
         clearance: policy.clearance(class, asked),
         isolation,
@@ -156,25 +158,30 @@ fn consumers(spec: &ModelDeploymentSpec) -> std::collections::BTreeSet<String> {
 }
 
 fn accelerator(
-    spec: &ModelDeploymentSpec,
+    model: &ModelDeployment,
     policy: &EffectivePolicy,
+    snapshot: &Snapshot,
 ) -> Result<AcceleratorRequest, Vec<Violation>> {
+    let spec = &model.spec;
     let asked = spec.accelerator.clone().unwrap_or_default();
     let row = vendor(asked.vendor.unwrap_or(AcceleratorVendor::NVIDIA));
     let count = asked.count.unwrap_or(1);
     let mut faults = Vec::new();
-    let resource = match (&asked.partition, row.partition_prefix) {
-        (None, _) => row.resource.to_owned(),
-        (Some(profile), Some(prefix)) => format!("{prefix}{profile}"),
-        (Some(_), None) => {
-            faults.push(invalid(
-                "spec.accelerator.partition",
-                format!("{} accelerators have no hardware partitions that are known here", row.vendor),
-                "Leave it out to use whole devices.",
-            ));
+    let resource = match &asked.partition {
+        None => device_resource(row, model, snapshot),
+        Some(profile) => row.partition_resource(profile).unwrap_or_else(|| {
+            faults.push(no_partition(row, profile));
             String::new()
-        }
+        }),
     };
+    if asked.products.is_some() && row.labels.product.is_none() {
+        faults.push(invalid(
+            "spec.accelerator.products",
+            format!("no node label names the product of {} accelerators", row.vendor),
+            "Leave it out.",
+        ));
+    }
+    faults.extend(engine_without_library(spec, row));
     if asked.partition.is_some() && count > 1 {
         faults.push(invalid(
             "spec.accelerator.count",
@@ -191,9 +198,46 @@ fn accelerator(
         vendor: row.vendor,
         resource,
         count,
-        product_label: row.product_label,
+        product_label: row.labels.product,
         products: asked.products.clone().into_iter().flatten().collect(),
         reason: choice(asked.vendor.is_some(), asked.count.is_some()),
+    })
+}
+
+/// The resource by which whole devices of a vendor are asked for: of its names the one that was resolved before, as long as
+/// nodes offer it; else the first that nodes offer.
+fn device_resource(vendor: &Vendor, model: &ModelDeployment, snapshot: &Snapshot) -> String {
+    let is_offered = |resource: &str| {
+        let mut offers = snapshot.nodes.values().filter_map(|node| node.offers.get(resource));
+        offers.any(|offer| offer.usable > 0)
+    };
+    let status = model.status.as_ref();
+    let before = status.and_then(|status| status.resolved.as_ref()?.accelerator.as_ref());
+    let before = before.map(|accelerator| accelerator.resource.as_str());
+    let mut names = before.into_iter().chain(vendor.devices.iter().copied());
+    let offered = names.find(|name| vendor.devices.contains(name) && is_offered(name));
+    let usual = || vendor.devices.first().copied().unwrap_or_default();
+    offered.unwrap_or_else(usual).to_owned()
+}
+
+fn no_partition(vendor: &Vendor, profile: &str) -> Violation {
+    let why = if vendor.partitions.is_empty() {
+        format!("{} accelerators have no hardware partitions that are known here", vendor.vendor)
+    } else {
+        format!("{} accelerators have no partition {profile}", vendor.vendor)
+    };
+    invalid("spec.accelerator.partition", why, "Leave it out to use whole devices.")
+}
+
+/// An engine that has no library for the vendor's devices.
+fn engine_without_library(spec: &ModelDeploymentSpec, vendor: &Vendor) -> Option<Violation> {
+    let engine = spec.engine.type_;
+    (!(description(engine).drives)(vendor)).then(|| {
+        invalid(
+            "spec.engine.type",
+            format!("{engine} does not work with {} accelerators", vendor.vendor),
+            "Set it to another engine, or spec.accelerator.vendor to another vendor.",
+        )
     })
 }
 
@@ -227,5 +271,5 @@ fn choice(vendor_asked: bool, count_asked: bool) -> String {
         "one is the least, as the size of the model is not reckoned with yet"
     };
     let vendor = if vendor_asked { "spec.accelerator.vendor" } else { "NVIDIA is the default" };
-    format!("{count}; maker: {vendor}")
+    format!("{count}; vendor: {vendor}")
 }

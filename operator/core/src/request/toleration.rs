@@ -3,30 +3,50 @@
 use std::collections::BTreeSet;
 
 use hemvist_api::labels::NODE_DEDICATED_TAINT;
+use hemvist_api::values::InformationClass;
 use k8s_openapi::api::core::v1::Toleration;
 
-use super::ModelRequest;
+use super::AcceleratorRequest;
 use crate::accelerator::vendor;
+use crate::snapshot::{Settings, ToleratedTaint};
 
-/// The taints that the pods of `model` tolerate: that of nodes kept for its information class, and those with which nodes
-/// with accelerators are commonly kept free of other work, named after the resource. Each has a key and an effect; a
-/// toleration without a key tolerates everything.
-pub fn tolerations(model: &ModelRequest) -> Vec<Toleration> {
+/// The taints that the pods of a model tolerate: that of nodes kept for its information class, those with which nodes with
+/// accelerators are commonly kept free of other work, named after the resource, and those of the installation. Each has a
+/// key; a toleration without a key tolerates everything.
+pub fn tolerations(
+    class: InformationClass,
+    accelerator: &AcceleratorRequest,
+    settings: &Settings,
+) -> Vec<Toleration> {
     let dedicated = Toleration {
         key: Some(NODE_DEDICATED_TAINT.to_owned()),
         operator: Some("Equal".to_owned()),
-        value: Some(model.information_class.as_str().to_owned()),
+        value: Some(class.as_str().to_owned()),
         effect: Some("NoSchedule".to_owned()),
         ..Default::default()
     };
     // A node that offers partitions of a device can carry the taint of the whole device.
-    let resources =
-        BTreeSet::from([model.accelerator.resource.as_str(), vendor(model.accelerator.vendor).resource]);
-    let accelerator = resources.into_iter().map(|resource| Toleration {
+    let devices = vendor(accelerator.vendor).devices;
+    let resources: BTreeSet<&str> =
+        devices.iter().take(1).copied().chain([accelerator.resource.as_str()]).collect();
+    let of_accelerators = resources.into_iter().map(|resource| Toleration {
         key: Some(resource.to_owned()),
         operator: Some("Exists".to_owned()),
         effect: Some("NoSchedule".to_owned()),
         ..Default::default()
     });
-    std::iter::once(dedicated).chain(accelerator).collect()
+    std::iter::once(dedicated)
+        .chain(of_accelerators)
+        .chain(settings.tolerations.iter().map(toleration))
+        .collect()
+}
+
+fn toleration(taint: &ToleratedTaint) -> Toleration {
+    Toleration {
+        key: Some(taint.key.clone()),
+        operator: Some(if taint.value.is_some() { "Equal" } else { "Exists" }.to_owned()),
+        value: taint.value.clone(),
+        effect: taint.effect.clone(),
+        ..Default::default()
+    }
 }

@@ -1,12 +1,14 @@
 //! What the installation was told of its cluster: who is who, and which devices are no accelerators.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use hemvist_api::labels::NODE_DEDICATED_TAINT;
+
+use crate::accelerator::{DEVICE_CLASSES, Name, ResourceKind, VENDORS, kind_of};
 
 /// The user that every ServiceAccount of this namespace belongs to as a group.
 const CLUSTER_CONTROLLERS: &str = "system:serviceaccounts:kube-system";
-
-/// The domain of resources that stand for a device class of dynamic resource allocation.
-pub const DEVICE_CLASSES: &str = "deviceclass.resource.kubernetes.io";
 
 /// Who may do what only one part of the cluster may do. The defaults are those of Kubernetes itself, with a controller
 /// manager whose controllers have identities of their own (`--use-service-account-credentials`).
@@ -62,6 +64,44 @@ pub struct LoadSource {
     pub requests: Option<String>,
 }
 
+/// Taints of nodes that the pods of every model tolerate.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ToleratedTaint {
+    /// The key.
+    pub key: String,
+    /// The value; `None` for every one.
+    pub value: Option<String>,
+    /// The effect; `None` for every one.
+    pub effect: Option<String>,
+}
+
+impl FromStr for ToleratedTaint {
+    type Err = String;
+
+    /// Reads a taint as `kubectl taint` writes it: `key`, `key=value`, `key:effect` or `key=value:effect`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        const EFFECTS: [&str; 3] = ["NoExecute", "NoSchedule", "PreferNoSchedule"];
+        let (rest, effect) = text.split_once(':').map_or((text, None), |(rest, effect)| (rest, Some(effect)));
+        let (key, value) = rest.split_once('=').map_or((rest, None), |(key, value)| (key, Some(value)));
+        if key.is_empty() {
+            return Err(format!("{text:?} has no key. Write it as KEY=VALUE:EFFECT, KEY:EFFECT or KEY."));
+        }
+        if key == NODE_DEDICATED_TAINT {
+            return Err(format!(
+                "{key} is tolerated by the models of the class that it names, and by no others."
+            ));
+        }
+        if let Some(effect) = effect.filter(|effect| !EFFECTS.contains(effect)) {
+            return Err(format!("{effect:?} is no effect of a taint. Effects are {}.", EFFECTS.join(", ")));
+        }
+        Ok(Self {
+            key: key.to_owned(),
+            value: value.filter(|value| !value.is_empty()).map(str::to_owned),
+            effect: effect.map(str::to_owned),
+        })
+    }
+}
+
 /// Devices and runtimes that are known to be no accelerators. Whatever is not listed counts as one: a device plugin can
 /// give its resource any name.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,14 +128,40 @@ impl Default for OtherDevices {
 }
 
 impl OtherDevices {
-    /// Whether a resource of this name stands for accelerators: it is an extended resource, and not one that is known to
-    /// be something else. Names without a domain, and those of Kubernetes' own domain, are no extended resources.
+    /// Whether a resource of this name stands for accelerators: it is an extended resource, and not one that the
+    /// installation or the catalogue of vendors knows to be something else.
     pub fn is_accelerator(&self, resource: &str) -> bool {
-        let Some((domain, _)) = resource.split_once('/') else { return false };
-        let kubernetes =
-            domain == "kubernetes.io" || domain.ends_with(".kubernetes.io") && domain != DEVICE_CLASSES;
-        !kubernetes && !self.resource_prefixes.iter().any(|prefix| resource.starts_with(prefix))
+        let is_other = matches!(kind_of(resource), Some((_, ResourceKind::Other)));
+        let listed = self.resource_prefixes.iter().any(|prefix| resource.starts_with(prefix));
+        is_extended(resource) && !is_other && !listed
     }
+
+    /// Names of resources that are no accelerators: whole ones, and what others begin with.
+    pub fn names(&self) -> (Vec<&str>, Vec<&str>) {
+        let mut whole = Vec::new();
+        let mut prefixes: Vec<&str> = self.resource_prefixes.iter().map(String::as_str).collect();
+        for name in VENDORS.iter().flat_map(|vendor| vendor.others) {
+            match name {
+                Name::Is(one) => whole.push(*one),
+                Name::Begins(prefix) => prefixes.push(prefix),
+            }
+        }
+        (whole, prefixes)
+    }
+
+    /// Whether a runtime class of this name may give a container devices.
+    pub fn gives_devices(&self, runtime_class: &str) -> bool {
+        !runtime_class.is_empty() && !self.runtime_classes.contains(runtime_class)
+    }
+}
+
+/// Whether a name is one of an extended resource. Names without a domain, and those of Kubernetes' own domain, are none;
+/// a device class is asked for like one.
+pub(crate) fn is_extended(resource: &str) -> bool {
+    let Some((domain, _)) = resource.split_once('/') else { return false };
+    let kubernetes =
+        domain == "kubernetes.io" || domain.ends_with(".kubernetes.io") && domain != DEVICE_CLASSES;
+    !kubernetes
 }
 
 fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
@@ -122,6 +188,11 @@ mod tests {
             ("requests.kubernetes.io/x", false),
             ("kubernetes.io/batch", false),
             ("rdma/hca", false),
+            ("nvidia.com/hostdev", false),
+            ("nvidia.com/rdma_shared_device_a", false),
+            ("gpu.intel.com/xe_monitoring", true),
+            ("nvidia.com/GA102GL_A10", true),
+            ("habana.ai/gaudi", true),
             ("devices.kubevirt.io/kvm", false),
         ] {
             assert_eq!(devices.is_accelerator(resource), expected, "{resource}");

@@ -14,6 +14,7 @@ use super::{
     Usage,
 };
 use super::{PolicyBook, PolicyEntry};
+use crate::accelerator::{DeviceClass, DeviceClassObject, ResourceSliceObject, SliceFacts};
 
 /// The namespace of a manifest that names none, as kubectl has it.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -32,6 +33,10 @@ pub struct Manifests {
     pub policies: PolicyBook,
     /// Nodes.
     pub nodes: BTreeMap<String, NodeFacts>,
+    /// Devices that nodes publish for dynamic resource allocation, by node.
+    pub slices: BTreeMap<String, Vec<SliceFacts>>,
+    /// Device classes, by name.
+    pub device_classes: BTreeMap<String, DeviceClass>,
     /// Pods.
     pub pods: Vec<PodFacts>,
     /// Objects made for models.
@@ -87,6 +92,15 @@ impl Manifests {
                 self.nodes.insert(node.name.clone(), node);
             }
             ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => self.add_definition(&key.name),
+            ("resource.k8s.io/v1", "ResourceSlice") => {
+                if let Some(slice) = read::<ResourceSliceObject>(&key, object)?.facts() {
+                    self.slices.entry(slice.node.clone()).or_default().push(slice);
+                }
+            }
+            ("resource.k8s.io/v1", "DeviceClass") => {
+                let class = DeviceClass::from(read::<DeviceClassObject>(&key, object)?);
+                self.device_classes.insert(class.name.clone(), class);
+            }
             ("v1", "Pod") => self.pods.push(PodFacts::from(read::<PodObject>(&key, object)?)),
             _ => self.add_child(&kind, &object),
         }
@@ -134,12 +148,15 @@ impl Manifests {
 
     /// The snapshot of these objects at `now`.
     pub fn snapshot(&self, now: Time, settings: Settings) -> Snapshot {
+        let usage = Usage::of(&self.pods, &settings.other_devices);
         Snapshot {
             now,
             settings: Arc::new(settings),
             policies: Arc::new(self.policies.clone()),
             nodes: Arc::new(self.nodes.clone()),
-            usage: Arc::new(Usage::of(&self.pods)),
+            slices: Arc::new(self.slices.clone()),
+            device_classes: Arc::new(self.device_classes.clone()),
+            usage: Arc::new(usage),
             served: self.served.clone(),
         }
     }

@@ -1,5 +1,6 @@
 //! What a decision knows of a pod.
 
+mod devices;
 mod status;
 mod trouble;
 mod weights;
@@ -11,12 +12,14 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 pub use self::status::PodStatus;
 pub use self::trouble::{PodTrouble, TroubleKind};
 pub use self::weights::WeightsFailure;
-use super::{Key, Sighting};
-use crate::accelerator::accelerator_resources;
+use super::amounts::Amounts;
+use super::{Key, OtherDevices, Sighting};
+use crate::accelerator::Reach;
 
 /// The fields of a Pod that are read; the rest is never decoded.
 #[derive(Clone, Debug, Deserialize, Resource)]
@@ -38,10 +41,15 @@ pub struct PodObject {
 pub struct PodSpec {
     node_name: Option<String>,
     restart_policy: Option<String>,
+    runtime_class_name: Option<String>,
     #[serde(default)]
     containers: Vec<PodContainer>,
     #[serde(default)]
     init_containers: Vec<PodContainer>,
+    #[serde(default)]
+    ephemeral_containers: Vec<PodContainer>,
+    #[serde(default)]
+    resource_claims: Vec<IgnoredAny>,
     #[serde(default)]
     volumes: Vec<PodVolume>,
 }
@@ -53,6 +61,10 @@ struct PodContainer {
     name: String,
     #[serde(default)]
     resources: PodResources,
+    #[serde(default)]
+    env: Vec<Variable>,
+    #[serde(default)]
+    security_context: SecurityContext,
     startup_probe: Option<StartupProbe>,
     restart_policy: Option<String>,
 }
@@ -68,8 +80,43 @@ struct StartupProbe {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct PodVolume {
     image: Option<ImageVolume>,
+    host_path: Option<HostPath>,
+}
+
+/// A volume that is a path of the host.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct HostPath {
+    #[serde(default)]
+    path: String,
+}
+
+/// A variable of a container's environment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Variable {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    value: String,
+    value_from: Option<IgnoredAny>,
+}
+
+/// What a container may do on the host.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct SecurityContext {
+    #[serde(default)]
+    privileged: Option<bool>,
+    #[serde(default)]
+    capabilities: Option<Capabilities>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Capabilities {
+    #[serde(default)]
+    add: Option<Vec<String>>,
 }
 
 /// A volume that is an image: weights.
@@ -82,7 +129,9 @@ struct ImageVolume {
 #[derive(Clone, Debug, Default, Deserialize)]
 struct PodResources {
     #[serde(default)]
-    limits: BTreeMap<String, String>,
+    limits: Option<Amounts>,
+    #[serde(default)]
+    requests: Option<Amounts>,
 }
 
 /// What a decision knows of a pod.
@@ -110,8 +159,12 @@ pub struct PodFacts {
     pub terminating: bool,
     /// Whether it takes requests.
     pub ready: bool,
-    /// Accelerators it holds, by resource name.
-    pub accelerators: BTreeMap<String, i64>,
+    /// Devices that it asks for, by extended resource: also those that are no accelerators.
+    pub devices: BTreeMap<String, i64>,
+    /// Its runtime class, which may give it devices.
+    pub runtime_class: Option<String>,
+    /// How it reaches accelerators past these, if it does.
+    pub reach: Option<Reach>,
     /// What is wrong with it, if anything is.
     pub trouble: Option<PodTrouble>,
     /// The address by which it is reached.
@@ -130,6 +183,8 @@ impl From<PodObject> for PodFacts {
     fn from(pod: PodObject) -> Self {
         let trouble = trouble::of(&pod.spec, &pod.status);
         let weights_failure = pod.status.containers().filter_map(WeightsFailure::of).max();
+        let devices = devices::asked_for(&pod.spec);
+        let reach = devices::reach(&pod.spec, pod.metadata.annotations.as_ref());
         let labels = pod.metadata.labels.unwrap_or_default();
         Self {
             key: Key::new(pod.metadata.namespace.unwrap_or_default(), pod.metadata.name.unwrap_or_default()),
@@ -143,7 +198,9 @@ impl From<PodObject> for PodFacts {
             ended: pod.status.has_ended(),
             terminating: pod.metadata.deletion_timestamp.is_some(),
             ready: pod.status.is_ready(),
-            accelerators: held(&pod.spec.containers, &pod.spec.init_containers),
+            devices,
+            runtime_class: pod.spec.runtime_class_name,
+            reach,
             trouble,
             address: pod.status.address(),
             sighting: None,
@@ -151,19 +208,21 @@ impl From<PodObject> for PodFacts {
     }
 }
 
-/// Accelerators of a pod: the containers add up, and the largest init container counts where it is more.
-fn held(containers: &[PodContainer], init_containers: &[PodContainer]) -> BTreeMap<String, i64> {
-    let mut sum = BTreeMap::new();
-    for (resource, count) in
-        containers.iter().flat_map(|container| accelerator_resources(&container.resources.limits))
-    {
-        *sum.entry(resource).or_default() += count;
+impl PodFacts {
+    /// The accelerators that it holds, by resource.
+    pub fn accelerators<'a>(&'a self, others: &'a OtherDevices) -> impl Iterator<Item = (&'a str, i64)> {
+        let devices = self.devices.iter().map(|(resource, count)| (resource.as_str(), *count));
+        devices.filter(|(resource, count)| *count > 0 && others.is_accelerator(resource))
     }
-    for (resource, count) in
-        init_containers.iter().flat_map(|container| accelerator_resources(&container.resources.limits))
-    {
-        let held: &mut i64 = sum.entry(resource).or_default();
-        *held = count.max(*held);
+
+    /// Whether it reaches an accelerator, in whatever way.
+    pub fn uses_accelerator(&self, others: &OtherDevices) -> bool {
+        let by_runtime = self.runtime_class.as_deref().is_some_and(|class| others.gives_devices(class));
+        self.reach.is_some() || by_runtime || self.accelerators(others).next().is_some()
     }
-    sum
+
+    /// Whether it may reach an accelerator, whatever the installation knows to be none. Of other pods nothing is kept.
+    pub fn may_use_accelerator(&self) -> bool {
+        self.reach.is_some() || self.runtime_class.is_some() || !self.devices.is_empty()
+    }
 }

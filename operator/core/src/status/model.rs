@@ -242,7 +242,7 @@ fn is_stalled(decision: &Decision, application: &Application, placed: &Condition
 
 fn held(subject: &Subject<'_>, plan: &Plan) -> i32 {
     let pods = subject.pods.iter().filter(|pod| pod.node.is_some() && !pod.ended);
-    let held: i64 = pods.filter_map(|pod| pod.accelerators.get(&plan.model.accelerator.resource)).sum();
+    let held: i64 = pods.filter_map(|pod| pod.devices.get(&plan.model.accelerator.resource)).sum();
     i32::try_from(held).unwrap_or(i32::MAX)
 }
 

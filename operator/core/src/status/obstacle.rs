@@ -50,7 +50,7 @@ pub(super) fn predecessor(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
         return None;
     }
     let resource = &plan.model.accelerator.resource;
-    let holds = |pod: &PodFacts| pod.accelerators.get(resource).copied().filter(|count| *count > 0);
+    let holds = |pod: &PodFacts| pod.devices.get(resource).copied().filter(|count| *count > 0);
     let leaving = |pod: &&PodFacts| pod.terminating && !pod.ended && holds(pod).is_some();
     let old = subject.pods.iter().find(leaving)?;
     let node = old.node.as_ref()?;

@@ -7,7 +7,7 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 use super::draft;
 use super::obstacle::{holds_a_place, predecessor, silent_node};
 use crate::decide::{Decision, Plan, wanted};
-use crate::placement::{Verdict, bounded, clearance_exclusion};
+use crate::placement::{Verdict, bounded, clearance_exclusions};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 
 pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> ConditionDraft {
@@ -56,8 +56,8 @@ fn clearance_lost(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Op
     let model = &plan.model;
     let mut out = subject.pods.iter().filter(|pod| !pod.ended).filter_map(|pod| {
         let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-        let exclusion = clearance_exclusion(&model.clearance, model.information_class, node)?;
-        Some(format!("{} {}", node.name, exclusion.message(model)))
+        let exclusions = clearance_exclusions(&model.clearance, model.information_class, node);
+        Some(format!("{} {}", node.name, exclusions.first()?.message(model)))
     });
     let first = out.next()?;
     let elsewhere = match plan.placement.verdict() {

@@ -36,6 +36,8 @@ fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now:
         settings: Arc::new(settings()),
         policies: policies.clone(),
         nodes: Arc::new(BTreeMap::new()),
+        slices: Arc::default(),
+        device_classes: Arc::default(),
         usage: Arc::new(Usage::default()),
         served: std::collections::BTreeSet::new(),
     };

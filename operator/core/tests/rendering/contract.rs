@@ -294,7 +294,28 @@ fn node_affinity(case: &Case) -> bool {
     let accelerator = &case.model.accelerator;
     expected
         .push(json!({"key": accelerator.product_label, "operator": "In", "values": accelerator.products}));
+    expected.extend(whole_devices(case));
     *term == json!({"matchExpressions": expected})
+}
+
+/// Keeps off nodes that hand out less than the class demands; several work together only where each is a whole device.
+fn whole_devices(case: &Case) -> Vec<Value> {
+    let together = case.model.accelerator.count > 1;
+    let mut expected = vec![];
+    if together || case.model.isolation > Isolation::Partition {
+        expected.push(json!({"key": "cloud.google.com/gke-gpu-partition-size", "operator": "DoesNotExist"}));
+        expected.push(json!({"key": "nvidia.com/gpu.slices.gi", "operator": "DoesNotExist"}));
+    }
+    if together || case.model.isolation > Isolation::Shared {
+        let not_in = |key, values: &[&str]| json!({"key": key, "operator": "NotIn", "values": values});
+        expected
+            .push(json!({"key": "cloud.google.com/gke-gpu-sharing-strategy", "operator": "DoesNotExist"}));
+        expected.push(not_in("nos.nebuly.com/gpu-partitioning", &["mps"]));
+        expected.push(not_in("nvidia.com/gpu.sharing-strategy", &["mps", "time-slicing"]));
+        expected.push(not_in("nvidia.com/vgpu.present", &["true"]));
+    }
+    expected.sort_by_key(|expression| expression["key"].to_string());
+    expected
 }
 
 fn whole_node(case: &Case) -> bool {

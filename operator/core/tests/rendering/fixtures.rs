@@ -11,7 +11,7 @@ use hemvist_core::engine::{CustomSettings, EngineSettings};
 use hemvist_core::policy::Clearance;
 use hemvist_core::render::render;
 use hemvist_core::request::{
-    AcceleratorRequest, AdapterSettings, FetchedWeights, Mirror, ModelRequest, WeightsSource,
+    AcceleratorRequest, AdapterSettings, FetchedWeights, Mirror, ModelRequest, WeightsSource, tolerations,
 };
 use hemvist_core::snapshot::{ChildKind, Key, MirrorAddress, Settings};
 use serde_json::Value;
@@ -116,8 +116,14 @@ fn names<const N: usize>(names: [&str; N]) -> std::collections::BTreeSet<String>
     names.map(str::to_owned).into()
 }
 
+/// The model with the tolerations that follow from its class and accelerators.
+fn tolerated(mut model: ModelRequest) -> ModelRequest {
+    model.tolerations = tolerations(model.information_class, &model.accelerator, &Settings::default());
+    model
+}
+
 pub fn vllm_in_an_image() -> ModelRequest {
-    ModelRequest {
+    tolerated(ModelRequest {
         key: Key::new("halsa", "journal"),
         uid: "6f0d2c1e-8a44-4a0b-9a53-0f4f2b7f6a10".to_owned(),
         model_name: "llama-3.3-70b-instruct".to_owned(),
@@ -147,7 +153,7 @@ pub fn vllm_in_an_image() -> ModelRequest {
             vendor: AcceleratorVendor::NVIDIA,
             resource: "nvidia.com/gpu".to_owned(),
             count: 4,
-            product_label: "nvidia.com/gpu.product",
+            product_label: Some("nvidia.com/gpu.product"),
             products: names(["NVIDIA-H100-80GB-HBM3", "NVIDIA-H200"]),
             reason: "four were asked for".to_owned(),
         },
@@ -155,8 +161,10 @@ pub fn vllm_in_an_image() -> ModelRequest {
             regions: Some(names(["se-f"])),
             data_centres: names(["jkpg-a", "jkpg-b"]),
             levels: [InformationClass::Sensitive, InformationClass::Secret].into(),
+            devices_label: false,
             reason: "AIPolicy hemvist-system/region".to_owned(),
         },
+        tolerations: Vec::new(),
         isolation: Isolation::WholeNode,
         replicas: 3,
         scaling: None,
@@ -165,11 +173,11 @@ pub fn vllm_in_an_image() -> ModelRequest {
         drain_seconds: 47,
         consumers: names(["journal-app", "remiss-app"]),
         request_logging: RequestLogging::Metadata,
-    }
+    })
 }
 
 pub fn llama_cpp_on_a_claim() -> ModelRequest {
-    ModelRequest {
+    tolerated(ModelRequest {
         key: Key::new("skola", "laxhjalp"),
         uid: "b1f7b3b6-52c5-4c66-8b2c-7d3a5e9f4c21".to_owned(),
         model_name: "mistral-small-24b".to_owned(),
@@ -197,7 +205,7 @@ pub fn llama_cpp_on_a_claim() -> ModelRequest {
             vendor: AcceleratorVendor::NVIDIA,
             resource: "nvidia.com/gpu".to_owned(),
             count: 1,
-            product_label: "nvidia.com/gpu.product",
+            product_label: Some("nvidia.com/gpu.product"),
             products: names(["NVIDIA-L40S"]),
             reason: "one is the least".to_owned(),
         },
@@ -205,8 +213,10 @@ pub fn llama_cpp_on_a_claim() -> ModelRequest {
             regions: None,
             data_centres: names(["nassjo-1"]),
             levels: [InformationClass::Internal, InformationClass::Sensitive].into(),
+            devices_label: false,
             reason: "AIPolicy hemvist-system/kommun".to_owned(),
         },
+        tolerations: Vec::new(),
         isolation: Isolation::WholeDevice,
         replicas: 2,
         scaling: None,
@@ -215,11 +225,11 @@ pub fn llama_cpp_on_a_claim() -> ModelRequest {
         drain_seconds: 31,
         consumers: names(["larplattform"]),
         request_logging: RequestLogging::None,
-    }
+    })
 }
 
 pub fn partition() -> ModelRequest {
-    ModelRequest {
+    tolerated(ModelRequest {
         key: Key::new("bygg", "detaljplan"),
         uid: "0c5e8d3f-1b7a-47d2-a1f9-94d6c2e8b732".to_owned(),
         model_name: "qwen3-4b".to_owned(),
@@ -248,6 +258,7 @@ pub fn partition() -> ModelRequest {
             regions: Some(names(["se-f", "se-e"])),
             data_centres: names(["linkoping-2"]),
             levels: [InformationClass::Open].into(),
+            devices_label: false,
             reason: "AIPolicy hemvist-system/kommun".to_owned(),
         },
         isolation: Isolation::Partition,
@@ -257,7 +268,7 @@ pub fn partition() -> ModelRequest {
         consumers: names([]),
         request_logging: RequestLogging::None,
         ..vllm_in_an_image()
-    }
+    })
 }
 
 fn adapter(name: &str, source: WeightsSource, rank: Option<i32>) -> AdapterSettings {
@@ -279,7 +290,7 @@ pub fn adapters() -> Vec<AdapterSettings> {
 }
 
 pub fn vllm_with_adapters() -> ModelRequest {
-    ModelRequest { adapters: adapters(), ..vllm_in_an_image() }
+    tolerated(ModelRequest { adapters: adapters(), ..vllm_in_an_image() })
 }
 
 pub fn llama_cpp_with_adapters() -> ModelRequest {
@@ -287,11 +298,11 @@ pub fn llama_cpp_with_adapters() -> ModelRequest {
         reference: format!("registry.kommun.example/adapters/laxor@sha256:{}", digest('9')),
         path: "/lora/laxor-f16.gguf".to_owned(),
     };
-    ModelRequest { adapters: vec![adapter("laxor", source, None)], ..llama_cpp_on_a_claim() }
+    tolerated(ModelRequest { adapters: vec![adapter("laxor", source, None)], ..llama_cpp_on_a_claim() })
 }
 
 pub fn sglang_with_adapters() -> ModelRequest {
-    ModelRequest {
+    tolerated(ModelRequest {
         key: Key::new("halsa", "triage"),
         uid: "51d2a7c4-3e60-4b1f-8c77-e1f5a9b3d043".to_owned(),
         model_name: "mistral-small-24b-instruct".to_owned(),
@@ -313,11 +324,11 @@ pub fn sglang_with_adapters() -> ModelRequest {
         rollout: RolloutStrategy::Rolling,
         drain_seconds: 53,
         ..vllm_in_an_image()
-    }
+    })
 }
 
 pub fn custom() -> ModelRequest {
-    ModelRequest {
+    tolerated(ModelRequest {
         key: Key::new("teknik", "tolk"),
         uid: "9e4c1b70-6d2f-4a85-b3c8-27f0d5e6a154".to_owned(),
         model_name: "kb-whisper-large".to_owned(),
@@ -339,7 +350,7 @@ pub fn custom() -> ModelRequest {
         accelerator: AcceleratorRequest { count: 1, ..vllm_in_an_image().accelerator },
         drain_seconds: 29,
         ..vllm_in_an_image()
-    }
+    })
 }
 
 fn tools() -> String {
@@ -381,7 +392,11 @@ pub fn from_an_object_store() -> ModelRequest {
         bucket: "models".to_owned(),
         prefix: "llama-3.3-70b".to_owned(),
     };
-    ModelRequest { source: fetched(mirror, "", false), tools_image: Some(tools()), ..vllm_in_an_image() }
+    tolerated(ModelRequest {
+        source: fetched(mirror, "", false),
+        tools_image: Some(tools()),
+        ..vllm_in_an_image()
+    })
 }
 
 /// One file of a mirror of a hub.

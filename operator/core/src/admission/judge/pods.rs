@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use hemvist_api::AIPolicySpec;
 use hemvist_api::labels::{
     APP_MANAGED_BY, HEMVIST, HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID,
-    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION,
+    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEVICES, NODE_REGION, WHOLE_DEVICES,
 };
 use hemvist_api::values::{Enforcement, InformationClass, Isolation, UnmanagedAccelerators};
 use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec};
 
-use super::super::accelerator::{containers, uses_accelerator};
 use super::super::pods::AFFINITY_FIELD;
+use super::containers::containers;
+use crate::accelerator::{LabelTest, ResourceKind, kind_of, label_tests};
 use crate::policy::{EffectivePolicy, binds, image_is_listed, names_image_by_digest};
 use crate::render::NOWHERE;
-use crate::snapshot::{Key, Settings};
-use crate::snapshot::{PolicyBook, PolicyEntry};
+use crate::snapshot::{Key, PodFacts, PodObject, PolicyBook, PolicyEntry, Settings};
 
 const LABELS: &str = "metadata.labels";
 const CLASS_LABEL: &str = "metadata.labels[hemvist.dev/information-class]";
@@ -47,7 +47,7 @@ pub fn judge_new_pod(book: &PolicyBook, settings: &Settings, user: &str, pod: &P
         findings: Vec::new(),
     };
     judge.labels();
-    if uses_accelerator(&settings.other_devices, judge.spec, pod.metadata.annotations.as_ref()) {
+    if uses_accelerator(settings, pod) {
         judge.identity();
         judge.class();
         judge.silence();
@@ -60,6 +60,12 @@ pub fn judge_new_pod(book: &PolicyBook, settings: &Settings, user: &str, pod: &P
     judge.findings.sort();
     judge.findings.dedup();
     judge.findings
+}
+
+/// Whether a pod uses an accelerator. One that cannot be read counts.
+fn uses_accelerator(settings: &Settings, pod: &Pod) -> bool {
+    let read = serde_json::to_value(pod).and_then(serde_json::from_value::<PodObject>);
+    read.is_err() || read.is_ok_and(|pod| PodFacts::from(pod).uses_accelerator(&settings.other_devices))
 }
 
 struct Judge<'a> {
@@ -158,11 +164,16 @@ impl Judge<'_> {
                 one.key == label && one.operator == "In" && one.values.iter().flatten().all(within)
             })
         };
+        let terms = self.terms();
+        !terms.is_empty() && terms.iter().all(limits)
+    }
+
+    /// The terms of the required node affinity.
+    fn terms(&self) -> &[NodeSelectorTerm] {
         let affinity = self.spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
         let required = affinity
             .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
-        let terms = required.map(|selector| selector.node_selector_terms.as_slice()).unwrap_or_default();
-        !terms.is_empty() && terms.iter().all(limits)
+        required.map(|selector| selector.node_selector_terms.as_slice()).unwrap_or_default()
     }
 
     fn host(&mut self) {
@@ -260,17 +271,50 @@ impl Judge<'_> {
     fn isolation(&self, spec: &AIPolicySpec, refuse: &mut impl FnMut(&'static str, String, bool)) {
         let of_class =
             spec.information_classes.iter().flatten().filter(|rule| Some(rule.class) == self.class_of_pod());
-        for (class, isolation) in of_class.filter_map(|rule| Some((rule.class, rule.isolation?))) {
-            let mut resources = containers(self.spec)
-                .flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
-            let shared = resources.any(|resource| {
-                isolation > Isolation::Shared && resource.ends_with(".shared")
-                    || isolation > Isolation::Partition && resource.starts_with("nvidia.com/mig-")
-            });
+        for rule in of_class {
+            let path = format!("spec.informationClasses[class={}]", rule.class);
+            let whole = BTreeSet::from([WHOLE_DEVICES.to_owned()]);
+            let unlabelled =
+                rule.require_devices_label == Some(true) && !self.stays_within(NODE_DEVICES, &whole);
+            refuse(AFFINITY_FIELD, format!("{path}.requireDevicesLabel"), unlabelled);
+            let Some(isolation) = rule.isolation else { continue };
             let accompanied = isolation == Isolation::WholeNode && !self.keeps_node_to_itself();
-            let policy_field = format!("spec.informationClasses[class={class}].isolation");
-            refuse("spec", policy_field, shared || accompanied);
+            refuse("spec", format!("{path}.isolation"), self.may_share(isolation) || accompanied);
         }
+    }
+
+    /// Whether the pod asks for something less than `demanded`, or may go to a node where what it asks for is less.
+    fn may_share(&self, demanded: Isolation) -> bool {
+        let mut asked =
+            containers(self.spec).flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
+        asked.any(|resource| {
+            let by_name = match kind_of(&resource).map(|(_, kind)| kind) {
+                Some(ResourceKind::Share) => Isolation::Shared,
+                Some(ResourceKind::Partition(_)) => Isolation::Partition,
+                _ if resource.ends_with(".shared") => Isolation::Shared,
+                _ => Isolation::WholeNode,
+            };
+            let tests = label_tests(&resource, demanded.min(Isolation::WholeDevice));
+            by_name < demanded.min(Isolation::WholeDevice) || !tests.iter().all(|test| self.keeps_off(test))
+        })
+    }
+
+    /// Whether every term of the required affinity keeps the pod off nodes that fail the test.
+    fn keeps_off(&self, test: &LabelTest) -> bool {
+        let says = |term: &NodeSelectorTerm| {
+            term.match_expressions.iter().flatten().any(|one| {
+                let values = one.values.as_deref().unwrap_or_default();
+                let excludes = |value: &&str| values.iter().any(|other| other == value);
+                one.key == test.label
+                    && match one.operator.as_str() {
+                        "DoesNotExist" => true,
+                        "NotIn" => !test.not.is_empty() && test.not.iter().all(excludes),
+                        _ => false,
+                    }
+            })
+        };
+        let terms = self.terms();
+        !terms.is_empty() && terms.iter().all(says)
     }
 
     fn keeps_node_to_itself(&self) -> bool {

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 use super::{container, lifecycle, verification, volumes};
 use crate::engine::EngineDescription;
 use crate::render::{affinity, proxy};
-use crate::request::{ModelRequest, tolerations};
+use crate::request::ModelRequest;
 use crate::snapshot::Settings;
 
 /// The user of every engine: fixed, so that an image cannot choose, and the one that the image of vLLM has.
@@ -32,7 +32,7 @@ pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings
         share_process_namespace: Some(false),
         security_context: Some(security(engine)),
         affinity: Some(affinity::affinity(model)),
-        tolerations: Some(tolerations(model)),
+        tolerations: Some(model.tolerations.clone()),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
         init_containers: Some(
             verification::containers(model)
