@@ -1,6 +1,6 @@
 //! The limit to the accelerators of a namespace, as Kubernetes counts them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::labels::{APP_COMPONENT, APP_MANAGED_BY, APP_NAME, APP_PART_OF, HEMVIST, POLICY_RULE};
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
@@ -8,10 +8,30 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::meta::sealed;
+use crate::policy::EffectivePolicy;
+use crate::snapshot::Snapshot;
 use crate::violation::RuleSource;
 
 /// The name of the ResourceQuota.
 pub const RESOURCE_QUOTA: &str = "hemvist-accelerators";
+
+/// The ResourceQuota that a namespace is to have; `None` where it is to have none. `has_models` says whether there are
+/// ModelDeployments in it: one without, and without an AIPolicy of its own, is left alone.
+pub fn quota_of(snapshot: &Snapshot, namespace: &str, has_models: bool) -> Option<ResourceQuota> {
+    let settings = &snapshot.settings;
+    let has_policies = || {
+        namespace != settings.root_namespace
+            && snapshot.policies.entries.keys().any(|policy| policy.namespace == namespace)
+    };
+    if settings.ungoverned_namespaces.contains(namespace) || !(has_models || has_policies()) {
+        return None;
+    }
+    let policy = EffectivePolicy::for_namespace(&snapshot.policies, settings, namespace);
+    let (limit, source) = policy.accelerator_quota()?;
+    let resources: BTreeSet<&str> =
+        snapshot.nodes.values().flat_map(|node| node.accelerators.keys()).map(String::as_str).collect();
+    resource_quota(namespace, limit, resources.into_iter(), &source)
+}
 
 /// The ResourceQuota that holds the pods of `namespace`, whoever made them, to `limit` accelerators of each of
 /// `resources`; `None` where there is no resource to limit. `source` is the rule that says so.
