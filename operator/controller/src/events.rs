@@ -15,11 +15,10 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
 
-use crate::admission::{Part, PartId};
 use crate::call::Deadline;
-use crate::evict::Departure;
 use crate::metrics::Metrics;
 use crate::objects::SeenModel;
+use crate::objects::compiled::{Part, PartId};
 
 /// The longest note that the API server takes is 1024 bytes.
 const MAX_NOTE_BYTES: usize = 1000;
@@ -168,18 +167,8 @@ pub fn policy_transition(
     })
 }
 
-/// How a pod was made to leave, in words.
-const fn how(departure: Departure) -> &'static str {
-    match departure {
-        Departure::DeletedAgainstBudget => {
-            "deleted, though its PodDisruptionBudget did not allow an eviction, because residency outranks availability"
-        }
-        Departure::Evicted | Departure::GoneAlready => "evicted",
-    }
-}
-
-/// The event of a pod of nobody's that had to leave its node.
-pub fn eviction_of_nobody(eviction: &Eviction, departure: Departure) -> Notice {
+/// The event of a pod of no model that had to leave its node, and was `departed`.
+pub fn eviction_of_nobody(eviction: &Eviction, departed: &str) -> Notice {
     Notice {
         regarding: reference::<Pod>(&eviction.pod, &eviction.uid),
         related: None,
@@ -187,18 +176,15 @@ pub fn eviction_of_nobody(eviction: &Eviction, departure: Departure) -> Notice {
         reason: Reason::ClearanceLost.as_str().to_owned(),
         action: "Evict",
         note: bounded(&format!(
-            "The pod uses an accelerator and was {}: {} {}. Serve the model by a ModelDeployment, or let the pod require \
+            "The pod uses an accelerator and was {departed}: {} {}. Serve the model by a ModelDeployment, or let the pod require \
              a node that is cleared for its information class.",
-            how(departure),
-            eviction.node,
-            eviction.reason
+            eviction.node, eviction.reason
         )),
     }
 }
 
-/// The event of a pod that had to leave its node.
-pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) -> Notice {
-    let how = how(departure);
+/// The event of a pod that had to leave its node, and was `departed`.
+pub fn eviction(model: &SeenModel, eviction: &Eviction, departed: &str) -> Notice {
     let key = model.content.as_ref().ok().and_then(|model| model.metadata.name.clone());
     let key = Key::new(&eviction.pod.namespace, key.unwrap_or_default());
     Notice {
@@ -208,7 +194,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
         reason: eviction.cause.as_str().to_owned(),
         action: "Evict",
         note: bounded(&format!(
-            "Pod {} was {how}: {} {}.",
+            "Pod {} was {departed}: {} {}.",
             eviction.pod.name, eviction.node, eviction.reason
         )),
     }

@@ -13,19 +13,19 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::cache::{Change, Stamp};
-use crate::call::CallError;
+use crate::call::{CallError, Categorised};
 use crate::context::Context;
 use crate::events;
 use crate::objects::{Lenient, SeenModel, SeenPolicy};
+use crate::triggers::Event;
 
 /// Why a status could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("writing the status: {0}")]
 pub struct StatusError(#[from] CallError);
 
-impl StatusError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
+impl Categorised for StatusError {
+    fn category(&self) -> &'static str {
         self.0.category()
     }
 }
@@ -54,7 +54,7 @@ pub async fn write_model(
         let (known, change) = context.view.models.lock().written(stamp, written.into());
         // The answer holds what somebody may have changed meanwhile, and the watch will not tell it again.
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
-            context.triggers.model(key, &change);
+            context.triggers.tell(&Event::Model { key, change: &change });
         }
     }
     Ok(())
@@ -79,7 +79,7 @@ pub async fn write_policy(
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.policies.lock().written(stamp, written.into());
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
-            context.triggers.policy(key, &change);
+            context.triggers.tell(&Event::Policy { key, change: &change });
         }
     }
     Ok(())

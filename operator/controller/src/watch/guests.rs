@@ -9,6 +9,7 @@ use super::{Children, Watched, Watches};
 use crate::call::CallError;
 use crate::jitter::Jitter;
 use crate::objects::Child;
+use crate::triggers::Event;
 
 /// How often it is asked whether a kind is served: one small request of which everybody has the right.
 const LOOK: Duration = Duration::from_secs(20);
@@ -72,7 +73,7 @@ impl Watches {
 
     fn set_served<K: Child>(&self, served: bool) {
         if self.view.set_served(K::KIND, served) {
-            self.triggers.kinds();
+            self.triggers.tell(&Event::Kinds);
         }
     }
 
@@ -84,7 +85,7 @@ impl Watches {
             cache.list_ends()
         };
         for (key, change) in &gone {
-            Children::<K>::changed(&self.triggers, key, change);
+            self.triggers.tell(&Children::<K>::event(key, change));
         }
     }
 }

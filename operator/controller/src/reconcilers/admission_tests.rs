@@ -1,7 +1,6 @@
 //! What is written in which order, against a server of a few lines.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hemvist_api::AIPolicy;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -12,16 +11,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cache::Stamp;
-use crate::call::Deadline;
-use crate::context::ClientHandle;
-use crate::events::Events;
 use crate::fake_api::{FakeApi, Mood};
-use crate::jitter::Jitter;
-use crate::metrics::{Metrics, QueueMetrics};
+use crate::fixture;
 use crate::objects::Lenient;
-use crate::queue::Queue;
-use crate::triggers::Triggers;
-use crate::view::View;
+use crate::objects::compiled::{PartKind, PartObject};
 
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
@@ -40,15 +33,7 @@ impl World {
 
     /// Another operator of the same cluster.
     fn beside(api: FakeApi) -> Self {
-        let metrics = Arc::new(Metrics::default());
-        let deadline = Deadline::new(Duration::from_secs(10));
-        let view = Arc::new(View::new(Arc::default(), true));
-        let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
-        let (events, _) = Events::new(api.client(), "test", deadline, metrics.clone());
-        let triggers = Triggers::new(queue(), queue(), queue(), queue(), queue(), queue(), view.clone());
-        let client = ClientHandle::new(api.client());
-        let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
-        let context = Context { view, triggers, events, metrics, client, deadline, resync, jitter };
+        let (context, _) = fixture::context(&api, View::new(Arc::default(), true), &RECONCILER);
         Self { api, context }
     }
 

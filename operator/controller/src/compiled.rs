@@ -10,9 +10,9 @@ use hemvist_core::snapshot::Key;
 use hemvist_core::status::Compilation;
 use tokio::time::Instant;
 
-use super::part::{Part, PartId, SeenPart};
 use crate::cache::{Cache, Shared};
 use crate::objects::SeenPolicy;
+use crate::objects::compiled::{Part, PartId, SeenPart};
 
 /// What this process knows of what is compiled.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, Req
 use kube::{Api, Resource, ResourceExt};
 use serde_json::Value;
 
-use super::part::{Part, PartId, PartKind, PartObject, SeenPart, Wanted};
 use crate::cache::Stamp;
 use crate::call::CallError;
 use crate::context::Context;
 use crate::events;
+use crate::objects::compiled::{Part, PartId, PartKind, PartObject, SeenPart, Wanted};
 
 /// Why an object could not be written or deleted.
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,6 @@
 //! What no policy speaks of is closed first, then policies are written, then what they speak of is opened, and last what
 //! is compiled no more is deleted. Each step is tried at the API server before the next one begins.
 
-mod known;
-mod part;
 mod prove;
 mod write;
 
@@ -18,31 +16,38 @@ use hemvist_core::status::Compilation;
 use k8s_openapi::jiff::civil::Date;
 use tokio::time::Instant;
 
-use crate::call::CallError;
+use self::prove::{Trial, Tried, prove};
+use self::write::{WriteError, delete, is_as_wanted, put};
+use crate::call::{CallError, Categorised};
+use crate::compiled::{Edition, Memory, Refused, not_yet};
 use crate::context::Context;
-use crate::reconcile::{Next, ReconcileError};
-pub use known::{Edition, Known};
-use known::{Refused, not_yet};
-use part::Wanted;
-pub use part::{Part, PartId, PartKind, PartObject, SeenPart};
-use prove::{Trial, Tried, prove};
-pub use write::WriteError;
-use write::{delete, is_as_wanted, put};
+use crate::objects::compiled::{Part, PartId, Wanted};
+use crate::queue::Queue;
+use crate::reconciler::{Concurrency, Next, ReconcileError, Reconciler};
+use crate::triggers::{Event, SETTLE};
+use crate::view::View;
+
+/// Looks at everything that is compiled, by one key: it is one whole.
+pub const RECONCILER: Reconciler = Reconciler {
+    name: "admission",
+    concurrency: Concurrency::Fixed(1),
+    triggers,
+    reconcile: |context, _, _| Box::pin(reconcile(context)),
+};
 
 /// Why the machine failed.
 #[derive(Debug, thiserror::Error)]
-pub enum AdmissionError {
+enum AdmissionError {
     /// An object could not be written or deleted.
-    #[error(transparent)]
+    #[error("compiling policies: {0}")]
     Write(#[from] WriteError),
     /// What was compiled is no JSON.
-    #[error("writing what was compiled as JSON: {0}")]
+    #[error("compiling policies: writing what was compiled as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-impl AdmissionError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
+impl Categorised for AdmissionError {
+    fn category(&self) -> &'static str {
         match self {
             Self::Write(error) => error.source.category(),
             Self::Json(_) => "json",
@@ -50,16 +55,20 @@ impl AdmissionError {
     }
 }
 
-/// The one key of this queue.
-pub fn key() -> Key {
-    Key::new("", "admission")
+fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
+    let due = match event {
+        Event::Policy { change, .. } => !change.asks_the_same(),
+        // At the start also where nothing is seen to change: what is in force has to be tried once.
+        Event::CompiledObject(_) | Event::Day | Event::Start => true,
+        _ => false,
+    };
+    if due && view.compiled.enabled() {
+        queue.add_after(Key::new("", "admission"), SETTLE);
+    }
 }
 
 /// Makes the API server enforce the policies as they are now.
-///
-/// # Errors
-/// Where the machine failed.
-pub async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
+async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
     // The editions first: an edition that is older than what is compiled proves nothing, a newer one would.
     let editions: BTreeMap<Key, Edition> = {
         let policies = context.view.policies.lock();
@@ -333,11 +342,11 @@ impl Round<'_> {
     fn note(&self, key: &Key, compilation: Compilation) {
         let Some(edition) = self.editions.get(key) else { return };
         if self.context.view.compiled.note(key, edition.clone(), compilation) {
-            self.context.triggers.policies.add(key.clone());
+            self.context.triggers.tell(&Event::Compiled(key));
         }
     }
 
-    fn memory<T>(&self, act: impl FnOnce(&mut known::Memory) -> T) -> T {
+    fn memory<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
         act(&mut self.context.view.compiled.memory.lock())
     }
 
