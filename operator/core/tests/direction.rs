@@ -27,6 +27,8 @@ struct Crate {
     /// The folder of its root, from that of the workspace.
     folder: &'static str,
     layers: &'static [&'static [&'static str]],
+    /// Modules whose children do not know each other.
+    apart: &'static [&'static str],
     /// Whether no files use each other in a circle within one module either.
     files_too: bool,
 }
@@ -41,6 +43,7 @@ const CRATES: [Crate; 12] = [
             &["ai_policy", "model_deployment"],
             &["definition"],
         ],
+        apart: &[],
         files_too: true,
     },
     CORE,
@@ -73,6 +76,7 @@ const CRATES: [Crate; 12] = [
             &["http"],
             &["run"],
         ],
+        apart: &["reconcilers"],
         files_too: true,
     },
     Crate {
@@ -85,17 +89,20 @@ const CRATES: [Crate; 12] = [
             &["human"],
             &["check", "crds", "explain", "model", "policy", "render"],
         ],
+        apart: &[],
         files_too: true,
     },
-    Crate { folder: "operator/digest/src", layers: &[&["error"], &["walk"]], files_too: true },
+    Crate { folder: "operator/digest/src", layers: &[&["error"], &["walk"]], apart: &[], files_too: true },
     Crate {
         folder: "operator/fetch/src",
         layers: &[&["outcome"], &["listing", "verify"], &["mirror", "store"], &["download"], &["fetch"]],
+        apart: &[],
         files_too: false,
     },
     Crate {
         folder: "operator/fetch/tests/mirrors",
         layers: &[&["program", "relay"], &["server"], &["hub", "object_store", "storage"]],
+        apart: &[],
         files_too: true,
     },
     Crate {
@@ -111,6 +118,7 @@ const CRATES: [Crate; 12] = [
             &["server"],
             &["trial"],
         ],
+        apart: &[],
         files_too: false,
     },
     Crate {
@@ -125,6 +133,7 @@ const CRATES: [Crate; 12] = [
             &["doors", "narrator"],
             &["bench", "demo"],
         ],
+        apart: &[],
         files_too: false,
     },
     Crate {
@@ -154,6 +163,7 @@ const CRATES: [Crate; 12] = [
             "unreadable",
             "weights",
         ]],
+        apart: &[],
         files_too: false,
     },
     Crate {
@@ -164,6 +174,7 @@ const CRATES: [Crate; 12] = [
             &["broken", "inside", "node"],
             &["autoscalers", "envoy_gateway", "object_store"],
         ],
+        apart: &[],
         files_too: false,
     },
     Crate {
@@ -174,6 +185,7 @@ const CRATES: [Crate; 12] = [
             &["control_paths", "crowd", "rolling", "weights", "zero"],
             &["autoscaling", "custom_metrics", "gateway"],
         ],
+        apart: &[],
         files_too: false,
     },
 ];
@@ -196,6 +208,7 @@ const CORE: Crate = Crate {
         &["admission"],
         &["status"],
     ],
+    apart: &[],
     files_too: false,
 };
 
@@ -229,6 +242,16 @@ impl Crate {
         trees
     }
 
+    /// Whether both are children of one module, or below them, that do not know each other.
+    fn keeps_apart(&self, from: &[String], to: &[String]) -> bool {
+        match (from, to) {
+            ([parent, one, ..], [same, other, ..]) => {
+                parent == same && one != other && self.apart.contains(&parent.as_str())
+            }
+            _ => false,
+        }
+    }
+
     /// What is wrong with its modules, one line each.
     fn faults(&self, trees: &[Tree]) -> Vec<String> {
         let layer_of: BTreeMap<&str, usize> =
@@ -253,6 +276,11 @@ impl Crate {
                     faults.push(format!("{}: {from} must not use {to}: {arrow}", self.folder));
                 }
             }
+            let siblings =
+                arrows.iter().filter(|arrow| self.keeps_apart(&arrow.from.module, &arrow.to.module));
+            faults.extend(
+                siblings.map(|arrow| format!("{}: children must not know each other: {arrow}", self.folder)),
+            );
             if self.files_too {
                 faults.extend(
                     circles(&arrows).iter().map(|circle| format!("{}: a circle of {circle:?}", self.folder)),

@@ -5,8 +5,12 @@ use crate::reader::read;
 use crate::tree::{Tree, circles};
 
 /// Two layers: `low` below, `high` and `beside` above.
-const EXAMPLE: Crate =
-    Crate { folder: "example", layers: &[&["low"], &["high", "beside"]], files_too: false };
+const EXAMPLE: Crate = Crate {
+    folder: "example",
+    layers: &[&["low"], &["high", "beside"]],
+    apart: &["beside"],
+    files_too: false,
+};
 
 /// What is wrong where the file of `low` says this.
 fn faults_of_low(text: &str) -> Vec<String> {
@@ -112,6 +116,27 @@ fn modules_of_one_layer_do_not_know_each_other() {
     ]);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("high must not use beside"), "{found:?}");
+}
+
+#[test]
+fn children_that_are_kept_apart_do_not_know_each_other() {
+    let files = |inner: &'static str| {
+        faults(&[
+            ("lib.rs", &[], "mod low; mod high; mod beside;"),
+            ("low.rs", &["low"], ""),
+            ("high.rs", &["high"], ""),
+            ("beside.rs", &["beside"], "mod one; mod two; use one::One; use two::TWO;"),
+            ("beside/one.rs", &["beside", "one"], "use crate::low;"),
+            ("beside/two.rs", &["beside", "two"], "mod inner; use inner::Inner;"),
+            ("beside/two/inner.rs", &["beside", "two", "inner"], inner),
+        ])
+    };
+    assert_eq!(files("use super::TWO; use crate::low::Low;"), Vec::<String>::new());
+    for known in ["use crate::beside::one::One;", "use super::super::one;"] {
+        let found = files(known);
+        assert_eq!(found.len(), 1, "{known}: {found:?}");
+        assert!(found[0].contains("children must not know each other"), "{found:?}");
+    }
 }
 
 #[test]
