@@ -1,4 +1,4 @@
-//! What time it is. This is the one place that asks; everybody else is told.
+//! The clock. Nothing else in the controller reads it; clippy.toml checks that.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 /// A clock may be set, and a machine may sleep: never waits longer than this before it looks at the time again.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// The moment.
+/// The current time.
 #[allow(clippy::disallowed_methods, reason = "here the clock is read, and nowhere else")]
 pub fn now() -> Timestamp {
     Timestamp::now()

@@ -17,7 +17,7 @@ use crate::view::View;
 pub struct Context {
     /// What this process sees of the cluster; answers to own writes go into it.
     pub view: Arc<View>,
-    /// Where what happens is told.
+    /// Where events are published.
     pub triggers: Triggers,
     /// Where events go.
     pub events: Events,

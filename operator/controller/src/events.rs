@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::call::Deadline;
 use crate::metrics::Metrics;
 use crate::objects::SeenModel;
-use crate::objects::compiled::{Part, PartId};
+use crate::objects::compiled::{CompiledId, CompiledKind};
 
 /// The longest note that the API server takes is 1024 bytes.
 const MAX_NOTE_BYTES: usize = 1000;
@@ -168,7 +168,7 @@ pub fn policy_transition(
 }
 
 /// The event of a pod of no model that had to leave its node, and was `departed`.
-pub fn eviction_of_nobody(eviction: &Eviction, departed: &str) -> Notice {
+pub fn unmanaged_eviction(eviction: &Eviction, departed: &str) -> Notice {
     Notice {
         regarding: reference::<Pod>(&eviction.pod, &eviction.uid),
         related: None,
@@ -202,10 +202,10 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departed: &str) -> Notic
 
 /// The event of something compiled that somebody else has changed or deleted, and that is as it was again: on the AIPolicy
 /// that it carries out, or else on the object itself.
-pub fn admission_repair(id: &PartId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
-    let itself = match id.part {
-        Part::Policy => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
-        Part::Binding => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
+pub fn admission_repair(id: &CompiledId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
+    let itself = match id.kind {
+        CompiledKind::Policy => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
+        CompiledKind::Binding => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
     };
     let (regarding, related) = match author {
         Some((key, uid)) => (reference::<AIPolicy>(key, uid), Some(itself)),
@@ -271,16 +271,16 @@ mod tests {
     #[test]
     fn repairs_for_one_policy_are_told_apart() {
         let key = Key::new("hemvist-system", "region");
-        let told = |part, name: &str| {
-            let id = PartId { part, name: name.to_owned() };
+        let told = |kind, name: &str| {
+            let id = CompiledId { kind, name: name.to_owned() };
             let notice = admission_repair(&id, "", Some((&key, "u")), "changed");
             assert_eq!(notice.regarding.name.as_deref(), Some("region"));
             notice.related
         };
-        let of_models = told(Part::Policy, "hemvist-models");
+        let of_models = told(CompiledKind::Policy, "hemvist-models");
         assert!(of_models.is_some());
-        assert_ne!(of_models, told(Part::Policy, "hemvist-pods"));
-        assert_ne!(of_models, told(Part::Binding, "hemvist-models"));
+        assert_ne!(of_models, told(CompiledKind::Policy, "hemvist-pods"));
+        assert_ne!(of_models, told(CompiledKind::Binding, "hemvist-models"));
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub async fn evict(
                 tracing::warn!(pod = %eviction.pod, ?departure, "{} {}", eviction.node, eviction.reason);
                 context.events.publish(match model {
                     Some(model) => events::eviction(model, eviction, departure.as_str()),
-                    None => events::eviction_of_nobody(eviction, departure.as_str()),
+                    None => events::unmanaged_eviction(eviction, departure.as_str()),
                 });
             }
             Err(source) => {

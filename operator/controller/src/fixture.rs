@@ -1,4 +1,4 @@
-//! What the tests of reconcilers work with: a context without a cluster, and what it sees of one.
+//! For the tests of reconcilers: a context without a cluster, and a small cluster in its view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub const MODEL: &str = "/apis/hemvist.dev/v1alpha1/namespaces/ns/modeldeploymen
 /// The digest of everything in a [`World`].
 pub const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// What a reconciler works with, and its queue. Nobody else is told what happens.
+/// The context of a reconciler, and its queue. Events reach no other reconciler.
 pub fn context(api: &FakeApi, view: View, reconciler: &Reconciler) -> (Context, Arc<Queue<Key>>) {
     let metrics = Arc::new(Metrics::default());
     let deadline = Deadline::new(Duration::from_secs(10));

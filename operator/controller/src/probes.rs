@@ -1,4 +1,4 @@
-//! What was seen by asking replicas. It can be lost: they are asked again.
+//! The results of probing replicas. They can be lost: the replicas are probed again.
 
 use std::collections::HashMap;
 

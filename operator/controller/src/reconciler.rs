@@ -1,6 +1,6 @@
-//! What a reconciler is: a name, how many keys it works on at once, what makes a key due, and what is done about it.
+//! What a reconciler consists of: a name, its concurrency, its triggers, and the function that reconciles a key.
 //!
-//! Each is one file below `reconcilers`, and one entry of the table there.
+//! Each reconciler is one file below `reconcilers/`, and one entry of the table in `reconcilers.rs`.
 
 use futures::future::BoxFuture;
 use hemvist_core::snapshot::Key;
@@ -9,33 +9,33 @@ use crate::call::Categorised;
 use crate::context::Context;
 use crate::triggers::Trigger;
 
-/// What is done about one kind of keys.
+/// One entry of the table of reconcilers.
 #[derive(Debug)]
 pub struct Reconciler {
-    /// Its name in metrics and in the log, and that of its queue.
+    /// Its name in metrics and in the log; its queue has the same.
     pub name: &'static str,
-    /// How many keys are worked on at once, never two times the same.
+    /// How many keys it reconciles at once. A key is never reconciled twice at the same time.
     pub concurrency: Concurrency,
-    /// Which keys an event makes due.
+    /// Adds the keys that an event concerns to its queue.
     pub triggers: Trigger,
-    /// Does what is to be done about a key, which has failed so many times in a row.
+    /// Reconciles a key.
     pub reconcile: Reconcile,
 }
 
-/// Does what is to be done about a key, which has failed so many times in a row.
+/// Reconciles a key. The number says how many times in a row this key has failed.
 pub type Reconcile = for<'a> fn(&'a Context, &'a Key, u32) -> BoxFuture<'a, Result<Next, ReconcileError>>;
 
-/// How many keys are worked on at once.
+/// How many keys are reconciled at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Concurrency {
-    /// As many as the command line says.
+    /// As set by `--concurrency`.
     Configured,
-    /// So many.
+    /// Always this many.
     Fixed(usize),
 }
 
 impl Concurrency {
-    /// The number, where the command line says `configured`.
+    /// The number; `configured` is the value of `--concurrency`.
     pub const fn of(self, configured: usize) -> usize {
         match self {
             Self::Configured => configured,
@@ -47,11 +47,11 @@ impl Concurrency {
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Next {
-    /// The object is gone, or going.
+    /// The object is deleted, or being deleted.
     Gone,
-    /// All is as it should be; it is looked at again in time.
+    /// Everything is as it should be. The key is requeued after the resync period.
     Settled,
-    /// People were told of trouble that may pass; it is tried again. The word is for metrics.
+    /// The status reports a problem that may pass. The key is requeued with back-off. The word is for metrics.
     Retry(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! Everything that acts, one file for each, and the table of them. Each knows its context and none of the others.
+//! The reconcilers, one file each, and the table of them. A reconciler knows its context and no other reconciler.
 
 mod admission;
 mod model;
@@ -9,7 +9,7 @@ mod unmanaged;
 
 use crate::reconciler::Reconciler;
 
-/// Every reconciler. A new one is a file and a line here.
+/// Every reconciler. To add one, write a file and add a line here.
 pub static RECONCILERS: [Reconciler; 6] = [
     model::RECONCILER,
     policy::RECONCILER,

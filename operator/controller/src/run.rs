@@ -85,7 +85,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         deadline,
         relist: options.resync,
     };
-    let days = tell_days(triggers.clone());
+    let days = publish_days(triggers.clone());
     let context = Context {
         view,
         triggers,
@@ -129,11 +129,11 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     ended
 }
 
-/// Tells whenever a day begins.
-async fn tell_days(triggers: Triggers) {
+/// Publishes an event whenever a day begins.
+async fn publish_days(triggers: Triggers) {
     clock::each_day(|| {
         tracing::info!("a day begins: everything is looked at again");
-        triggers.tell(&Event::Day);
+        triggers.publish(&Event::Day);
     })
     .await;
 }
@@ -173,6 +173,6 @@ async fn work(
     }
     context.metrics.set_leader(name, true);
     tracing::info!(models = context.view.model_keys().len(), "the work begins");
-    context.triggers.tell(&Event::Start);
+    context.triggers.publish(&Event::Start);
     join_all(workers.into_iter().map(|one| one.run(context.clone(), stopped.clone()))).await;
 }

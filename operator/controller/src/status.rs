@@ -54,7 +54,7 @@ pub async fn write_model(
         let (known, change) = context.view.models.lock().written(stamp, written.into());
         // The answer holds what somebody may have changed meanwhile, and the watch will not tell it again.
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
-            context.triggers.tell(&Event::Model { key, change: &change });
+            context.triggers.publish(&Event::Model { key, change: &change });
         }
     }
     Ok(())
@@ -79,7 +79,7 @@ pub async fn write_policy(
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.policies.lock().written(stamp, written.into());
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
-            context.triggers.tell(&Event::Policy { key, change: &change });
+            context.triggers.publish(&Event::Policy { key, change: &change });
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! What can happen that has something looked at again, and where that is told.
+//! Events, and which reconcilers they concern.
 //!
-//! Whoever sees or writes tells what happened, as an [`Event`]. Each reconciler says which of its keys that makes due, by
-//! its own function. So neither knows the other.
+//! Watches and writes publish an [`Event`]. The [`Trigger`] of each reconciler adds the keys that the event concerns to its
+//! queue. Publishers and reconcilers do not know each other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use std::time::Duration;
 use hemvist_core::snapshot::{Key, NodeFacts, PodFacts};
 
 use crate::cache::Change;
-use crate::objects::compiled::SeenPart;
+use crate::objects::compiled::SeenCompiled;
 use crate::objects::quota::SeenQuota;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::queue::Queue;
 use crate::view::View;
 
-/// Long enough to take the events of one change together, too short for anybody to notice.
+/// Long enough to handle the events of one change together, too short for a user to notice.
 pub const SETTLE: Duration = Duration::from_millis(100);
 
-/// Nodes come and go in storms, and every one concerns every model.
+/// Nodes change in bursts, and each change concerns every model.
 pub const SETTLE_NODES: Duration = Duration::from_millis(500);
 
-/// Something that happened, and that can have something looked at again.
+/// Something that happened, and that can make keys due.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A ModelDeployment has changed.
@@ -42,33 +42,33 @@ pub enum Event<'a> {
     Node(&'a Change<NodeFacts>),
     /// A pod has changed.
     Pod(&'a Change<PodFacts>),
-    /// An object that was made for a model has changed.
+    /// A child object of a model has changed.
     Child(&'a Change<SeenChild>),
-    /// A limit to accelerators has changed, and not by this process.
+    /// A ResourceQuota of Hemvist has changed, and not by this process.
     Quota {
         /// Which.
         key: &'a Key,
         /// How.
         change: &'a Change<SeenQuota>,
     },
-    /// Something that policies are compiled to has changed, and not by this process.
-    CompiledObject(&'a Change<SeenPart>),
-    /// The cluster serves another kind than before, or one less.
+    /// A compiled policy or binding has changed, and not by this process.
+    CompiledObject(&'a Change<SeenCompiled>),
+    /// An optional CRD has appeared or gone.
     Kinds,
-    /// What was decided about a model is not what was decided before.
+    /// The decision about a model differs from the one before, in what other reconcilers need.
     Decided,
-    /// A replica of this model has answered otherwise than before.
+    /// A probe of a replica of this model has a new result.
     Answered(&'a Key),
-    /// Something new is known of what this AIPolicy is compiled to.
+    /// What is known about enforcing this AIPolicy has changed.
     Compiled(&'a Key),
-    /// The work begins: nothing has been looked at yet.
+    /// This process leads from now on. It has reconciled nothing yet.
     Start,
-    /// A day begins: time alone may have changed something.
+    /// A new day in UTC has begun.
     Day,
 }
 
 impl Event<'_> {
-    /// Whether it tells anything new.
+    /// Whether anything has changed.
     const fn is_news(&self) -> bool {
         match self {
             Self::Model { change, .. } => !matches!(change, Change::Nothing),
@@ -85,10 +85,10 @@ impl Event<'_> {
     }
 }
 
-/// Puts the keys that an event makes due into one queue.
+/// Adds the keys that an event concerns to the queue of one reconciler.
 pub type Trigger = fn(&Event<'_>, &View, &Queue<Key>);
 
-/// Tells every reconciler what happened.
+/// Passes events to every reconciler.
 #[derive(Clone, Debug)]
 pub struct Triggers {
     routes: Arc<[(Trigger, Arc<Queue<Key>>)]>,
@@ -96,13 +96,13 @@ pub struct Triggers {
 }
 
 impl Triggers {
-    /// Leads into these queues.
+    /// Passes events on to these triggers, each with its queue.
     pub fn new(view: Arc<View>, routes: impl IntoIterator<Item = (Trigger, Arc<Queue<Key>>)>) -> Self {
         Self { routes: routes.into_iter().collect(), view }
     }
 
-    /// This happened. Of a change that changed nothing nobody is told.
-    pub fn tell(&self, event: &Event<'_>) {
+    /// Passes an event on. [`Change::Nothing`] is dropped.
+    pub fn publish(&self, event: &Event<'_>) {
         if !event.is_news() {
             return;
         }

@@ -15,7 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::cache::{Cache, Shared};
 use crate::clock;
-use crate::compiled::Known;
+use crate::compiled::CompiledState;
 use crate::objects::quota::SeenQuota;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::probes::Probes;
@@ -36,7 +36,7 @@ pub struct View {
     /// Limits to the accelerators of namespaces.
     pub quotas: Shared<Cache<SeenQuota>>,
     /// What policies are compiled to.
-    pub compiled: Known,
+    pub compiled: CompiledState,
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
     /// Of the kinds that are not Kubernetes' own, whether they are served; one that was not asked for yet is not there.
     served: Shared<BTreeMap<ChildKind, bool>>,
@@ -65,7 +65,7 @@ impl View {
             nodes: Shared::new(Cache::new(|_| None)),
             pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref().or(pod.weights_of.as_deref()))),
             quotas: Shared::new(Cache::new(|_| None)),
-            compiled: Known::new(compiles),
+            compiled: CompiledState::new(compiles),
             children: ChildKind::ALL
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
             served: Shared::new(BTreeMap::new()),

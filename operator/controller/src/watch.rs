@@ -1,6 +1,6 @@
 //! One watch per kind, each feeding its own cache. A watch that breaks stops no other.
 
-mod guests;
+mod optional;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::call::{CallError, Deadline};
 use crate::client::WATCH_TIMEOUT;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
-use crate::objects::compiled::{PartKind, PartObject, SeenPart};
+use crate::objects::compiled::{CompiledObject, CompiledType, SeenCompiled};
 use crate::objects::quota::{QuotaObject, SeenQuota};
 use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy, child_type};
 use crate::triggers::{Event, Triggers};
@@ -40,7 +40,7 @@ const PAGE_SIZE: u32 = 50;
 pub struct Watches {
     /// What is seen.
     pub view: Arc<View>,
-    /// Where changes are told.
+    /// Where changes are published.
     pub triggers: Triggers,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -67,7 +67,7 @@ trait Watched: Send + 'static {
     /// Where facts are kept.
     fn cache(view: &View) -> &Shared<Cache<Self::Facts>>;
 
-    /// What it is that has happened when facts have changed.
+    /// The event of a change.
     fn event<'a>(key: &'a Key, change: &'a Change<Self::Facts>) -> Event<'a>;
 }
 
@@ -203,24 +203,24 @@ impl Watched for Quotas {
     }
 }
 
-struct Parts<K>(std::marker::PhantomData<K>);
+struct CompiledObjects<K>(std::marker::PhantomData<K>);
 
-impl<K: PartKind> Watched for Parts<K> {
-    type Object = PartObject<K>;
-    type Facts = SeenPart;
+impl<K: CompiledType> Watched for CompiledObjects<K> {
+    type Object = CompiledObject<K>;
+    type Facts = SeenCompiled;
 
-    const KIND: &'static str = K::PART.as_str();
+    const KIND: &'static str = K::KIND.as_str();
     const LABELS: Option<(&'static str, &'static str)> = Some((APP_MANAGED_BY, HEMVIST));
 
-    fn facts(object: PartObject<K>) -> Option<SeenPart> {
+    fn facts(object: CompiledObject<K>) -> Option<SeenCompiled> {
         Some(object.seen)
     }
 
-    fn cache(view: &View) -> &Shared<Cache<SeenPart>> {
-        view.compiled.seen(K::PART)
+    fn cache(view: &View) -> &Shared<Cache<SeenCompiled>> {
+        view.compiled.seen(K::KIND)
     }
 
-    fn event<'a>(_key: &'a Key, change: &'a Change<SeenPart>) -> Event<'a> {
+    fn event<'a>(_key: &'a Key, change: &'a Change<SeenCompiled>) -> Event<'a> {
         Event::CompiledObject(change)
     }
 }
@@ -235,16 +235,19 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Pods>(Api::all(client.clone())));
         for kind in ChildKind::ALL {
             child_type!(kind, K => if kind.definition().is_some() {
-                tasks.spawn(self.clone().watch_guest::<K>(client.clone()));
+                tasks.spawn(self.clone().watch_optional::<K>(client.clone()));
             } else {
                 tasks.spawn(self.clone().watch::<Children<K>>(Api::all(client.clone())));
             });
         }
         tasks.spawn(self.clone().watch::<Quotas>(Api::all(client.clone())));
         if self.view.compiled.enabled() {
-            tasks.spawn(self.clone().watch::<Parts<ValidatingAdmissionPolicy>>(Api::all(client.clone())));
             tasks.spawn(
-                self.clone().watch::<Parts<ValidatingAdmissionPolicyBinding>>(Api::all(client.clone())),
+                self.clone().watch::<CompiledObjects<ValidatingAdmissionPolicy>>(Api::all(client.clone())),
+            );
+            tasks.spawn(
+                self.clone()
+                    .watch::<CompiledObjects<ValidatingAdmissionPolicyBinding>>(Api::all(client.clone())),
             );
         }
         tasks
@@ -285,7 +288,7 @@ impl Watches {
             watcher::Event::InitDone => {
                 let gone = cache.lock().list_ends();
                 for (key, change) in &gone {
-                    self.triggers.tell(&W::event(key, change));
+                    self.triggers.publish(&W::event(key, change));
                 }
             }
             watcher::Event::Apply(object) => {
@@ -303,7 +306,7 @@ impl Watches {
         let Some(stamp) = Stamp::of(object.meta()) else { return };
         let key = stamp.key.clone();
         let change = into(stamp, W::facts(object));
-        self.triggers.tell(&W::event(&key, &change));
+        self.triggers.publish(&W::event(&key, &change));
     }
 }
 

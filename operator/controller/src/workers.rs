@@ -60,7 +60,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Workers of each reconciler, which have not begun; `configured` is the concurrency that the command line says.
+    /// Workers for each reconciler, not yet started; `configured` is the value of `--concurrency`.
     pub fn of(reconcilers: &'static [Reconciler], configured: usize, metrics: &Metrics) -> Vec<Self> {
         let of_one = |reconciler: &'static Reconciler| Self {
             reconciler,
@@ -71,12 +71,12 @@ impl Workers {
         reconcilers.iter().map(of_one).collect()
     }
 
-    /// Where keys come from, and which event brings which.
+    /// The queue, and what adds keys to it.
     pub fn route(&self) -> (Trigger, Arc<Queue<Key>>) {
         (self.reconciler.triggers, self.queue.clone())
     }
 
-    /// When they last got on.
+    /// When they last made progress.
     pub fn pulse(&self) -> Arc<Pulse> {
         self.pulse.clone()
     }

@@ -96,7 +96,7 @@ impl<K: Child> Wanted<K> {
 
 /// How an object of a wanted name stands to a model.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Standing {
+enum Ownership {
     /// It was made for this very model.
     Ours,
     /// It is being deleted, or was made for an earlier model of the name and will be.
@@ -207,26 +207,26 @@ impl<'a> Writer<'a> {
         let put = match (object, known) {
             (Err(error), _) => Err(CallError::Broken(kube::Error::SerdeError(error)).into()),
             (Ok(object), None) => self.create::<K>(&name, object).await,
-            (Ok(object), Some(known)) => match self.standing(&known) {
-                Standing::Ours if self.is_as_written(&known, rendered_hash.as_deref()) => {
+            (Ok(object), Some(known)) => match self.ownership(&known) {
+                Ownership::Ours if self.is_as_written(&known, rendered_hash.as_deref()) => {
                     Ok(known.facts.clone())
                 }
-                Standing::Ours => self.overwrite::<K>(&known.facts, object).await,
-                Standing::Leaving => Err(Cause::Leaving),
-                Standing::NotOurs => Err(Cause::NotOurs),
+                Ownership::Ours => self.overwrite::<K>(&known.facts, object).await,
+                Ownership::Leaving => Err(Cause::Leaving),
+                Ownership::NotOurs => Err(Cause::NotOurs),
             },
         };
         put.map_err(|cause| ApplyError { kind: K::KIND, name, cause })
     }
 
-    fn standing(&self, child: &SeenChild) -> Standing {
+    fn ownership(&self, child: &SeenChild) -> Ownership {
         let facts = &child.facts;
         if facts.owner_uid.as_deref() == Some(self.model_uid) {
-            if facts.terminating { Standing::Leaving } else { Standing::Ours }
+            if facts.terminating { Ownership::Leaving } else { Ownership::Ours }
         } else if child.owner_name.as_deref() == Some(self.model_name) || facts.terminating {
-            Standing::Leaving
+            Ownership::Leaving
         } else {
-            Standing::NotOurs
+            Ownership::NotOurs
         }
     }
 
@@ -253,10 +253,10 @@ impl<'a> Writer<'a> {
             Err(error) if error.is_conflict() => {
                 let existing = self.context.deadline.call(self.api::<K>().get(name)).await?;
                 let Some(existing) = existing.seen else { return Err(Cause::NotOurs) };
-                match self.standing(&existing) {
-                    Standing::Ours => self.overwrite::<K>(&existing.facts, object).await,
-                    Standing::Leaving => Err(Cause::Leaving),
-                    Standing::NotOurs => Err(Cause::NotOurs),
+                match self.ownership(&existing) {
+                    Ownership::Ours => self.overwrite::<K>(&existing.facts, object).await,
+                    Ownership::Leaving => Err(Cause::Leaving),
+                    Ownership::NotOurs => Err(Cause::NotOurs),
                 }
             }
             Err(error) => Err(error.into()),

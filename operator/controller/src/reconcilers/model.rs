@@ -1,4 +1,4 @@
-//! What is done about one ModelDeployment: from what is seen to what is written, in one direction.
+//! Reconciles a ModelDeployment: snapshot, decide, render, apply or prune, evict, status.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use crate::status::write_model;
 use crate::triggers::{Event, SETTLE, SETTLE_NODES};
 use crate::view::View;
 
-/// Models that wait change nothing but what their status says of it: the scheduler gives them their nodes. A burst of pods
-/// must not have all of them judged anew for each.
+/// For a model that waits only its status changes: the scheduler assigns the nodes. A burst of pods must not reconcile all
+/// waiting models once for each pod.
 const SETTLE_WAITING: Duration = Duration::from_secs(2);
 
-/// Looks at ModelDeployments, by key.
+/// Reconciles ModelDeployments.
 pub const RECONCILER: Reconciler = Reconciler {
     name: "modeldeployment",
     concurrency: Concurrency::Configured,
@@ -89,7 +89,7 @@ fn holds(pod: &PodFacts) -> Option<(&str, &std::collections::BTreeMap<String, i6
     (!pod.ended && !pod.accelerators.is_empty()).then_some((node, &pod.accelerators))
 }
 
-/// Does what is to be done about the model `key`, which has failed `failures` times in a row.
+/// Reconciles the model `key`, which has failed `failures` times in a row.
 async fn reconcile(context: &Context, key: &Key, failures: u32) -> Result<Next, ReconcileError> {
     let Some(seen) = context.view.models.lock().get(key) else {
         context.view.forget(key);
@@ -175,7 +175,7 @@ async fn reconcile_unreadable(
 /// Remembers what the counts of the policies and the queue for accelerators need.
 fn remember(context: &Context, key: &Key, follow_up: &FollowUp) {
     if context.view.remember(key, follow_up) {
-        context.triggers.tell(&Event::Decided);
+        context.triggers.publish(&Event::Decided);
     }
 }
 

@@ -35,7 +35,7 @@ fn see_model(seen: &Seen, name: &str, generation: i64, version: u64) {
     let object: Lenient<ModelDeployment> = serde_json::from_value(object).unwrap();
     let key = stamp.key.clone();
     let change = seen.context.view.models.lock().observe(stamp, Some(object.into()));
-    seen.context.triggers.tell(&Event::Model { key: &key, change: &change });
+    seen.context.triggers.publish(&Event::Model { key: &key, change: &change });
 }
 
 fn see_policy(seen: &Seen, generation: i64, version: u64) {
@@ -43,13 +43,13 @@ fn see_policy(seen: &Seen, generation: i64, version: u64) {
     let object: Lenient<AIPolicy> = serde_json::from_value(object).unwrap();
     let key = stamp.key.clone();
     let change = seen.context.view.policies.lock().observe(stamp, Some(object.into()));
-    seen.context.triggers.tell(&Event::Policy { key: &key, change: &change });
+    seen.context.triggers.publish(&Event::Policy { key: &key, change: &change });
 }
 
 fn see_pod(seen: &Seen, pod: PodFacts, version: u64) {
     let stamp = Stamp { key: pod.key.clone(), uid: pod.uid.clone(), version };
     let change = seen.context.view.pods.lock().observe(stamp, Some(pod));
-    seen.context.triggers.tell(&Event::Pod(&change));
+    seen.context.triggers.publish(&Event::Pod(&change));
 }
 
 /// The models that come, once everything has settled.
@@ -85,7 +85,7 @@ async fn a_node_concerns_every_model_but_its_heartbeat_none() {
     let beat = |version| {
         let stamp = Stamp { key: Key::new("", "n"), uid: "n".to_owned(), version };
         let change = seen.context.view.nodes.lock().observe(stamp, Some(NodeFacts::default()));
-        seen.context.triggers.tell(&Event::Node(&change));
+        seen.context.triggers.publish(&Event::Node(&change));
     };
     beat(1);
     assert_eq!(models(&seen).await, ["a"]);

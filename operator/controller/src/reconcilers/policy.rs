@@ -1,4 +1,4 @@
-//! What is said about one AIPolicy.
+//! Writes the status of an AIPolicy.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::status::write_policy;
 use crate::triggers::{Event, SETTLE};
 use crate::view::View;
 
-/// The counts of a policy follow a burst of models in few writes.
+/// A burst of models leads to few writes of the counts.
 const SETTLE_COUNTS: Duration = Duration::from_secs(2);
 
-/// Looks at AIPolicies, by key. They are few, and their statuses are written for people.
+/// Reconciles AIPolicies. There are few of them.
 pub const RECONCILER: Reconciler = Reconciler {
     name: "aipolicy",
     concurrency: Concurrency::Fixed(2),

@@ -1,4 +1,4 @@
-//! Keeps the limit to the accelerators of a namespace, which the API server counts for the pods of everybody.
+//! Keeps the ResourceQuota for accelerators of a namespace. The API server counts all pods of the namespace.
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_core::render::{RESOURCE_QUOTA, quota_of};
@@ -16,7 +16,7 @@ use crate::reconciler::{Concurrency, Next, ReconcileError, Reconciler};
 use crate::triggers::{Event, SETTLE, SETTLE_NODES};
 use crate::view::View;
 
-/// Looks at limits to accelerators, by the key of the ResourceQuota that each namespace has or may have.
+/// Reconciles the ResourceQuota of each namespace, by its key, whether or not it exists.
 pub const RECONCILER: Reconciler = Reconciler {
     name: "resourcequota",
     concurrency: Concurrency::Fixed(2),

@@ -24,7 +24,7 @@ use crate::reconciler::{Concurrency, Next, Reconciler};
 use crate::triggers::Event;
 use crate::view::View;
 
-/// Asks replicas, by the key of the pod. Most of that is waiting for those that do not answer.
+/// Probes replicas, by the key of the pod. Most of the time goes into waiting for those that do not answer.
 pub const RECONCILER: Reconciler = Reconciler {
     name: "replica",
     concurrency: Concurrency::Fixed(8),
@@ -32,7 +32,7 @@ pub const RECONCILER: Reconciler = Reconciler {
     reconcile: |context, key, _| Box::pin(async move { Ok(reconcile(context, key).await) }),
 };
 
-/// A network plug-in learns of a new pod a moment after the kubelet.
+/// A network plug-in sees a new pod a moment after the kubelet.
 const SETTLE_REPLICA: Duration = Duration::from_secs(1);
 
 /// How long a replica may take to answer. A network that keeps out mostly says nothing at all.
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest answer that is read: a few hundred bytes for each adapter.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// A replica is asked how it is as soon as it serves, and forgotten when it is gone.
+/// A replica is probed as soon as it serves. Its result is dropped when the pod is deleted.
 fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
     let Event::Pod(change) = event else { return };
     if let Change::Gone { old } = change {
@@ -55,7 +55,7 @@ fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
     }
 }
 
-/// Looks at one pod, and has its model looked at where something new was seen.
+/// Probes one pod. A new result makes its model due.
 async fn reconcile(context: &Context, key: &Key) -> Next {
     let pod = context.view.pods.lock().get(key);
     let Some(pod) = pod.filter(|pod| is_worth_a_look(pod)) else { return Next::Gone };
@@ -66,7 +66,7 @@ async fn reconcile(context: &Context, key: &Key) -> Next {
     if context.view.probes.remember(&pod.uid, &sighting)
         && let Some(name) = &pod.model_name
     {
-        context.triggers.tell(&Event::Answered(&Key::new(&key.namespace, name)));
+        context.triggers.publish(&Event::Answered(&Key::new(&key.namespace, name)));
     }
     // What cannot be reached now may be in a while: a plug-in learns of a new pod a little late.
     if reached { Next::Settled } else { Next::Retry("unreachable") }

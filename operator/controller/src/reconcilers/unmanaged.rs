@@ -1,4 +1,4 @@
-//! Evicts pods that use accelerators and that no model made from nodes that are not cleared for them.
+//! Evicts unmanaged pods with accelerators from nodes that are not cleared for them.
 
 use hemvist_core::snapshot::{Key, PodFacts};
 use hemvist_core::unmanaged::evictions;
@@ -10,7 +10,7 @@ use crate::reconciler::{Concurrency, Next, ReconcileError, Reconciler};
 use crate::triggers::{Event, SETTLE, SETTLE_NODES};
 use crate::view::View;
 
-/// Looks at all such pods together, by one key: most clusters have none.
+/// Reconciles all unmanaged pods together, by one key: most clusters have none.
 pub const RECONCILER: Reconciler = Reconciler {
     name: "unmanaged",
     concurrency: Concurrency::Fixed(1),
@@ -29,13 +29,13 @@ fn triggers(event: &Event<'_>, _view: &View, queue: &Queue<Key>) {
     queue.add_after(Key::new("", "unmanaged"), delay);
 }
 
-/// Evicts the pods of no model from nodes that the policies of their namespace do not clear for them.
+/// Evicts unmanaged pods from nodes that the policies of their namespace do not clear for them.
 async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
     let snapshot = context.view.snapshot();
     let pods: Vec<PodFacts> = {
         let pods = context.view.pods.lock();
-        let of_nobody = pods.iter().filter(|(_, pod)| pod.model_uid.is_none());
-        of_nobody.map(|(_, pod)| PodFacts::clone(pod)).collect()
+        let unmanaged = pods.iter().filter(|(_, pod)| pod.model_uid.is_none());
+        unmanaged.map(|(_, pod)| PodFacts::clone(pod)).collect()
     };
     evict(context, None, &evictions(&snapshot, pods.iter())).await?;
     Ok(Next::Settled)

@@ -20,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 impl Watches {
     /// Watches a kind while it is served. It counts as served once all of its objects are known, so that nothing is
     /// concluded from one that is absent.
-    pub(super) async fn watch_guest<K: Child>(self, client: Client) {
+    pub(super) async fn watch_optional<K: Child>(self, client: Client) {
         let jitter = Jitter::default();
         loop {
             self.wait_until_served::<K>(&client, true, &jitter).await;
@@ -73,7 +73,7 @@ impl Watches {
 
     fn set_served<K: Child>(&self, served: bool) {
         if self.view.set_served(K::KIND, served) {
-            self.triggers.tell(&Event::Kinds);
+            self.triggers.publish(&Event::Kinds);
         }
     }
 
@@ -85,7 +85,7 @@ impl Watches {
             cache.list_ends()
         };
         for (key, change) in &gone {
-            self.triggers.tell(&Children::<K>::event(key, change));
+            self.triggers.publish(&Children::<K>::event(key, change));
         }
     }
 }
