@@ -59,20 +59,21 @@ const CRATES: [Crate; 12] = [
             &["objects", "probes"],
             &["compiled"],
             &["view"],
-            // What has to be looked at.
+            // What happens, and which keys it makes due.
             &["queue"],
             &["triggers"],
+            &["watch"],
             // What every reconciler works with.
             &["events"],
             &["context"],
             // What writes.
             &["evict", "prune", "status"],
             &["apply"],
-            // What acts, and the watches that have it act.
+            // What reconciles.
             &["reconciler"],
             &["fixture"],
             &["reconcilers"],
-            &["watch", "workers"],
+            &["workers"],
             &["http"],
             &["run"],
         ],
