@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use hemvist_api::condition::{ConditionType, Reason};
-use hemvist_api::{AIPolicy, ModelDeployment, ModelDeploymentStatus};
+use hemvist_api::condition::Reason;
+use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::decide::Eviction;
 use hemvist_core::snapshot::Key;
+use hemvist_core::status::Transition;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
@@ -75,96 +75,24 @@ impl Events {
         (Self { sender, metrics }, writer)
     }
 
-    /// Has an event written, if there is one and room for it.
-    pub fn publish(&self, notice: impl Into<Option<Notice>>) {
-        if let Some(notice) = notice.into()
-            && self.sender.try_send(notice).is_err()
-        {
+    /// Has an event written, if there is room for it.
+    pub fn publish(&self, notice: Notice) {
+        if self.sender.try_send(notice).is_err() {
             self.metrics.event_dropped();
         }
     }
 }
 
-/// The event of a new status of a model: where its reason is another one than before, and worth telling.
-pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    let new = ready(status.conditions.as_deref())?;
-    let old = ready(model.status().and_then(|status| status.conditions.as_deref()));
-    if old.is_some_and(|old| old.reason == new.reason) {
-        return None;
+/// The event of a change of the status of the object `key` of this UID.
+pub fn transition<K: Resource<DynamicType = ()>>(key: &Key, uid: &str, transition: Transition) -> Notice {
+    Notice {
+        regarding: reference::<K>(key, uid),
+        related: None,
+        type_: if transition.warning { EventType::Warning } else { EventType::Normal },
+        reason: transition.reason,
+        action: "Reconcile",
+        note: bounded(&transition.message),
     }
-    let type_ = importance(&new.reason)?;
-    Some(Notice {
-        regarding: reference::<ModelDeployment>(key, &model.uid),
-        related: None,
-        type_,
-        reason: new.reason.clone(),
-        action: "Reconcile",
-        note: bounded(&new.message),
-    })
-}
-
-/// The event of a model whose duties are not met, or soon will not be: once, when that comes to be so.
-pub fn duties_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    const TOLD: [Reason; 4] =
-        [Reason::ExpiresSoon, Reason::GraceRunning, Reason::ExpiredAndKept, Reason::DutiesNotMet];
-    warning_beside(key, model, status, ConditionType::DutiesCurrent, &TOLD)
-}
-
-/// The event of a model to which the gateway that it asks for does not lead: once, when that comes to be so.
-pub fn route_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    const TOLD: [Reason; 3] = [Reason::RouteRefused, Reason::RouteUnresolved, Reason::RouteNotServed];
-    warning_beside(key, model, status, ConditionType::Routed, &TOLD)
-}
-
-/// The event of a model whose autoscaler does not work: once, when that comes to be so.
-pub fn autoscaler_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    warning_beside(key, model, status, ConditionType::Autoscaled, &[Reason::AutoscalerFailing])
-}
-
-/// The event of a condition beside `Ready` whose reason is another one than before, and one of those that are told.
-fn warning_beside(
-    key: &Key,
-    model: &SeenModel,
-    status: &ModelDeploymentStatus,
-    type_: ConditionType,
-    told: &[Reason],
-) -> Option<Notice> {
-    let condition = |status: Option<&ModelDeploymentStatus>| {
-        let mut conditions = status?.conditions.iter().flatten();
-        conditions.find(|one| one.type_ == type_.as_str()).cloned()
-    };
-    let new = condition(Some(status))?;
-    let is_news = condition(model.status()).is_none_or(|old| old.reason != new.reason);
-    (is_news && told.iter().any(|reason| reason.as_str() == new.reason)).then(|| Notice {
-        regarding: reference::<ModelDeployment>(key, &model.uid),
-        related: None,
-        type_: EventType::Warning,
-        reason: new.reason.clone(),
-        action: "Reconcile",
-        note: bounded(&new.message),
-    })
-}
-
-/// The event of a new status of a policy.
-pub fn policy_transition(
-    key: &Key,
-    uid: &str,
-    old: Option<&[Condition]>,
-    new: Option<&[Condition]>,
-) -> Option<Notice> {
-    let accepted = |conditions: Option<&[Condition]>| {
-        conditions?.iter().find(|one| one.type_ == ConditionType::Accepted.as_str()).cloned()
-    };
-    let new = accepted(new)?;
-    let news = new.status != "True" && accepted(old).is_none_or(|old| old.reason != new.reason);
-    news.then(|| Notice {
-        regarding: reference::<AIPolicy>(key, uid),
-        related: None,
-        type_: EventType::Warning,
-        reason: new.reason.clone(),
-        action: "Reconcile",
-        note: bounded(&new.message),
-    })
 }
 
 /// The event of a pod of no model that had to leave its node, and was `departed`.
@@ -221,22 +149,6 @@ pub fn admission_repair(id: &CompiledId, uid: &str, author: Option<(&Key, &str)>
     }
 }
 
-fn ready(conditions: Option<&[Condition]>) -> Option<&Condition> {
-    conditions?.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())
-}
-
-/// Whether a reason is good news, bad news, or only the ordinary way to good news.
-fn importance(reason: &str) -> Option<EventType> {
-    const GOOD: [Reason; 3] = [Reason::Serving, Reason::Suspended, Reason::ScaledToZero];
-    const ON_THE_WAY: [Reason; 5] =
-        [Reason::Accepted, Reason::Placed, Reason::Scheduling, Reason::Starting, Reason::RollingOut];
-    let is_in = |reasons: &[Reason]| reasons.iter().any(|one| one.as_str() == reason);
-    if is_in(&ON_THE_WAY) {
-        return None;
-    }
-    Some(if is_in(&GOOD) { EventType::Normal } else { EventType::Warning })
-}
-
 fn reference<K: Resource<DynamicType = ()>>(key: &Key, uid: &str) -> ObjectReference {
     ObjectReference {
         api_version: Some(K::api_version(&()).into_owned()),
@@ -281,13 +193,5 @@ mod tests {
         assert!(of_models.is_some());
         assert_ne!(of_models, told(CompiledKind::Policy, "hemvist-pods"));
         assert_ne!(of_models, told(CompiledKind::Binding, "hemvist-models"));
-    }
-
-    #[test]
-    fn only_good_and_bad_news_are_told() {
-        assert_eq!(importance(Reason::Serving.as_str()), Some(EventType::Normal));
-        assert_eq!(importance(Reason::Starting.as_str()), None);
-        assert_eq!(importance(Reason::AssessmentExpired.as_str()), Some(EventType::Warning));
-        assert_eq!(importance("SomethingNew"), Some(EventType::Warning));
     }
 }
