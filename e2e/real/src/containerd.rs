@@ -6,8 +6,10 @@ use anyhow::{Context, Result};
 use hemvist_e2e::command::{Output, Program};
 
 use crate::image::Image;
-use crate::node::{containerd_socket, enter};
 use crate::programs::node_program;
+
+/// The socket of containerd. In the node's own `/run`, since the name of a socket must not be long.
+pub const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// The containerd of the node whose first process this is.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +29,7 @@ impl Containerd {
     pub async fn ctr(&self, arguments: &[&str]) -> Result<Output> {
         let mut all = enter(self.node).to_vec();
         all.push(node_program("ctr")?.display().to_string());
-        all.extend(["--address", containerd_socket(), "--namespace", "k8s.io"].map(str::to_owned));
+        all.extend(["--address", SOCKET, "--namespace", "k8s.io"].map(str::to_owned));
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
         Program::new("nsenter").run(&all, "").await
     }
@@ -60,4 +62,10 @@ impl Containerd {
         arguments.extend(command);
         self.ctr(&arguments).await
     }
+}
+
+/// The arguments of `nsenter` before a command that is to run in the namespaces of the process.
+pub fn enter(process: u32) -> [String; 6] {
+    let target = process.to_string();
+    ["--target", &target, "--mount", "--pid", "--net", "--"].map(str::to_owned)
 }

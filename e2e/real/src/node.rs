@@ -21,9 +21,9 @@ use hemvist_e2e::{Component, ControlPlane, Options, Progress, wait_until};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 
-use self::configuration::{CONTAINERD_SOCKET, Configuration, write_kubeconfig};
+use self::configuration::{Configuration, write_kubeconfig};
 use self::link::Link;
-use crate::containerd::Containerd;
+use crate::containerd::{Containerd, enter};
 use crate::image::Image;
 use crate::programs::{node_program, programs_folder};
 
@@ -364,17 +364,6 @@ async fn stop(part: &mut Option<Process>) -> Result<()> {
         Some(mut process) => process.stop(PATIENCE).await,
         None => Ok(()),
     }
-}
-
-/// The command that runs another one in the namespaces of the process.
-pub(crate) fn enter(process: u32) -> [String; 6] {
-    let target = process.to_string();
-    ["--target", &target, "--mount", "--pid", "--net", "--"].map(str::to_owned)
-}
-
-/// The address at which `ctr` finds containerd.
-pub(crate) const fn containerd_socket() -> &'static str {
-    CONTAINERD_SOCKET
 }
 
 fn start_first_process(folder: &Path) -> Result<Process> {

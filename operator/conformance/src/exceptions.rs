@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::policies::DAYS;
 use crate::random::Random;
 use crate::texts::{self, HOSTILE};
+
+/// Days on which duties begin and exceptions end: before, on and after the day of judgement, and one that no calendar has.
+pub const DAYS: [&str; 5] = ["2024-02-29", "2026-10-31", "2026-11-01", "2027-05-02", "2026-02-30"];
 
 /// Models that exceptions name.
 pub const MODELS: [&str; 4] = ["pilot", "journal", "triage", "screening"];

@@ -8,29 +8,7 @@ use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use k8s_openapi::jiff::civil::{Date, date};
 
 use crate::exceptions::{ELSEWHERE, MODELS};
-use crate::policies::TODAY;
-
-/// Which policies a fault is tried under.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Under {
-    /// Complete ones of the root namespace, which let others make pods.
-    Open,
-    /// Complete ones of the root namespace, which say nothing of who makes pods.
-    Closed,
-    /// As the open ones, with a local one that leaves accelerators to Hemvist.
-    Denied,
-    /// As the open ones, with a local one that cannot be read.
-    Unreadable,
-    /// A local one alone.
-    Unbound,
-    /// One of the root namespace that states no list.
-    Silent,
-    /// As the open ones, but a breach only leads to a warning.
-    Lenient,
-    /// As the open ones, with exceptions: one that holds for the last day, one that ended the day before, one for a model
-    /// of another namespace, and one that a local policy states.
-    Excepted,
-}
+use crate::policies::{TODAY, Under};
 
 /// A fault of the compiler.
 #[derive(Clone, Debug)]

@@ -6,8 +6,9 @@ use hemvist_api::values::InformationClass;
 use serde_json::{Value, json};
 
 use crate::allowed::{Allowed, choose};
+use crate::exceptions::DAYS;
 use crate::exceptions::{MODELS, STORED};
-use crate::policies::{ASSESSMENTS, CLASSES, DATA_CENTRES, DAYS, ENGINES, FORMATS, LICENCES, REGISTRIES};
+use crate::policies::{ASSESSMENTS, CLASSES, DATA_CENTRES, ENGINES, FORMATS, LICENCES, REGISTRIES};
 use crate::random::Random;
 use crate::texts;
 

@@ -10,7 +10,7 @@ use hemvist_core::snapshot::{Key, Settings};
 use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
 use serde_json::{Value, json};
 
-use crate::exceptions::{self, ELSEWHERE, MODELS, exception};
+use crate::exceptions::{self, DAYS, ELSEWHERE, MODELS, exception};
 use crate::random::Random;
 use crate::texts::{CONTROL, HOSTILE};
 
@@ -50,10 +50,30 @@ pub const ENGINES: [&str; 4] = ["VLLM", "LlamaCpp", "SGLang", "Custom"];
 /// Arguments that policies speak of: known, further, and ones that nobody may allow.
 pub const ARGUMENTS: [&str; 6] =
     ["seed", "max-num-seqs", "trust-remote-code", "api-key", "numa", "no-warmup"];
-/// Days on which duties begin: before, on and after [`TODAY`], and one that no calendar has.
-pub const DAYS: [&str; 5] = ["2024-02-29", "2026-10-31", "2026-11-01", "2027-05-02", "2026-02-30"];
 /// The day of every judgement.
 pub const TODAY: k8s_openapi::jiff::civil::Date = k8s_openapi::jiff::civil::date(2026, 11, 1);
+
+/// Which policies a fault is tried under.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Under {
+    /// Complete ones of the root namespace, which let others make pods.
+    Open,
+    /// Complete ones of the root namespace, which say nothing of who makes pods.
+    Closed,
+    /// As the open ones, with a local one that leaves accelerators to Hemvist.
+    Denied,
+    /// As the open ones, with a local one that cannot be read.
+    Unreadable,
+    /// A local one alone.
+    Unbound,
+    /// One of the root namespace that states no list.
+    Silent,
+    /// As the open ones, but a breach only leads to a warning.
+    Lenient,
+    /// As the open ones, with exceptions: one that holds for the last day, one that ended the day before, one for a model
+    /// of another namespace, and one that a local policy states.
+    Excepted,
+}
 
 /// The policies of one namespace.
 #[derive(Clone, Debug)]
@@ -280,8 +300,7 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
 }
 
 /// A set of policies that is written down and not random: everything is stated, and not everything allowed.
-pub fn specimen(settings: &Settings, namespace: &str, under: crate::fault::Under) -> PolicySet {
-    use crate::fault::Under;
+pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet {
     let root = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let own = Key::new(namespace, "own");
     let mut spec = if under == Under::Silent { json!({}) } else { complete() };

@@ -5,82 +5,23 @@
 //! same for both, names are fixed, and an object is made only where none of that name exists.
 
 mod replicas;
+mod weights;
+mod writer;
 
-use std::marker::PhantomData;
-use std::ops::RangeInclusive;
-
-use hemvist_api::labels::{HEMVIST, RENDERED_HASH};
-use hemvist_api::model_deployment::ChildStatus;
 use hemvist_core::render::{Applied, DesiredObjects, Rendered};
 use hemvist_core::request::ScalingSettings;
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Subject};
-use hemvist_core::status::Application;
-use kube::api::{Patch, PatchParams, PostParams, Request};
-use kube::{Api, Resource, ResourceExt};
-use serde_json::Value;
+use hemvist_core::snapshot::Subject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::cache::Stamp;
-use crate::call::CallError;
+use self::weights::{Replicas, put_fetch, put_replicas};
+pub use self::writer::ApplyError;
+use self::writer::{Wanted, Writer};
 use crate::context::Context;
-use crate::fetch::Replicas;
-use crate::objects::{Child, ChildObject, SeenChild};
-use crate::withdraw::delete;
-
-/// After so many failures in a row an error is no longer taken for a passing one, and people are told.
-const FAILURES_UNTIL_TOLD: u32 = 3;
-
-/// Why an object could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind} {name}: {cause}")]
-pub struct ApplyError {
-    kind: ChildKind,
-    name: String,
-    cause: Cause,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Cause {
-    #[error("an object of this name exists that Hemvist did not make")]
-    NotOurs,
-    #[error("the earlier one is still being deleted")]
-    Leaving,
-    #[error("the API server answered with an object that has no name")]
-    Unnamed,
-    #[error(transparent)]
-    Call(#[from] CallError),
-}
-
-impl ApplyError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
-        match &self.cause {
-            Cause::NotOurs => "name_conflict",
-            Cause::Leaving => "leaving",
-            Cause::Unnamed => "unnamed",
-            Cause::Call(error) => error.category(),
-        }
-    }
-
-    /// What people are told of it; the error itself where it may well have passed when they read it.
-    ///
-    /// # Errors
-    /// The error itself, where people are not told.
-    pub fn told(self, failures: u32) -> Result<Application, Self> {
-        let conflict = matches!(self.cause, Cause::NotOurs);
-        let message = match &self.cause {
-            Cause::Call(error) if !error.is_refusal() && failures < FAILURES_UNTIL_TOLD => return Err(self),
-            // Without the code and the words around it: the sentence of the status has its own.
-            Cause::Call(CallError::Answered(status)) => status.message.clone(),
-            cause => cause.to_string(),
-        };
-        Ok(Application::Failed { kind: self.kind, name: self.name, conflict, message })
-    }
-}
 
 /// Writes what differs and says what is there now. What comes first is written first: whoever sees the last object knows
 /// that all of them are there. An autoscaler that is not wanted goes before the replicas are written, and one that is wanted
 /// comes after them, so that nobody else writes their number meanwhile. `scaling` is what decides that number, if
-/// something does.
+/// something does. It is `now`.
 ///
 /// # Errors
 /// Where an object could not be written. Those before it are.
@@ -89,6 +30,7 @@ pub fn apply<'a>(
     subject: &'a Subject<'a>,
     desired: DesiredObjects<Rendered>,
     scaling: Option<&'a ScalingSettings>,
+    now: &'a Time,
 ) -> impl Future<Output = Result<DesiredObjects<Applied>, ApplyError>> + Send + 'a {
     let DesiredObjects {
         service_account,
@@ -114,7 +56,7 @@ pub fn apply<'a>(
     let inference_pool = inference_pool.as_ref().map(Wanted::of);
     let http_route = http_route.as_ref().map(Wanted::of);
     async move {
-        let writer = Writer::new(context, subject, scaling);
+        let writer = Writer::new(context, subject, scaling, now);
         writer.remove_unless(horizontal_pod_autoscaler.as_ref()).await?;
         writer.remove_unless(scaled_object.as_ref()).await?;
         writer.remove_unless(http_route.as_ref()).await?;
@@ -123,8 +65,8 @@ pub fn apply<'a>(
         let network_policy = writer.put(network_policy).await?;
         let service = writer.put(service).await?;
         let pod_disruption_budget = writer.put(pod_disruption_budget).await?;
-        let fetch = writer.put_fetch(fetch).await?;
-        let deployment = writer.put_replicas(replicas, fetch.as_ref().map(|fetch| &fetch.job)).await?;
+        let fetch = put_fetch(&writer, fetch).await?;
+        let deployment = put_replicas(&writer, replicas, fetch.as_ref().map(|fetch| &fetch.job)).await?;
         Ok(DesiredObjects {
             service_account,
             network_policy,
@@ -137,260 +79,5 @@ pub fn apply<'a>(
             inference_pool: writer.put_optional(inference_pool).await?,
             http_route: writer.put_optional(http_route).await?,
         })
-    }
-}
-
-/// An object as it is to be.
-pub(crate) struct Wanted<K> {
-    /// Its name.
-    pub(crate) name: String,
-    rendered_hash: Option<String>,
-    object: Result<Value, serde_json::Error>,
-    kind: PhantomData<fn() -> K>,
-}
-
-impl<K: Child> Wanted<K> {
-    /// This one.
-    pub(crate) fn of(object: &K) -> Self {
-        Self {
-            name: object.name_any(),
-            rendered_hash: object.annotations().get(RENDERED_HASH).cloned(),
-            object: serde_json::to_value(object),
-            kind: PhantomData,
-        }
-    }
-}
-
-impl<K> Wanted<K> {
-    /// Whether an object was written as it is wanted.
-    pub(crate) fn is(&self, written: &ChildFacts) -> bool {
-        self.rendered_hash.is_some() && self.rendered_hash == written.rendered_hash
-    }
-}
-
-/// How an object of a wanted name stands to a model.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Standing {
-    /// It was made for this very model.
-    Ours,
-    /// It is being deleted, or was made for an earlier model of the name and will be.
-    Leaving,
-    /// Somebody else has made it. It is left alone: taking it over would carry its contents into a model's pods.
-    NotOurs,
-}
-
-/// Writes the objects of one model.
-pub(crate) struct Writer<'a> {
-    /// Whose view and client are used.
-    pub(crate) context: &'a Context,
-    /// The namespace of the model.
-    pub(crate) namespace: &'a str,
-    /// Its name.
-    pub(crate) model_name: &'a str,
-    /// Its UID.
-    pub(crate) model_uid: &'a str,
-    /// What is seen of it.
-    pub(crate) subject: &'a Subject<'a>,
-    /// Between which numbers an autoscaler may choose, where one decides.
-    bounds: Option<RangeInclusive<i32>>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(context: &'a Context, subject: &'a Subject<'a>, scaling: Option<&ScalingSettings>) -> Self {
-        let metadata = &subject.model.metadata;
-        Self {
-            context,
-            namespace: metadata.namespace.as_deref().unwrap_or_default(),
-            model_name: metadata.name.as_deref().unwrap_or_default(),
-            model_uid: metadata.uid.as_deref().unwrap_or_default(),
-            subject,
-            bounds: scaling.map(|scaling| scaling.min_replicas..=scaling.max_replicas),
-        }
-    }
-
-    /// Deletes what there is of a kind of which a model may have one, and is to have none.
-    async fn remove_unless<K: Child>(&self, wanted: Option<&Wanted<K>>) -> Result<(), ApplyError> {
-        if wanted.is_some() { Ok(()) } else { self.remove_others::<K>("").await }
-    }
-
-    /// Deletes what there is of a kind, but one that is named.
-    async fn remove_others<K: Child>(&self, kept: &str) -> Result<(), ApplyError> {
-        for child in self.children::<K>() {
-            if child.key.name != kept {
-                tracing::info!(kind = %K::KIND, name = child.key.name, "deleting an object that the model is not to have any more");
-                self.delete::<K>(&child).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn put_optional<K: Child>(
-        &self,
-        wanted: Option<Wanted<K>>,
-    ) -> Result<Option<ChildFacts>, ApplyError> {
-        match wanted {
-            Some(wanted) => self.put(wanted).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Writes an object whose name says what kind of model it is, after every other one of the model: the name changes when
-    /// the model does, and what the old one holds is what the new one waits for.
-    pub(crate) async fn put_only<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
-        self.remove_others::<K>(&wanted.name).await?;
-        self.put(wanted).await
-    }
-
-    /// What there is of one kind that was made for the model, and is not on its way out.
-    pub(crate) fn children<K: Child>(&self) -> Vec<ChildFacts> {
-        let mut children = self.context.view.children_of(K::KIND, self.namespace, self.model_uid);
-        children.retain(|child| !child.terminating);
-        children
-    }
-
-    /// Deletes an object that was made for the model.
-    ///
-    /// # Errors
-    /// Where it could not be deleted.
-    pub(crate) async fn delete<K: Child>(&self, child: &ChildFacts) -> Result<(), ApplyError> {
-        let deleted = delete::<K>(self.context, child).await;
-        deleted.map_err(|error| ApplyError {
-            kind: K::KIND,
-            name: child.key.name.clone(),
-            cause: error.into(),
-        })
-    }
-
-    /// Writes an object where it differs.
-    ///
-    /// # Errors
-    /// Where it could not be written.
-    pub(crate) async fn put<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
-        let Wanted { name, rendered_hash, object, kind: _ } = wanted;
-        let known = self.context.view.children(K::KIND).lock().get(&Key::new(self.namespace, &name));
-        let put = match (object, known) {
-            (Err(error), _) => Err(CallError::Broken(kube::Error::SerdeError(error)).into()),
-            (Ok(object), None) => self.create::<K>(&name, object).await,
-            (Ok(object), Some(known)) => match self.standing(&known) {
-                Standing::Ours if self.is_as_written(&known, rendered_hash.as_deref()) => {
-                    Ok(known.facts.clone())
-                }
-                Standing::Ours => self.overwrite::<K>(&known.facts, object).await,
-                Standing::Leaving => Err(Cause::Leaving),
-                Standing::NotOurs => Err(Cause::NotOurs),
-            },
-        };
-        put.map_err(|cause| ApplyError { kind: K::KIND, name, cause })
-    }
-
-    fn standing(&self, child: &SeenChild) -> Standing {
-        let facts = &child.facts;
-        if facts.owner_uid.as_deref() == Some(self.model_uid) {
-            if facts.terminating { Standing::Leaving } else { Standing::Ours }
-        } else if child.owner_name.as_deref() == Some(self.model_name) || facts.terminating {
-            Standing::Leaving
-        } else {
-            Standing::NotOurs
-        }
-    }
-
-    /// Whether the object is what it would be after a write: nothing else is wanted, and nobody has changed it.
-    fn is_as_written(&self, known: &SeenChild, wanted_hash: Option<&str>) -> bool {
-        let facts = &known.facts;
-        let status = self.subject.model.status.as_ref();
-        let recorded = status.and_then(|status| status.children.as_ref()).and_then(|children| {
-            let same =
-                |child: &&ChildStatus| child.kind == facts.kind.as_str() && child.name == facts.key.name;
-            children.iter().find(same)
-        });
-        wanted_hash.is_some()
-            && facts.rendered_hash.as_deref() == wanted_hash
-            && recorded.is_some_and(|child| child.content == facts.content)
-            && !self.bounds.as_ref().is_some_and(|bounds| replicas::are_due(facts, bounds))
-    }
-
-    /// Makes an object that is not known to exist. That it is not known does not mean that it does not exist: its label
-    /// may have been taken off, the cache may lag behind, or somebody else may have made one of the name.
-    async fn create<K: Child>(&self, name: &str, mut object: Value) -> Result<ChildFacts, Cause> {
-        match self.create_only_apply::<K>(name, &mut object).await {
-            Ok(made) => self.note(made),
-            Err(error) if error.is_conflict() => {
-                let existing = self.context.deadline.call(self.api::<K>().get(name)).await?;
-                let Some(existing) = existing.seen else { return Err(Cause::NotOurs) };
-                match self.standing(&existing) {
-                    Standing::Ours => self.overwrite::<K>(&existing.facts, object).await,
-                    Standing::Leaving => Err(Cause::Leaving),
-                    Standing::NotOurs => Err(Cause::NotOurs),
-                }
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// An apply that never changes an object that exists. The resource version is one that no object has, so that the
-    /// server answers with a conflict where there is one, and ignores it where there is none.
-    async fn create_only_apply<K: Child>(
-        &self,
-        name: &str,
-        object: &mut Value,
-    ) -> Result<ChildObject<K>, CallError> {
-        object["metadata"]["resourceVersion"] = Value::from("1");
-        let params = PatchParams::apply(HEMVIST).validation_strict();
-        let made =
-            self.context.deadline.call(self.api::<K>().patch(name, &params, &Patch::Apply(&*object))).await;
-        object["metadata"]["resourceVersion"] = Value::Null;
-        made
-    }
-
-    /// Restores an object of ours to what is wanted.
-    async fn overwrite<K: Child>(
-        &self,
-        existing: &ChildFacts,
-        mut object: Value,
-    ) -> Result<ChildFacts, Cause> {
-        if let Some(bounds) = self.bounds.as_ref().filter(|bounds| replicas::are_due(existing, bounds)) {
-            replicas::hand_over(self.context, existing, bounds).await?;
-        }
-        let name = &existing.key.name;
-        let params = PatchParams::apply(HEMVIST).force().validation_strict();
-        let written =
-            self.context.deadline.call(self.api::<K>().patch(name, &params, &Patch::Apply(&object))).await?;
-        if let Some(seen) = written.seen.as_ref().filter(|seen| seen.foreign_fields) {
-            replicas::keep(&mut object, &seen.facts);
-            let version = written.resource_version();
-            self.note(written)?;
-            return self.note(self.clean::<K>(name, object, version).await?);
-        }
-        self.note(written)
-    }
-
-    /// Takes out what others have added to an object of ours, which an apply leaves standing: a whole update with nothing
-    /// in it but what is wanted. It comes right after an apply, so that no field changes its manager by it.
-    async fn clean<K: Child>(
-        &self,
-        name: &str,
-        mut object: Value,
-        version: Option<String>,
-    ) -> Result<ChildObject<K>, CallError> {
-        object["metadata"]["resourceVersion"] = Value::from(version);
-        tracing::info!(kind = %K::KIND, name, "taking out fields that others have added");
-        let params = PostParams { field_manager: Some(HEMVIST.to_owned()), ..PostParams::default() };
-        let request = Request::new(K::url_path(&(), Some(self.namespace)))
-            .replace(name, &params, object.to_string().into_bytes())
-            .map_err(|error| CallError::Broken(kube::Error::BuildRequest(error)))?;
-        let client = self.context.client.get();
-        self.context.deadline.call(client.request(request)).await
-    }
-
-    /// Keeps what the server answered, so that the next step sees it; gives what is known now.
-    fn note<K: Child>(&self, object: ChildObject<K>) -> Result<ChildFacts, Cause> {
-        let stamp = Stamp::of(object.meta()).ok_or(Cause::Unnamed)?;
-        let seen = object.seen.ok_or(Cause::Unnamed)?;
-        let (known, _) = self.context.view.children(K::KIND).lock().written(stamp, seen);
-        Ok(known.facts.clone())
-    }
-
-    fn api<K: Child>(&self) -> Api<ChildObject<K>> {
-        Api::namespaced(self.context.client.get(), self.namespace)
     }
 }

@@ -2,7 +2,6 @@
 
 mod cluster;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use hemvist_api::labels::DEFAULT_ROOT_NAMESPACE;
 use hemvist_core::snapshot::{Key, LoadSource, Mirrors, Settings, ToleratedTaint};
 
-use self::cluster::ClusterArgs;
+use self::cluster::{ClusterArgs, named};
 use crate::jitter::random_word;
 
 /// Runs open-weights language models on cleared nodes: the controller of Hemvist.
@@ -290,10 +289,6 @@ fn gateway(text: &str) -> Result<Key, &'static str> {
 
 fn seconds(number: u32) -> Duration {
     Duration::from_secs(u64::from(number))
-}
-
-fn named(names: Vec<String>) -> BTreeSet<String> {
-    names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 /// The host's name alone is not enough: a container that is started again has the same one.

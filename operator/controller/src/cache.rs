@@ -54,6 +54,25 @@ pub enum Change<T> {
     },
 }
 
+impl<T> Change<T> {
+    /// What was known before.
+    pub fn before(&self) -> Option<&T> {
+        match self {
+            Self::Nothing => None,
+            Self::Set { old, .. } => old.as_deref(),
+            Self::Gone { old } => Some(old),
+        }
+    }
+
+    /// What is known now.
+    pub fn after(&self) -> Option<&T> {
+        match self {
+            Self::Set { new, .. } => Some(new),
+            Self::Nothing | Self::Gone { .. } => None,
+        }
+    }
+}
+
 /// What is known of the objects of one kind.
 #[derive(Debug)]
 pub struct Cache<T> {

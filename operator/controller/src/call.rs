@@ -46,6 +46,12 @@ impl Deadline {
     }
 }
 
+/// An error of which one word goes into metrics.
+pub trait Categorised: std::error::Error {
+    /// That word.
+    fn category(&self) -> &'static str;
+}
+
 impl From<kube::Error> for CallError {
     fn from(error: kube::Error) -> Self {
         match error {

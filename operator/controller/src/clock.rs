@@ -1,5 +1,4 @@
-//! Has everything looked at when a day begins: assessments expire, policies and exceptions begin and end, and all of it by
-//! days. Nothing in the cluster changes at that moment, so no watch tells it.
+//! The clock. Nothing else in the controller reads it; clippy.toml checks that.
 
 use std::time::Duration;
 
@@ -7,20 +6,24 @@ use k8s_openapi::jiff::tz::TimeZone;
 use k8s_openapi::jiff::{Timestamp, ToSpan};
 use tokio::time::sleep;
 
-use crate::triggers::Triggers;
-
 /// A clock may be set, and a machine may sleep: never waits longer than this before it looks at the time again.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// Has everything looked at whenever a day begins; does not end.
-pub async fn run(triggers: Triggers) {
-    let mut next = next_change(Timestamp::now());
+/// The current time.
+#[allow(clippy::disallowed_methods, reason = "here the clock is read, and nowhere else")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Calls `begins` whenever a day begins, in UTC; does not end. Assessments expire, policies and exceptions begin and end,
+/// and all of it by days: nothing in the cluster changes at that moment, so no watch tells it.
+pub async fn each_day(begins: impl Fn()) {
+    let mut next = next_day(now());
     loop {
-        let now = Timestamp::now();
+        let now = now();
         if now >= next {
-            tracing::info!("a day begins: everything is looked at again");
-            triggers.everything();
-            next = next_change(now);
+            begins();
+            next = next_day(now);
         }
         sleep(wait(now, next)).await;
     }
@@ -28,7 +31,7 @@ pub async fn run(triggers: Triggers) {
 
 /// The next moment at which a decision can be another one though nothing has changed: the next day, in UTC, as all days of
 /// policies and models are.
-fn next_change(now: Timestamp) -> Timestamp {
+fn next_day(now: Timestamp) -> Timestamp {
     let today = now.to_zoned(TimeZone::UTC).date();
     let tomorrow = today.checked_add(1.day()).and_then(|day| day.to_zoned(TimeZone::UTC));
     tomorrow.map_or(Timestamp::MAX, |day| day.timestamp())
@@ -55,7 +58,7 @@ mod tests {
             ("2026-12-31T23:59:59.999Z", "2027-01-01T00:00:00Z"),
             ("2028-02-28T00:00:00Z", "2028-02-29T00:00:00Z"),
         ] {
-            assert_eq!(next_change(moment(now)), moment(next), "{now}");
+            assert_eq!(next_day(moment(now)), moment(next), "{now}");
         }
     }
 

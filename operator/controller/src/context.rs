@@ -17,13 +17,13 @@ use crate::view::View;
 pub struct Context {
     /// What this process sees of the cluster; answers to own writes go into it.
     pub view: Arc<View>,
-    /// What is looked at again.
+    /// Where events are published.
     pub triggers: Triggers,
     /// Where events go.
     pub events: Events,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// The connection. Only `admission`, `apply`, `withdraw`, `evict` and `status` write.
+    /// The connection.
     pub client: ClientHandle,
     /// How long one request may take.
     pub deadline: Deadline,

@@ -2,24 +2,23 @@
 
 use std::sync::Arc;
 
-use hemvist_api::condition::{ConditionType, Reason};
-use hemvist_api::{AIPolicy, ModelDeployment, ModelDeploymentStatus};
+use hemvist_api::condition::Reason;
+use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::decide::Eviction;
 use hemvist_core::snapshot::Key;
+use hemvist_core::status::Transition;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
 
-use crate::admission::{Part, PartId};
 use crate::call::Deadline;
-use crate::evict::Departure;
 use crate::metrics::Metrics;
 use crate::objects::SeenModel;
+use crate::objects::compiled::{CompiledId, CompiledKind};
 
 /// The longest note that the API server takes is 1024 bytes.
 const MAX_NOTE_BYTES: usize = 1000;
@@ -76,110 +75,28 @@ impl Events {
         (Self { sender, metrics }, writer)
     }
 
-    /// Has an event written, if there is one and room for it.
-    pub fn publish(&self, notice: impl Into<Option<Notice>>) {
-        if let Some(notice) = notice.into()
-            && self.sender.try_send(notice).is_err()
-        {
+    /// Has an event written, if there is room for it.
+    pub fn publish(&self, notice: Notice) {
+        if self.sender.try_send(notice).is_err() {
             self.metrics.event_dropped();
         }
     }
 }
 
-/// The event of a new status of a model: where its reason is another one than before, and worth telling.
-pub fn transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    let new = ready(status.conditions.as_deref())?;
-    let old = ready(model.status().and_then(|status| status.conditions.as_deref()));
-    if old.is_some_and(|old| old.reason == new.reason) {
-        return None;
-    }
-    let type_ = importance(&new.reason)?;
-    Some(Notice {
-        regarding: reference::<ModelDeployment>(key, &model.uid),
+/// The event of a change of the status of the object `key` of this UID.
+pub fn transition<K: Resource<DynamicType = ()>>(key: &Key, uid: &str, transition: Transition) -> Notice {
+    Notice {
+        regarding: reference::<K>(key, uid),
         related: None,
-        type_,
-        reason: new.reason.clone(),
+        type_: if transition.warning { EventType::Warning } else { EventType::Normal },
+        reason: transition.reason,
         action: "Reconcile",
-        note: bounded(&new.message),
-    })
-}
-
-/// The event of a model whose duties are not met, or soon will not be: once, when that comes to be so.
-pub fn duties_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    const TOLD: [Reason; 4] =
-        [Reason::ExpiresSoon, Reason::GraceRunning, Reason::ExpiredAndKept, Reason::DutiesNotMet];
-    warning_beside(key, model, status, ConditionType::DutiesCurrent, &TOLD)
-}
-
-/// The event of a model to which the gateway that it asks for does not lead: once, when that comes to be so.
-pub fn route_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    const TOLD: [Reason; 3] = [Reason::RouteRefused, Reason::RouteUnresolved, Reason::RouteNotServed];
-    warning_beside(key, model, status, ConditionType::Routed, &TOLD)
-}
-
-/// The event of a model whose autoscaler does not work: once, when that comes to be so.
-pub fn autoscaler_transition(key: &Key, model: &SeenModel, status: &ModelDeploymentStatus) -> Option<Notice> {
-    warning_beside(key, model, status, ConditionType::Autoscaled, &[Reason::AutoscalerFailing])
-}
-
-/// The event of a condition beside `Ready` whose reason is another one than before, and one of those that are told.
-fn warning_beside(
-    key: &Key,
-    model: &SeenModel,
-    status: &ModelDeploymentStatus,
-    type_: ConditionType,
-    told: &[Reason],
-) -> Option<Notice> {
-    let condition = |status: Option<&ModelDeploymentStatus>| {
-        let mut conditions = status?.conditions.iter().flatten();
-        conditions.find(|one| one.type_ == type_.as_str()).cloned()
-    };
-    let new = condition(Some(status))?;
-    let is_news = condition(model.status()).is_none_or(|old| old.reason != new.reason);
-    (is_news && told.iter().any(|reason| reason.as_str() == new.reason)).then(|| Notice {
-        regarding: reference::<ModelDeployment>(key, &model.uid),
-        related: None,
-        type_: EventType::Warning,
-        reason: new.reason.clone(),
-        action: "Reconcile",
-        note: bounded(&new.message),
-    })
-}
-
-/// The event of a new status of a policy.
-pub fn policy_transition(
-    key: &Key,
-    uid: &str,
-    old: Option<&[Condition]>,
-    new: Option<&[Condition]>,
-) -> Option<Notice> {
-    let accepted = |conditions: Option<&[Condition]>| {
-        conditions?.iter().find(|one| one.type_ == ConditionType::Accepted.as_str()).cloned()
-    };
-    let new = accepted(new)?;
-    let news = new.status != "True" && accepted(old).is_none_or(|old| old.reason != new.reason);
-    news.then(|| Notice {
-        regarding: reference::<AIPolicy>(key, uid),
-        related: None,
-        type_: EventType::Warning,
-        reason: new.reason.clone(),
-        action: "Reconcile",
-        note: bounded(&new.message),
-    })
-}
-
-/// How a pod was made to leave, in words.
-const fn how(departure: Departure) -> &'static str {
-    match departure {
-        Departure::DeletedAgainstBudget => {
-            "deleted, though its PodDisruptionBudget did not allow an eviction, because residency outranks availability"
-        }
-        Departure::Evicted | Departure::GoneAlready => "evicted",
+        note: bounded(&transition.message),
     }
 }
 
-/// The event of a pod of nobody's that had to leave its node.
-pub fn eviction_of_nobody(eviction: &Eviction, departure: Departure) -> Notice {
+/// The event of a pod of no model that had to leave its node, and was `departed`.
+pub fn unmanaged_eviction(eviction: &Eviction, departed: &str) -> Notice {
     Notice {
         regarding: reference::<Pod>(&eviction.pod, &eviction.uid),
         related: None,
@@ -187,18 +104,15 @@ pub fn eviction_of_nobody(eviction: &Eviction, departure: Departure) -> Notice {
         reason: Reason::ClearanceLost.as_str().to_owned(),
         action: "Evict",
         note: bounded(&format!(
-            "The pod uses an accelerator and was {}: {} {}. Serve the model by a ModelDeployment, or let the pod require \
+            "The pod uses an accelerator and was {departed}: {} {}. Serve the model by a ModelDeployment, or let the pod require \
              a node that is cleared for its information class.",
-            how(departure),
-            eviction.node,
-            eviction.reason
+            eviction.node, eviction.reason
         )),
     }
 }
 
-/// The event of a pod that had to leave its node.
-pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) -> Notice {
-    let how = how(departure);
+/// The event of a pod that had to leave its node, and was `departed`.
+pub fn eviction(model: &SeenModel, eviction: &Eviction, departed: &str) -> Notice {
     let key = model.content.as_ref().ok().and_then(|model| model.metadata.name.clone());
     let key = Key::new(&eviction.pod.namespace, key.unwrap_or_default());
     Notice {
@@ -208,7 +122,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
         reason: eviction.cause.as_str().to_owned(),
         action: "Evict",
         note: bounded(&format!(
-            "Pod {} was {how}: {} {}.",
+            "Pod {} was {departed}: {} {}.",
             eviction.pod.name, eviction.node, eviction.reason
         )),
     }
@@ -216,10 +130,10 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departure: Departure) ->
 
 /// The event of something compiled that somebody else has changed or deleted, and that is as it was again: on the AIPolicy
 /// that it carries out, or else on the object itself.
-pub fn admission_repair(id: &PartId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
-    let itself = match id.part {
-        Part::Policy => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
-        Part::Binding => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
+pub fn admission_repair(id: &CompiledId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
+    let itself = match id.kind {
+        CompiledKind::Policy => reference::<ValidatingAdmissionPolicy>(&id.key(), uid),
+        CompiledKind::Binding => reference::<ValidatingAdmissionPolicyBinding>(&id.key(), uid),
     };
     let (regarding, related) = match author {
         Some((key, uid)) => (reference::<AIPolicy>(key, uid), Some(itself)),
@@ -233,22 +147,6 @@ pub fn admission_repair(id: &PartId, uid: &str, author: Option<(&Key, &str)>, wh
         action: "Repair",
         note: bounded(&format!("{id} was {what} by somebody else, and is as it was again.")),
     }
-}
-
-fn ready(conditions: Option<&[Condition]>) -> Option<&Condition> {
-    conditions?.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())
-}
-
-/// Whether a reason is good news, bad news, or only the ordinary way to good news.
-fn importance(reason: &str) -> Option<EventType> {
-    const GOOD: [Reason; 3] = [Reason::Serving, Reason::Suspended, Reason::ScaledToZero];
-    const ON_THE_WAY: [Reason; 5] =
-        [Reason::Accepted, Reason::Placed, Reason::Scheduling, Reason::Starting, Reason::RollingOut];
-    let is_in = |reasons: &[Reason]| reasons.iter().any(|one| one.as_str() == reason);
-    if is_in(&ON_THE_WAY) {
-        return None;
-    }
-    Some(if is_in(&GOOD) { EventType::Normal } else { EventType::Warning })
 }
 
 fn reference<K: Resource<DynamicType = ()>>(key: &Key, uid: &str) -> ObjectReference {
@@ -285,23 +183,15 @@ mod tests {
     #[test]
     fn repairs_for_one_policy_are_told_apart() {
         let key = Key::new("hemvist-system", "region");
-        let told = |part, name: &str| {
-            let id = PartId { part, name: name.to_owned() };
+        let told = |kind, name: &str| {
+            let id = CompiledId { kind, name: name.to_owned() };
             let notice = admission_repair(&id, "", Some((&key, "u")), "changed");
             assert_eq!(notice.regarding.name.as_deref(), Some("region"));
             notice.related
         };
-        let of_models = told(Part::Policy, "hemvist-models");
+        let of_models = told(CompiledKind::Policy, "hemvist-models");
         assert!(of_models.is_some());
-        assert_ne!(of_models, told(Part::Policy, "hemvist-pods"));
-        assert_ne!(of_models, told(Part::Binding, "hemvist-models"));
-    }
-
-    #[test]
-    fn only_good_and_bad_news_are_told() {
-        assert_eq!(importance(Reason::Serving.as_str()), Some(EventType::Normal));
-        assert_eq!(importance(Reason::Starting.as_str()), None);
-        assert_eq!(importance(Reason::AssessmentExpired.as_str()), Some(EventType::Warning));
-        assert_eq!(importance("SomethingNew"), Some(EventType::Warning));
+        assert_ne!(of_models, told(CompiledKind::Policy, "hemvist-pods"));
+        assert_ne!(of_models, told(CompiledKind::Binding, "hemvist-models"));
     }
 }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DeleteParams, EvictParams, Preconditions};
 
-use crate::call::CallError;
+use crate::call::{CallError, Categorised};
 use crate::context::Context;
 use crate::events;
 use crate::objects::SeenModel;
@@ -18,16 +18,15 @@ pub struct EvictError {
     source: CallError,
 }
 
-impl EvictError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
+impl Categorised for EvictError {
+    fn category(&self) -> &'static str {
         self.source.category()
     }
 }
 
 /// How a pod was made to leave.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Departure {
+enum Departure {
     /// It was evicted.
     Evicted,
     /// It was deleted, because a PodDisruptionBudget did not let it be evicted.
@@ -36,34 +35,27 @@ pub enum Departure {
     GoneAlready,
 }
 
-/// Makes pods leave.
-///
-/// # Errors
-/// Where one could not be made to leave. Every other one was tried too.
-pub async fn evict(context: &Context, model: &SeenModel, evictions: &[Eviction]) -> Result<(), EvictError> {
-    let mut first_error = None;
-    for eviction in evictions {
-        match evict_one(context, eviction).await {
-            Ok(Departure::GoneAlready) => {}
-            Ok(departure) => {
-                context.metrics.evicted();
-                tracing::warn!(pod = %eviction.pod, ?departure, "{} {}", eviction.node, eviction.reason);
-                context.events.publish(events::eviction(model, eviction, departure));
+impl Departure {
+    /// In words, to be read after "The pod was".
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeletedAgainstBudget => {
+                "deleted, though its PodDisruptionBudget did not allow an eviction, because residency outranks availability"
             }
-            Err(source) => {
-                let error = EvictError { pod: eviction.pod.to_string(), source };
-                first_error.get_or_insert(error);
-            }
+            Self::Evicted | Self::GoneAlready => "evicted",
         }
     }
-    first_error.map_or(Ok(()), Err)
 }
 
-/// The same of pods that belong to no model.
+/// Makes pods leave: those of a model, or of none.
 ///
 /// # Errors
 /// Where one could not be made to leave. Every other one was tried too.
-pub async fn evict_unmanaged(context: &Context, evictions: &[Eviction]) -> Result<(), EvictError> {
+pub async fn evict(
+    context: &Context,
+    model: Option<&SeenModel>,
+    evictions: &[Eviction],
+) -> Result<(), EvictError> {
     let mut first_error = None;
     for eviction in evictions {
         match evict_one(context, eviction).await {
@@ -71,7 +63,10 @@ pub async fn evict_unmanaged(context: &Context, evictions: &[Eviction]) -> Resul
             Ok(departure) => {
                 context.metrics.evicted();
                 tracing::warn!(pod = %eviction.pod, ?departure, "{} {}", eviction.node, eviction.reason);
-                context.events.publish(events::eviction_of_nobody(eviction, departure));
+                context.events.publish(match model {
+                    Some(model) => events::eviction(model, eviction, departure.as_str()),
+                    None => events::unmanaged_eviction(eviction, departure.as_str()),
+                });
             }
             Err(source) => {
                 let error = EvictError { pod: eviction.pod.to_string(), source };

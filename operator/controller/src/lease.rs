@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::watch;
@@ -18,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::args::LeaseOptions;
 use crate::call::{CallError, Deadline};
+use crate::clock;
 use crate::jitter::Jitter;
 
 /// Why the work ended.
@@ -95,7 +95,7 @@ impl Elector {
             };
             spec.holder_identity = None;
             spec.lease_duration_seconds = Some(1);
-            spec.renew_time = Some(MicroTime(Timestamp::now()));
+            spec.renew_time = Some(MicroTime(clock::now()));
             deadline.call(api.replace(&options.name, &PostParams::default(), &lease)).await.map(|_| true)
         };
         match released.await {
@@ -220,7 +220,7 @@ impl Elector {
 
     /// The Lease as held by this process.
     fn spec(&self, before: Option<&LeaseSpec>) -> LeaseSpec {
-        let now = MicroTime(Timestamp::now());
+        let now = MicroTime(clock::now());
         let ours = before.filter(|before| before.holder_identity.as_ref() == Some(&self.options.identity));
         let transitions = before.and_then(|before| before.lease_transitions);
         LeaseSpec {

@@ -1,5 +1,8 @@
 //! Objects as they come over the wire, and the facts that are kept of them.
 
+pub mod compiled;
+pub mod quota;
+
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -22,6 +25,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::cache::Change;
 use crate::managed_fields::has_foreign_fields;
 
 /// A copy of the whole object, which `kubectl apply` leaves behind. Nothing here reads it.
@@ -189,6 +193,17 @@ impl<C, S> Seen<C, S> {
     /// Whether more than status and bookkeeping is the same in both.
     pub fn asks_the_same(&self, other: &Self) -> bool {
         self.uid == other.uid && self.generation == other.generation && self.terminating == other.terminating
+    }
+}
+
+impl<C, S> Change<Seen<C, S>> {
+    /// Whether no more than status and bookkeeping has changed.
+    pub fn asks_the_same(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Set { old: Some(old), new } => old.asks_the_same(new),
+            Self::Set { old: None, .. } | Self::Gone { .. } => false,
+        }
     }
 }
 

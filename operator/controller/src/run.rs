@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hemvist_core::snapshot::Key;
+use futures::future::join_all;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch as channel;
@@ -11,48 +11,21 @@ use tokio::sync::watch as channel;
 use crate::args::Options;
 use crate::call::Deadline;
 use crate::client::{ClientError, connect};
+use crate::clock;
 use crate::context::{ClientHandle, Context};
 use crate::events::Events;
 use crate::http::{HttpError, Report, serve};
 use crate::jitter::Jitter;
 use crate::lease::{Elector, LeaseError};
 use crate::metrics::Metrics;
-use crate::queue::Queue;
-use crate::triggers::Triggers;
+use crate::reconcilers::RECONCILERS;
+use crate::triggers::{Event, Triggers};
 use crate::view::View;
 use crate::watch::Watches;
-use crate::workers::{Pulse, Workers};
-use crate::{admission, clock, inspect, policy, quota, reconcile, unmanaged};
-
-/// Name of the queue of ModelDeployments.
-const MODELS: &str = "modeldeployment";
-
-/// Name of the queue of AIPolicies.
-const POLICIES: &str = "aipolicy";
-
-/// Name of the queue of what policies are compiled to.
-const ADMISSION: &str = "admission";
-
-/// Name of the queue of limits to accelerators.
-const QUOTAS: &str = "resourcequota";
-
-/// Name of the queue of pods that use accelerators and belong to no model.
-const UNMANAGED: &str = "unmanaged";
-
-/// Policies are few, and their statuses are written for people.
-const POLICY_CONCURRENCY: usize = 2;
+use crate::workers::Workers;
 
 /// How often it is looked whether the work may begin.
 const POLL: Duration = Duration::from_millis(50);
-
-/// Name of the queue of replicas that are asked how they are.
-const REPLICAS: &str = "replica";
-
-/// Replicas that are asked at the same time. Most of that is waiting for those that do not answer.
-const REPLICA_CONCURRENCY: usize = 8;
-
-/// All of them.
-const QUEUES: [&str; 6] = [MODELS, POLICIES, ADMISSION, QUOTAS, UNMANAGED, REPLICAS];
 
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +72,10 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let client = connect(options.request_timeout, metrics.clone()).await?;
 
     let view = Arc::new(View::new(options.settings.clone(), options.compiles));
-    let [models, policies, admission, quotas, unmanaged, replicas] = QUEUES.map(|name| queue(&metrics, name));
-    let triggers = Triggers::new(models, policies, admission, quotas, unmanaged, replicas, view.clone());
-    let pulses = QUEUES.map(|_| Arc::new(Pulse::default()));
-    let report = Report { view: view.clone(), metrics: metrics.clone(), pulses: pulses.to_vec() };
+    let workers = Workers::of(&RECONCILERS, options.concurrency, &metrics);
+    let triggers = Triggers::new(view.clone(), workers.iter().map(Workers::route));
+    let pulses = workers.iter().map(Workers::pulse).collect();
+    let report = Report { view: view.clone(), metrics: metrics.clone(), pulses };
     let http = serve(report, options.health_address, options.metrics_address).await?;
     let (events, write_events) = Events::new(client.clone(), &options.identity, deadline, metrics.clone());
     let watches = Watches {
@@ -112,12 +85,12 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         deadline,
         relist: options.resync,
     };
-    let days = clock::run(triggers.clone());
+    let days = publish_days(triggers.clone());
     let context = Context {
         view,
         triggers,
         events,
-        metrics: metrics.clone(),
+        metrics,
         client: ClientHandle::new(client.clone()),
         deadline,
         resync: options.resync,
@@ -128,7 +101,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let (stop, stopped) = channel::channel(false);
     let mut watches = watches.start(&client);
     let elect = elect(&options, client.clone(), deadline, leads);
-    let work = work(Arc::new(context), options.concurrency, pulses, leading, stopped);
+    let work = work(Arc::new(context), workers, leading, stopped);
     tokio::pin!(elect, work, http, write_events, days);
 
     let ended = tokio::select! {
@@ -156,8 +129,13 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     ended
 }
 
-fn queue(metrics: &Metrics, name: &'static str) -> Arc<Queue<Key>> {
-    Arc::new(Queue::new(metrics.queue(name), Jitter::default()))
+/// Publishes an event whenever a day begins.
+async fn publish_days(triggers: Triggers) {
+    clock::each_day(|| {
+        tracing::info!("a day begins: everything is looked at again");
+        triggers.publish(&Event::Day);
+    })
+    .await;
 }
 
 /// Keeps the Lease, or leads without one.
@@ -178,16 +156,15 @@ async fn elect(
 /// view up to date all the same, so that it can take over at once.
 async fn work(
     context: Arc<Context>,
-    concurrency: usize,
-    pulses: [Arc<Pulse>; 6],
+    workers: Vec<Workers>,
     mut leading: channel::Receiver<bool>,
     mut stopped: channel::Receiver<bool>,
 ) {
     let name = "hemvist-operator";
     context.metrics.set_leader(name, false);
     while !(*leading.borrow_and_update() && context.view.synced()) {
-        for pulse in &pulses {
-            pulse.beat();
+        for one in &workers {
+            one.pulse().beat();
         }
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
@@ -196,36 +173,6 @@ async fn work(
     }
     context.metrics.set_leader(name, true);
     tracing::info!(models = context.view.model_keys().len(), "the work begins");
-    // Also where nothing is seen to change: what is in force has to be tried once.
-    context.triggers.admission();
-    let [models, policies, compiled, quotas, of_nobody, replicas] = pulses;
-    let workers = |controller, concurrency, queue: &Arc<Queue<Key>>, pulse| Workers {
-        controller,
-        concurrency,
-        queue: queue.clone(),
-        context: context.clone(),
-        pulse,
-    };
-    let model_workers = workers(MODELS, concurrency, &context.triggers.models, models);
-    let policy_workers = workers(POLICIES, POLICY_CONCURRENCY, &context.triggers.policies, policies);
-    // What is compiled is one whole.
-    let admission_workers = workers(ADMISSION, 1, &context.triggers.admission, compiled);
-    let quota_workers = workers(QUOTAS, POLICY_CONCURRENCY, &context.triggers.quotas, quotas);
-    let unmanaged_workers = workers(UNMANAGED, 1, &context.triggers.unmanaged, of_nobody);
-    let replica_workers = workers(REPLICAS, REPLICA_CONCURRENCY, &context.triggers.replicas, replicas);
-    tokio::join!(
-        replica_workers.run(stopped.clone(), |context, key, _| async move {
-            Ok(inspect::reconcile(&context, &key).await)
-        }),
-        model_workers.run(stopped.clone(), |context, key, failures| async move {
-            reconcile::reconcile(&context, &key, failures).await
-        }),
-        policy_workers
-            .run(stopped.clone(), |context, key, _| async move { policy::reconcile(&context, &key).await }),
-        quota_workers
-            .run(stopped.clone(), |context, key, _| async move { quota::reconcile(&context, &key).await }),
-        unmanaged_workers
-            .run(stopped.clone(), |context, _, _| async move { unmanaged::reconcile(&context).await }),
-        admission_workers.run(stopped, |context, _, _| async move { admission::reconcile(&context).await }),
-    );
+    context.triggers.publish(&Event::Start);
+    join_all(workers.into_iter().map(|one| one.run(context.clone(), stopped.clone()))).await;
 }

@@ -3,6 +3,7 @@
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, ModelDeployment, ModelDeploymentStatus};
 use hemvist_core::snapshot::Key;
+use hemvist_core::status::{model_transitions, policy_transition};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
@@ -13,19 +14,19 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::cache::{Change, Stamp};
-use crate::call::CallError;
+use crate::call::{CallError, Categorised};
 use crate::context::Context;
 use crate::events;
 use crate::objects::{Lenient, SeenModel, SeenPolicy};
+use crate::triggers::Event;
 
 /// Why a status could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("writing the status: {0}")]
 pub struct StatusError(#[from] CallError);
 
-impl StatusError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
+impl Categorised for StatusError {
+    fn category(&self) -> &'static str {
         self.0.category()
     }
 }
@@ -46,15 +47,15 @@ pub async fn write_model(
     let Some(written) = patch::<ModelDeployment>(context, key, &seen.uid, status).await? else {
         return Ok(());
     };
-    context.events.publish(events::transition(key, seen, status));
-    context.events.publish(events::duties_transition(key, seen, status));
-    context.events.publish(events::route_transition(key, seen, status));
-    context.events.publish(events::autoscaler_transition(key, seen, status));
+    let (old, new) = (conditions(seen.status()), conditions(Some(status)));
+    for transition in model_transitions(old, new) {
+        context.events.publish(events::transition::<ModelDeployment>(key, &seen.uid, transition));
+    }
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.models.lock().written(stamp, written.into());
         // The answer holds what somebody may have changed meanwhile, and the watch will not tell it again.
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
-            context.triggers.model(key, &change);
+            context.triggers.publish(&Event::Model { key, change: &change });
         }
     }
     Ok(())
@@ -74,12 +75,14 @@ pub async fn write_policy(
         return Ok(());
     }
     let Some(written) = patch::<AIPolicy>(context, key, &seen.uid, status).await? else { return Ok(()) };
-    let old = seen.status().and_then(|status| status.conditions.as_deref());
-    context.events.publish(events::policy_transition(key, &seen.uid, old, status.conditions.as_deref()));
+    let (old, new) = (conditions(seen.status()), conditions(Some(status)));
+    if let Some(transition) = policy_transition(old, new) {
+        context.events.publish(events::transition::<AIPolicy>(key, &seen.uid, transition));
+    }
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.policies.lock().written(stamp, written.into());
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
-            context.triggers.policy(key, &change);
+            context.triggers.publish(&Event::Policy { key, change: &change });
         }
     }
     Ok(())
@@ -118,19 +121,32 @@ where
 
 /// A status with conditions.
 trait Conditioned: Clone + PartialEq {
-    fn conditions(&mut self) -> Option<&mut Vec<Condition>>;
+    fn conditions(&self) -> Option<&Vec<Condition>>;
+    fn conditions_mut(&mut self) -> Option<&mut Vec<Condition>>;
 }
 
 impl Conditioned for ModelDeploymentStatus {
-    fn conditions(&mut self) -> Option<&mut Vec<Condition>> {
+    fn conditions(&self) -> Option<&Vec<Condition>> {
+        self.conditions.as_ref()
+    }
+
+    fn conditions_mut(&mut self) -> Option<&mut Vec<Condition>> {
         self.conditions.as_mut()
     }
 }
 
 impl Conditioned for AIPolicyStatus {
-    fn conditions(&mut self) -> Option<&mut Vec<Condition>> {
+    fn conditions(&self) -> Option<&Vec<Condition>> {
+        self.conditions.as_ref()
+    }
+
+    fn conditions_mut(&mut self) -> Option<&mut Vec<Condition>> {
         self.conditions.as_mut()
     }
+}
+
+fn conditions<S: Conditioned>(status: Option<&S>) -> &[Condition] {
+    status.and_then(S::conditions).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Whether a status says something new. Since when a condition holds is not new as long as it holds.
@@ -140,7 +156,7 @@ fn differs<S: Conditioned>(old: Option<&S>, new: &S) -> bool {
         return false;
     }
     let (mut old, mut new) = (old.clone(), new.clone());
-    if let (Some(before), Some(after)) = (old.conditions(), new.conditions()) {
+    if let (Some(before), Some(after)) = (old.conditions_mut(), new.conditions_mut()) {
         before.sort_by(|one, other| one.type_.cmp(&other.type_));
         after.sort_by(|one, other| one.type_.cmp(&other.type_));
         for (before, after) in before.iter().zip(after) {

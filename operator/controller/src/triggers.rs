@@ -1,237 +1,113 @@
-//! What has to be looked at again when something has changed.
+//! Events, and which reconcilers they concern.
+//!
+//! Watches and writes publish an [`Event`]. The [`Trigger`] of each reconciler adds the keys that the event concerns to its
+//! queue. Publishers and reconcilers do not know each other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hemvist_core::snapshot::{Key, NodeFacts, PodFacts};
 
-use crate::admission::{self, SeenPart};
 use crate::cache::Change;
-use crate::inspect;
+use crate::objects::compiled::SeenCompiled;
+use crate::objects::quota::SeenQuota;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
 use crate::queue::Queue;
-use crate::quota::{self, SeenQuota};
-use crate::unmanaged;
 use crate::view::View;
 
-/// Long enough to take the events of one change together, too short for anybody to notice.
-const SETTLE: Duration = Duration::from_millis(100);
+/// Long enough to handle the events of one change together, too short for a user to notice.
+pub const SETTLE: Duration = Duration::from_millis(100);
 
-/// Nodes come and go in storms, and every one concerns every model.
-const SETTLE_NODES: Duration = Duration::from_millis(500);
+/// Nodes change in bursts, and each change concerns every model.
+pub const SETTLE_NODES: Duration = Duration::from_millis(500);
 
-/// Models that wait change nothing but what their status says of it: the scheduler gives them their nodes. A burst of pods
-/// must not have all of them judged anew for each.
-const SETTLE_WAITING: Duration = Duration::from_secs(2);
+/// Something that happened, and that can make keys due.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A ModelDeployment has changed.
+    Model {
+        /// Which.
+        key: &'a Key,
+        /// How.
+        change: &'a Change<SeenModel>,
+    },
+    /// An AIPolicy has changed.
+    Policy {
+        /// Which.
+        key: &'a Key,
+        /// How.
+        change: &'a Change<SeenPolicy>,
+    },
+    /// A node has changed in a way that a decision could notice.
+    Node(&'a Change<NodeFacts>),
+    /// A pod has changed.
+    Pod(&'a Change<PodFacts>),
+    /// A child object of a model has changed.
+    Child(&'a Change<SeenChild>),
+    /// A ResourceQuota of Hemvist has changed, and not by this process.
+    Quota {
+        /// Which.
+        key: &'a Key,
+        /// How.
+        change: &'a Change<SeenQuota>,
+    },
+    /// A compiled policy or binding has changed, and not by this process.
+    CompiledObject(&'a Change<SeenCompiled>),
+    /// An optional CRD has appeared or gone.
+    Kinds,
+    /// The decision about a model differs from the one before, in what other reconcilers need.
+    Decided,
+    /// A probe of a replica of this model has a new result.
+    Answered(&'a Key),
+    /// What is known about enforcing this AIPolicy has changed.
+    Compiled(&'a Key),
+    /// This process leads from now on. It has reconciled nothing yet.
+    Start,
+    /// A new day in UTC has begun.
+    Day,
+}
 
-/// A network plug-in learns of a new pod a moment after the kubelet.
-const SETTLE_REPLICA: Duration = Duration::from_secs(1);
+impl Event<'_> {
+    /// Whether anything has changed.
+    const fn is_news(&self) -> bool {
+        match self {
+            Self::Model { change, .. } => !matches!(change, Change::Nothing),
+            Self::Policy { change, .. } => !matches!(change, Change::Nothing),
+            Self::Node(change) => !matches!(change, Change::Nothing),
+            Self::Pod(change) => !matches!(change, Change::Nothing),
+            Self::Child(change) => !matches!(change, Change::Nothing),
+            Self::Quota { change, .. } => !matches!(change, Change::Nothing),
+            Self::CompiledObject(change) => !matches!(change, Change::Nothing),
+            Self::Kinds | Self::Decided | Self::Answered(_) | Self::Compiled(_) | Self::Start | Self::Day => {
+                true
+            }
+        }
+    }
+}
 
-/// The counts of a policy follow a burst of models in few writes.
-const SETTLE_COUNTS: Duration = Duration::from_secs(2);
+/// Adds the keys that an event concerns to the queue of one reconciler.
+pub type Trigger = fn(&Event<'_>, &View, &Queue<Key>);
 
-/// Leads from what changed to what has to be looked at again.
+/// Passes events to every reconciler.
 #[derive(Clone, Debug)]
 pub struct Triggers {
-    /// ModelDeployments to look at.
-    pub models: Arc<Queue<Key>>,
-    /// AIPolicies to look at.
-    pub policies: Arc<Queue<Key>>,
-    /// What policies are compiled to: one key.
-    pub admission: Arc<Queue<Key>>,
-    /// Limits to accelerators to look at, one for each namespace.
-    pub quotas: Arc<Queue<Key>>,
-    /// Pods that use accelerators and belong to no model: one key.
-    pub unmanaged: Arc<Queue<Key>>,
-    /// Replicas to ask how they are, by pod.
-    pub replicas: Arc<Queue<Key>>,
+    routes: Arc<[(Trigger, Arc<Queue<Key>>)]>,
     view: Arc<View>,
 }
 
 impl Triggers {
-    /// Leads into these queues.
-    pub fn new(
-        models: Arc<Queue<Key>>,
-        policies: Arc<Queue<Key>>,
-        admission: Arc<Queue<Key>>,
-        quotas: Arc<Queue<Key>>,
-        unmanaged: Arc<Queue<Key>>,
-        replicas: Arc<Queue<Key>>,
-        view: Arc<View>,
-    ) -> Self {
-        Self { models, policies, admission, quotas, unmanaged, replicas, view }
+    /// Passes events on to these triggers, each with its queue.
+    pub fn new(view: Arc<View>, routes: impl IntoIterator<Item = (Trigger, Arc<Queue<Key>>)>) -> Self {
+        Self { routes: routes.into_iter().collect(), view }
     }
 
-    /// A ModelDeployment has changed.
-    pub fn model(&self, key: &Key, change: &Change<SeenModel>) {
-        match change {
-            Change::Nothing => return,
-            // Mostly the echo of an own write that was faster than its answer.
-            Change::Set { old: Some(old), new } if old.asks_the_same(new) => {
-                self.models.add_after(key.clone(), SETTLE);
-                return;
-            }
-            Change::Set { .. } | Change::Gone { .. } => self.models.add(key.clone()),
-        }
-        self.quotas.add_after(quota::key(&key.namespace), SETTLE);
-        self.counts();
-    }
-
-    /// An AIPolicy has changed. A new status of it concerns nobody else.
-    pub fn policy(&self, key: &Key, change: &Change<SeenPolicy>) {
-        let asks_the_same = match change {
-            Change::Nothing => return,
-            Change::Set { old: Some(old), new } => old.asks_the_same(new),
-            Change::Set { old: None, .. } | Change::Gone { .. } => false,
-        };
-        self.policies.add_after(key.clone(), SETTLE);
-        if !asks_the_same {
-            self.admission();
-            self.quotas.add_after(quota::key(&key.namespace), SETTLE);
-            self.all_quotas();
-            self.all_models(SETTLE);
-            self.unmanaged.add_after(unmanaged::key(), SETTLE);
-            self.counts();
-        }
-    }
-
-    /// A node has changed in a way that a decision could notice.
-    pub fn node(&self, change: &Change<NodeFacts>) {
-        let (old, new) = match change {
-            Change::Nothing => return,
-            Change::Set { old, new } => (old.as_deref(), Some(&**new)),
-            Change::Gone { old } => (Some(&**old), None),
-        };
-        let resources = |node: Option<&NodeFacts>| -> Vec<String> {
-            node.iter().flat_map(|node| node.extended_resources.iter().cloned()).collect()
-        };
-        if resources(old) != resources(new) {
-            self.all_quotas();
-        }
-        self.all_models(SETTLE_NODES);
-        self.unmanaged.add_after(unmanaged::key(), SETTLE_NODES);
-    }
-
-    /// A pod has changed.
-    pub fn pod(&self, change: &Change<PodFacts>) {
-        let (old, new) = match change {
-            Change::Nothing => return,
-            Change::Set { old, new } => (old.as_deref(), Some(&**new)),
-            Change::Gone { old } => (Some(&**old), None),
-        };
-        for pod in old.into_iter().chain(new) {
-            if let Some(name) = &pod.model_name {
-                self.models.add_after(Key::new(&pod.key.namespace, name), SETTLE);
-            }
-            // There are few of these, and they have only the UID: the name is what those that serve are found by.
-            if let Some(model) = pod.weights_of.as_deref().and_then(|uid| self.view.model_with(uid)) {
-                self.models.add_after(model, SETTLE);
-            }
-        }
-        self.replica(old, new);
-        if new.is_some_and(|pod| pod.model_uid.is_none()) {
-            self.unmanaged.add_after(unmanaged::key(), SETTLE);
-        }
-        if old.and_then(holds) != new.and_then(holds) {
-            for waiting in self.view.waiting() {
-                self.models.add_after(waiting, SETTLE_WAITING);
-            }
-        }
-    }
-
-    /// A replica is asked how it is as soon as it serves, and forgotten when it is gone.
-    fn replica(&self, old: Option<&PodFacts>, new: Option<&PodFacts>) {
-        let Some(new) = new else {
-            if let Some(old) = old {
-                self.view.sightings.forget(&old.uid);
-            }
+    /// Passes an event on. [`Change::Nothing`] is dropped.
+    pub fn publish(&self, event: &Event<'_>) {
+        if !event.is_news() {
             return;
-        };
-        let worth_a_look = self.view.settings.inspects && inspect::is_worth_a_look(new);
-        if worth_a_look && !old.is_some_and(|old| old.uid == new.uid && inspect::is_worth_a_look(old)) {
-            self.replicas.add_after(new.key.clone(), SETTLE_REPLICA);
         }
-    }
-
-    /// An object that was made for a model has changed.
-    pub fn child(&self, change: &Change<SeenChild>) {
-        let (old, new) = match change {
-            Change::Nothing => return,
-            Change::Set { old, new } => (old.as_deref(), Some(&**new)),
-            Change::Gone { old } => (Some(&**old), None),
-        };
-        for child in old.into_iter().chain(new) {
-            if let Some(name) = &child.owner_name {
-                self.models.add_after(Key::new(&child.facts.key.namespace, name), SETTLE);
-            }
-        }
-    }
-
-    /// Something that is compiled has changed, and not by this process.
-    pub fn part(&self, change: &Change<SeenPart>) {
-        if *change != Change::Nothing {
-            self.admission();
-        }
-    }
-
-    /// A limit to accelerators has changed, and not by this process.
-    pub fn quota(&self, key: &Key, change: &Change<SeenQuota>) {
-        if *change != Change::Nothing {
-            self.quotas.add_after(key.clone(), SETTLE);
-        }
-    }
-
-    fn all_quotas(&self) {
-        let limited = self.view.quotas.lock().iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-        let concerned = self.view.concerned_namespaces().into_iter().map(|namespace| quota::key(&namespace));
-        for key in limited.into_iter().chain(concerned) {
-            self.quotas.add_after(key, SETTLE_NODES);
-        }
-    }
-
-    /// The cluster serves another kind than before, or one less.
-    pub fn kinds(&self) {
-        self.all_models(SETTLE);
-    }
-
-    /// Time alone has changed something.
-    pub fn everything(&self) {
-        self.admission();
-        self.all_quotas();
-        self.all_models(SETTLE);
-        self.unmanaged.add_after(unmanaged::key(), SETTLE);
-        for key in self.view.policy_keys() {
-            self.policies.add_after(key, SETTLE);
-        }
-    }
-
-    /// What policies are compiled to has to be looked at.
-    pub fn admission(&self) {
-        if self.view.compiled.enabled() {
-            self.admission.add_after(admission::key(), SETTLE);
-        }
-    }
-
-    /// The counts in the status of every policy may have changed.
-    pub fn counts(&self) {
-        for key in self.view.policy_keys() {
-            self.policies.add_after(key, SETTLE_COUNTS);
-        }
-    }
-
-    fn all_models(&self, delay: Duration) {
-        for key in self.view.model_keys() {
-            self.models.add_after(key, delay);
+        for (trigger, queue) in &*self.routes {
+            trigger(event, &self.view, queue);
         }
     }
 }
-
-/// What a pod takes from others: on which node, and how much.
-fn holds(pod: &PodFacts) -> Option<(&str, &std::collections::BTreeMap<String, i64>)> {
-    let node = pod.node.as_deref()?;
-    (!pod.ended && pod.may_use_accelerator()).then_some((node, &pod.devices))
-}
-
-#[cfg(test)]
-#[path = "triggers_tests.rs"]
-mod tests;

@@ -9,14 +9,16 @@ use hemvist_core::snapshot::PolicyBook;
 use hemvist_core::snapshot::{
     ChildFacts, ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage,
 };
+use hemvist_core::status::FollowUp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::admission::Known;
 use crate::cache::{Cache, Shared};
+use crate::clock;
+use crate::compiled::CompiledState;
+use crate::objects::quota::SeenQuota;
 use crate::objects::{SeenChild, SeenModel, SeenPolicy};
-use crate::quota::SeenQuota;
-use crate::sightings::Sightings;
+use crate::probes::Probes;
 
 /// What this process sees of the cluster.
 #[derive(Debug)]
@@ -34,14 +36,15 @@ pub struct View {
     /// Limits to the accelerators of namespaces.
     pub quotas: Shared<Cache<SeenQuota>>,
     /// What policies are compiled to.
-    pub compiled: Known,
+    pub compiled: CompiledState,
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
     /// Of the kinds that are not Kubernetes' own, whether they are served; one that was not asked for yet is not there.
     served: Shared<BTreeMap<ChildKind, bool>>,
     shared: Shared<SharedParts>,
-    verdicts: Shared<HashMap<Key, Verdict>>,
+    /// What is remembered of the last decision about each model. It can be lost: the next decision brings it back.
+    decided: Shared<HashMap<Key, FollowUp>>,
     /// What was seen by asking replicas.
-    pub sightings: Sightings,
+    pub probes: Probes,
 }
 
 /// The parts that all snapshots share, each with the revision of the cache that it was made from.
@@ -50,15 +53,6 @@ struct SharedParts {
     policies: (u64, Arc<PolicyBook>),
     nodes: (u64, Arc<BTreeMap<String, NodeFacts>>),
     usage: (u64, Arc<Usage>),
-}
-
-/// What is remembered of the last decision about a model. It can be lost: the next decision brings it back.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Verdict {
-    /// The policies whose rules refused it.
-    pub refused_by: BTreeSet<Key>,
-    /// Whether it waits for a node, so that it is looked at again whenever accelerators are freed or taken.
-    pub waits: bool,
 }
 
 impl View {
@@ -71,13 +65,13 @@ impl View {
             nodes: Shared::new(Cache::new(|_| None)),
             pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref().or(pod.weights_of.as_deref()))),
             quotas: Shared::new(Cache::new(|_| None)),
-            compiled: Known::new(compiles),
+            compiled: CompiledState::new(compiles),
             children: ChildKind::ALL
                 .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
             served: Shared::new(BTreeMap::new()),
             shared: Shared::new(SharedParts::default()),
-            verdicts: Shared::new(HashMap::new()),
-            sightings: Sightings::default(),
+            decided: Shared::new(HashMap::new()),
+            probes: Probes::default(),
         }
     }
 
@@ -183,7 +177,7 @@ impl View {
         let pods = pods
             .iter()
             .filter(|pod| pod.key.namespace == namespace)
-            .map(|pod| self.sightings.with(pod))
+            .map(|pod| self.probes.with(pod))
             .collect();
         (children, pods)
     }
@@ -196,33 +190,33 @@ impl View {
     }
 
     /// Remembers a decision; says whether it is another one than before.
-    pub fn remember(&self, key: &Key, verdict: &Verdict) -> bool {
-        self.verdicts.lock().insert(key.clone(), verdict.clone()).as_ref() != Some(verdict)
+    pub fn remember(&self, key: &Key, follow_up: &FollowUp) -> bool {
+        self.decided.lock().insert(key.clone(), follow_up.clone()).as_ref() != Some(follow_up)
     }
 
     /// Forgets the decisions about a model that is gone.
     pub fn forget(&self, key: &Key) {
-        self.verdicts.lock().remove(key);
+        self.decided.lock().remove(key);
     }
 
     /// Whether every model has been decided about. Before that, counts of refusals are not known.
     pub fn all_decided(&self) -> bool {
         let keys = self.model_keys();
-        let verdicts = self.verdicts.lock();
-        keys.iter().all(|key| verdicts.contains_key(key))
+        let decided = self.decided.lock();
+        keys.iter().all(|key| decided.contains_key(key))
     }
 
     /// The models that wait for a node.
     pub fn waiting(&self) -> Vec<Key> {
-        self.verdicts.lock().iter().filter(|(_, verdict)| verdict.waits).map(|(key, _)| key.clone()).collect()
+        self.decided.lock().iter().filter(|(_, one)| one.waits).map(|(key, _)| key.clone()).collect()
     }
 
     /// The models that rules of `policy` refuse.
     pub fn refused_by(&self, policy: &Key) -> HashSet<Key> {
-        let verdicts = self.verdicts.lock();
-        verdicts
+        let decided = self.decided.lock();
+        decided
             .iter()
-            .filter(|(_, verdict)| verdict.refused_by.contains(policy))
+            .filter(|(_, one)| one.refused_by.contains(policy))
             .map(|(key, _)| key.clone())
             .collect()
     }
@@ -279,6 +273,6 @@ fn refresh<T: PartialEq, P>(
 
 /// The moment, in whole seconds, since that is all that a status can hold.
 fn now() -> Time {
-    let now = Timestamp::now();
+    let now = clock::now();
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }

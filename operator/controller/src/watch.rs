@@ -1,6 +1,6 @@
 //! One watch per kind, each feeding its own cache. A watch that breaks stops no other.
 
-mod guests;
+mod optional;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admission::{PartKind, PartObject, SeenPart};
 use crate::cache::{Cache, Change, Shared, Stamp};
 use crate::call::{CallError, Deadline};
 use crate::client::WATCH_TIMEOUT;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
+use crate::objects::compiled::{CompiledObject, CompiledType, SeenCompiled};
+use crate::objects::quota::{QuotaObject, SeenQuota};
 use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy, child_type};
-use crate::quota::{QuotaObject, SeenQuota};
-use crate::triggers::Triggers;
+use crate::triggers::{Event, Triggers};
 use crate::view::View;
 
 /// Small pages keep the memory of a list small: only one page is held at a time.
@@ -40,7 +40,7 @@ const PAGE_SIZE: u32 = 50;
 pub struct Watches {
     /// What is seen.
     pub view: Arc<View>,
-    /// What is to be looked at again.
+    /// Where changes are published.
     pub triggers: Triggers,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -67,8 +67,8 @@ trait Watched: Send + 'static {
     /// Where facts are kept.
     fn cache(view: &View) -> &Shared<Cache<Self::Facts>>;
 
-    /// Facts have changed.
-    fn changed(triggers: &Triggers, key: &Key, change: &Change<Self::Facts>);
+    /// The event of a change.
+    fn event<'a>(key: &'a Key, change: &'a Change<Self::Facts>) -> Event<'a>;
 }
 
 struct Models;
@@ -87,8 +87,8 @@ impl Watched for Models {
         &view.models
     }
 
-    fn changed(triggers: &Triggers, key: &Key, change: &Change<SeenModel>) {
-        triggers.model(key, change);
+    fn event<'a>(key: &'a Key, change: &'a Change<SeenModel>) -> Event<'a> {
+        Event::Model { key, change }
     }
 }
 
@@ -108,8 +108,8 @@ impl Watched for Policies {
         &view.policies
     }
 
-    fn changed(triggers: &Triggers, key: &Key, change: &Change<SeenPolicy>) {
-        triggers.policy(key, change);
+    fn event<'a>(key: &'a Key, change: &'a Change<SeenPolicy>) -> Event<'a> {
+        Event::Policy { key, change }
     }
 }
 
@@ -129,8 +129,8 @@ impl Watched for Nodes {
         &view.nodes
     }
 
-    fn changed(triggers: &Triggers, _key: &Key, change: &Change<NodeFacts>) {
-        triggers.node(change);
+    fn event<'a>(_key: &'a Key, change: &'a Change<NodeFacts>) -> Event<'a> {
+        Event::Node(change)
     }
 }
 
@@ -153,8 +153,8 @@ impl Watched for Pods {
         &view.pods
     }
 
-    fn changed(triggers: &Triggers, _key: &Key, change: &Change<PodFacts>) {
-        triggers.pod(change);
+    fn event<'a>(_key: &'a Key, change: &'a Change<PodFacts>) -> Event<'a> {
+        Event::Pod(change)
     }
 }
 
@@ -175,8 +175,8 @@ impl<K: Child> Watched for Children<K> {
         view.children(K::KIND)
     }
 
-    fn changed(triggers: &Triggers, _key: &Key, change: &Change<SeenChild>) {
-        triggers.child(change);
+    fn event<'a>(_key: &'a Key, change: &'a Change<SeenChild>) -> Event<'a> {
+        Event::Child(change)
     }
 }
 
@@ -198,30 +198,30 @@ impl Watched for Quotas {
         &view.quotas
     }
 
-    fn changed(triggers: &Triggers, key: &Key, change: &Change<SeenQuota>) {
-        triggers.quota(key, change);
+    fn event<'a>(key: &'a Key, change: &'a Change<SeenQuota>) -> Event<'a> {
+        Event::Quota { key, change }
     }
 }
 
-struct Parts<K>(std::marker::PhantomData<K>);
+struct CompiledObjects<K>(std::marker::PhantomData<K>);
 
-impl<K: PartKind> Watched for Parts<K> {
-    type Object = PartObject<K>;
-    type Facts = SeenPart;
+impl<K: CompiledType> Watched for CompiledObjects<K> {
+    type Object = CompiledObject<K>;
+    type Facts = SeenCompiled;
 
-    const KIND: &'static str = K::PART.as_str();
+    const KIND: &'static str = K::KIND.as_str();
     const LABELS: Option<(&'static str, &'static str)> = Some((APP_MANAGED_BY, HEMVIST));
 
-    fn facts(object: PartObject<K>) -> Option<SeenPart> {
+    fn facts(object: CompiledObject<K>) -> Option<SeenCompiled> {
         Some(object.seen)
     }
 
-    fn cache(view: &View) -> &Shared<Cache<SeenPart>> {
-        view.compiled.seen(K::PART)
+    fn cache(view: &View) -> &Shared<Cache<SeenCompiled>> {
+        view.compiled.seen(K::KIND)
     }
 
-    fn changed(triggers: &Triggers, _key: &Key, change: &Change<SeenPart>) {
-        triggers.part(change);
+    fn event<'a>(_key: &'a Key, change: &'a Change<SeenCompiled>) -> Event<'a> {
+        Event::CompiledObject(change)
     }
 }
 
@@ -235,16 +235,19 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Pods>(Api::all(client.clone())));
         for kind in ChildKind::ALL {
             child_type!(kind, K => if kind.definition().is_some() {
-                tasks.spawn(self.clone().watch_guest::<K>(client.clone()));
+                tasks.spawn(self.clone().watch_optional::<K>(client.clone()));
             } else {
                 tasks.spawn(self.clone().watch::<Children<K>>(Api::all(client.clone())));
             });
         }
         tasks.spawn(self.clone().watch::<Quotas>(Api::all(client.clone())));
         if self.view.compiled.enabled() {
-            tasks.spawn(self.clone().watch::<Parts<ValidatingAdmissionPolicy>>(Api::all(client.clone())));
             tasks.spawn(
-                self.clone().watch::<Parts<ValidatingAdmissionPolicyBinding>>(Api::all(client.clone())),
+                self.clone().watch::<CompiledObjects<ValidatingAdmissionPolicy>>(Api::all(client.clone())),
+            );
+            tasks.spawn(
+                self.clone()
+                    .watch::<CompiledObjects<ValidatingAdmissionPolicyBinding>>(Api::all(client.clone())),
             );
         }
         tasks
@@ -285,7 +288,7 @@ impl Watches {
             watcher::Event::InitDone => {
                 let gone = cache.lock().list_ends();
                 for (key, change) in &gone {
-                    W::changed(&self.triggers, key, change);
+                    self.triggers.publish(&W::event(key, change));
                 }
             }
             watcher::Event::Apply(object) => {
@@ -303,7 +306,7 @@ impl Watches {
         let Some(stamp) = Stamp::of(object.meta()) else { return };
         let key = stamp.key.clone();
         let change = into(stamp, W::facts(object));
-        W::changed(&self.triggers, &key, &change);
+        self.triggers.publish(&W::event(&key, &change));
     }
 }
 

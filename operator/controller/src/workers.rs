@@ -13,8 +13,11 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::context::Context;
+use crate::jitter::Jitter;
+use crate::metrics::Metrics;
 use crate::queue::{Ending, Queue};
-use crate::reconcile::{Next, ReconcileError};
+use crate::reconciler::{Next, Reconciler};
+use crate::triggers::Trigger;
 
 /// How often a worker says that it lives, when there is nothing to do.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -47,61 +50,75 @@ impl Pulse {
     }
 }
 
-/// The workers of one queue.
+/// The workers of one reconciler, with its queue.
 #[derive(Debug)]
 pub struct Workers {
-    /// Name in metrics and in the log.
-    pub controller: &'static str,
-    /// How many keys are worked on at once.
-    pub concurrency: usize,
-    /// Where keys come from.
-    pub queue: Arc<Queue<Key>>,
-    /// What they work with.
-    pub context: Arc<Context>,
-    /// When they last got on.
-    pub pulse: Arc<Pulse>,
+    reconciler: &'static Reconciler,
+    concurrency: usize,
+    queue: Arc<Queue<Key>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Workers {
+    /// Workers for each reconciler, not yet started; `configured` is the value of `--concurrency`.
+    pub fn of(reconcilers: &'static [Reconciler], configured: usize, metrics: &Metrics) -> Vec<Self> {
+        let of_one = |reconciler: &'static Reconciler| Self {
+            reconciler,
+            concurrency: reconciler.concurrency.of(configured),
+            queue: Arc::new(Queue::new(metrics.queue(reconciler.name), Jitter::default())),
+            pulse: Arc::new(Pulse::default()),
+        };
+        reconcilers.iter().map(of_one).collect()
+    }
+
+    /// The queue, and what adds keys to it.
+    pub fn route(&self) -> (Trigger, Arc<Queue<Key>>) {
+        (self.reconciler.triggers, self.queue.clone())
+    }
+
+    /// When they last made progress.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
     /// Works until `stop` turns true, then lets what has begun end.
-    pub async fn run<F, W>(self, mut stop: watch::Receiver<bool>, work: F)
-    where
-        F: Fn(Arc<Context>, Key, u32) -> W + Clone + Send + 'static,
-        W: Future<Output = Result<Next, ReconcileError>> + Send + 'static,
-    {
-        self.context.metrics.set_concurrency(self.controller, self.concurrency);
+    pub async fn run(self, context: Arc<Context>, mut stop: watch::Receiver<bool>) {
+        let controller = self.reconciler.name;
+        context.metrics.set_concurrency(controller, self.concurrency);
         let mut running = JoinSet::new();
         loop {
             self.pulse.beat();
-            self.context.metrics.set_active(self.controller, running.len());
+            context.metrics.set_active(controller, running.len());
             tokio::select! {
                 biased;
                 // An error means that whoever could ask for the end is gone; that is the end too.
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some(_) = running.join_next() => {}
                 (key, failures) = self.queue.next(), if running.len() < self.concurrency => {
-                    running.spawn(self.work_on(key, failures, work.clone()));
+                    running.spawn(self.work_on(context.clone(), key, failures));
                 }
                 () = tokio::time::sleep(HEARTBEAT) => {}
             }
         }
         let ended = timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
         if ended.is_err() {
-            tracing::warn!(controller = self.controller, "{} reconciles did not end in time", running.len());
+            tracing::warn!(controller, "{} reconciles did not end in time", running.len());
         }
     }
 
-    fn work_on<F, W>(&self, key: Key, failures: u32, work: F) -> impl Future<Output = ()> + Send + 'static
-    where
-        F: Fn(Arc<Context>, Key, u32) -> W + Send + 'static,
-        W: Future<Output = Result<Next, ReconcileError>> + Send + 'static,
-    {
-        let (controller, queue, context) = (self.controller, self.queue.clone(), self.context.clone());
+    fn work_on(
+        &self,
+        context: Arc<Context>,
+        key: Key,
+        failures: u32,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let Reconciler { name: controller, reconcile, .. } = *self.reconciler;
+        let queue = self.queue.clone();
         let span = tracing::info_span!("reconcile", controller, namespace = key.namespace, name = key.name);
         async move {
             let begin = Instant::now();
             // A fault in the work on one object must not stop the work on the others.
-            let outcome = AssertUnwindSafe(work(context.clone(), key.clone(), failures)).catch_unwind().await;
+            let outcome = AssertUnwindSafe(reconcile(&context, &key, failures)).catch_unwind().await;
             let (result, ending) = match outcome {
                 Ok(Ok(next)) => judge(&context, next),
                 Ok(Err(error)) => {

@@ -16,6 +16,7 @@ mod network_policy;
 mod pod_disruption_budget;
 mod proxy;
 mod resource_quota;
+mod retry;
 mod scaled_object;
 mod service;
 mod service_account;
@@ -37,7 +38,8 @@ pub use http_route::HTTPRoute;
 pub use inference_pool::InferencePool;
 pub(crate) use meta::{COMPONENT, NAME};
 pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY};
-pub use resource_quota::{RESOURCE_QUOTA, resource_quota, wanted_quota};
+pub use resource_quota::{RESOURCE_QUOTA, quota_of, resource_quota};
+pub use retry::job_stays;
 pub use scaled_object::ScaledObject;
 
 /// How far objects have come.

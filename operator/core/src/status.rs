@@ -4,19 +4,25 @@ mod autoscaled;
 mod available;
 mod duties;
 mod enforced;
+mod follow_up;
 mod isolated;
 mod model;
 mod obstacle;
 mod placed;
 mod policy;
 mod routed;
+mod tally;
+mod transitions;
 mod weights;
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 pub use enforced::Compilation;
+pub use follow_up::{FollowUp, follow_up};
 pub use model::{model, unreadable_model};
 pub use policy::policy;
+pub use tally::tally;
+pub use transitions::{Transition, model_transitions, policy_transition};
 
 use crate::render::{Applied, DesiredObjects};
 use crate::snapshot::ChildKind;

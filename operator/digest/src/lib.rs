@@ -8,11 +8,12 @@
 //! A link, a device or a name that `sha256sum` would write otherwise is an error, because a list that leaves out what an
 //! engine reads would be no proof of it.
 
+mod error;
 mod walk;
 
 use std::fmt::{self, Write};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{ErrorKind, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 
+pub use crate::error::DigestError;
 pub use crate::walk::parts;
 use crate::walk::{Found, found};
 
@@ -74,31 +76,6 @@ impl FromStr for Digest {
     }
 }
 
-/// Why there is no digest.
-#[derive(Debug, thiserror::Error)]
-pub enum DigestError {
-    /// Something could not be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// What.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Neither a regular file nor a folder.
-    #[error("{}: neither a regular file nor a folder; of a link, copy what it leads to", .0.display())]
-    NotRegular(PathBuf),
-    /// A name that `sha256sum` would not write as it is.
-    #[error("{}: the name has a backslash or an end of line in it", .0.display())]
-    Name(PathBuf),
-    /// A folder without a file.
-    #[error("{}: there is no file in the folder", .0.display())]
-    Empty(PathBuf),
-    /// A part of a split model that is not there.
-    #[error("{}: this part of the split model is missing", .0.display())]
-    MissingPart(PathBuf),
-}
-
 /// The digest of what is at `path`, a file or a folder, with up to `threads` files read at the same time.
 ///
 /// # Errors
@@ -150,7 +127,7 @@ fn of_file(path: &Path) -> Result<Digest, DigestError> {
         match file.read(&mut chunk) {
             Ok(0) => return Ok(finished(content)),
             Ok(length) => content.update(&chunk[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(failed(error)),
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::DigestError;
+use crate::error::DigestError;
 
 /// What a digest is of.
 pub enum Found {

@@ -11,7 +11,7 @@ use crate::listing::{Selection, selected};
 use crate::mirror::Mirror;
 use crate::outcome::Failure;
 use crate::store::{Store, mebibytes};
-use crate::verify;
+use crate::verify::verify;
 
 /// How often a fetch begins anew because the mirror has changed, or because what was kept of an earlier fetch was spoilt.
 const BEGINNINGS: u32 = 3;

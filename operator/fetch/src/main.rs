@@ -10,7 +10,7 @@ use hemvist_fetch::fetch::{Order, fetch};
 use hemvist_fetch::listing::is_plain;
 use hemvist_fetch::mirror::{Credentials, Endpoint, Hub, Mirror, ObjectStore, Trust};
 use hemvist_fetch::outcome::{Failure, end};
-use hemvist_fetch::verify;
+use hemvist_fetch::verify::verify;
 use tracing_subscriber::EnvFilter;
 
 /// Fetches and verifies the weights of language models, beside the model that serves them.

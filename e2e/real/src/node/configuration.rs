@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::containerd::SOCKET;
 use crate::programs::{cni_folder, node_program};
-
-/// The socket of containerd. In the node's own `/run`, since the name of a socket must not be long.
-pub const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// Where pods ask for names. Nobody answers: what is deployed gets no names, and clients are told addresses.
 const NAME_SERVER: &str = "10.96.0.10";
@@ -61,7 +59,7 @@ root = "{root}"
 state = "/run/containerd"
 
 [grpc]
-address = "{CONTAINERD_SOCKET}"
+address = "{SOCKET}"
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{sandbox}"
@@ -111,7 +109,7 @@ BinaryName = "{runc}"
         json!({
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
-            "containerRuntimeEndpoint": format!("unix://{CONTAINERD_SOCKET}"),
+            "containerRuntimeEndpoint": format!("unix://{SOCKET}"),
             "address": self.address.to_string(),
             // Only the machine reaches the node's network.
             "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},

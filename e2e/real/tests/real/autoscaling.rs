@@ -14,8 +14,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, question};
 use crate::crowd::{CROWD, LONG, answers, crowd, replicas};
-use crate::surroundings::{CONSUMER, MODEL, Surroundings};
-use crate::{ONE_NODE, PATIENCE, serves};
+use crate::surroundings::{CONSUMER, MODEL, ONE_NODE, PATIENCE, Surroundings, serves};
 
 /// How long nothing is asked for before a replica stops: the shortest that a model can state.
 const IDLE_SECONDS: u64 = 60;

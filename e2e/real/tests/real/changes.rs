@@ -11,8 +11,7 @@ use hemvist_e2e_real::inside::{EngineProcess, Inside};
 use hemvist_e2e_real::node;
 use serde_json::{Value, json};
 
-use crate::surroundings::{MODEL, Surroundings};
-use crate::{PATIENCE, serves};
+use crate::surroundings::{MODEL, PATIENCE, Surroundings, serves};
 
 /// Nobody does anything: the kubelet starts the container anew, and the model says so on its own.
 pub async fn an_engine_that_is_killed_comes_back(surroundings: &Surroundings, pod: &Value) -> Result<()> {

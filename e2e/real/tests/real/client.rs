@@ -10,8 +10,7 @@ use hemvist_e2e_real::engine::CLIENT;
 use hemvist_e2e_real::node;
 use serde_json::{Value, json};
 
-use crate::PATIENCE;
-use crate::surroundings::{CONSUMER, MODEL, Surroundings};
+use crate::surroundings::{CONSUMER, MODEL, PATIENCE, Surroundings};
 
 /// The host under which a gateway on the node is asked, where there is one.
 pub const GATEWAY_HOST: &str = "ai.region.example";

@@ -5,9 +5,8 @@ use anyhow::{Result, ensure};
 use hemvist_e2e::objects::text;
 use serde_json::Value;
 
-use crate::PATIENCE;
 use crate::client::Client;
-use crate::surroundings::{STRANGER, Surroundings};
+use crate::surroundings::{PATIENCE, STRANGER, Surroundings};
 
 /// Paths of llama.cpp, vLLM and SGLang that change or stop a model, or show what others asked.
 const PATHS: [&str; 30] = [

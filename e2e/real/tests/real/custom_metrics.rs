@@ -13,8 +13,7 @@ use hemvist_e2e_real::machine;
 use serde_json::{Value, json};
 
 use crate::crowd::{CROWD, LONG, answers, crowd, replicas};
-use crate::surroundings::{MODEL, Surroundings};
-use crate::{ONE_NODE, PATIENCE, serves};
+use crate::surroundings::{MODEL, ONE_NODE, PATIENCE, Surroundings, serves};
 
 /// How long is asked, in seconds: until a second replica serves, and a while longer.
 const LOAD_SECONDS: u64 = 90;

@@ -10,8 +10,7 @@ use anyhow::{Result, ensure};
 use hemvist_e2e_real::machine;
 
 use self::watch::Row;
-use crate::ONE_NODE;
-use crate::surroundings::Surroundings;
+use crate::surroundings::{ONE_NODE, Surroundings, serves};
 
 /// How long status may take to say what has happened.
 const PROMPT: Duration = Duration::from_secs(30);
@@ -29,7 +28,7 @@ async fn failures_are_told_and_pass_without_a_hand() -> Result<()> {
     let _alone = ONE_NODE.lock().await;
     let mut surroundings = Surroundings::start().await?;
     surroundings.apply_model().await?;
-    crate::serves(&surroundings, 0).await?;
+    serves(&surroundings, 0).await?;
     let mut rows = of_the_replica::all(&surroundings).await?;
     rows.extend(of_the_node::all(&mut surroundings).await?);
     table(&rows);

@@ -13,8 +13,8 @@ use hemvist_e2e_real::machine;
 use serde_json::{Value, json};
 
 use crate::client::{GATEWAY_HOST, question};
-use crate::surroundings::{MODEL, Surroundings};
-use crate::{ONE_NODE, PATIENCE, rolling, serves};
+use crate::rolling;
+use crate::surroundings::{MODEL, ONE_NODE, PATIENCE, Surroundings, serves};
 
 /// The Gateway that the installation names.
 const GATEWAY: [&str; 2] = ["ingang", "region"];

@@ -4,8 +4,7 @@ use anyhow::{Result, ensure};
 use hemvist_e2e::objects::{condition, text};
 use hemvist_e2e::{Progress, wait_until};
 
-use crate::PATIENCE;
-use crate::surroundings::{MODEL, Surroundings};
+use crate::surroundings::{MODEL, PATIENCE, Surroundings};
 
 /// This node's network carries out no NetworkPolicy, and the model says so. Nobody told the operator.
 pub async fn tells_that_nobody_is_kept_out(surroundings: &Surroundings) -> Result<()> {

@@ -9,8 +9,7 @@ use hemvist_e2e::{Progress, wait_until};
 use serde_json::{Value, json};
 
 use crate::client::{Client, address, question};
-use crate::surroundings::{CONSUMER, MODEL, Surroundings};
-use crate::{PATIENCE, serves};
+use crate::surroundings::{CONSUMER, MODEL, PATIENCE, Surroundings, serves};
 
 /// How long is asked: two replicas are replaced one after the other, each with its time to drain.
 const SECONDS: u64 = 75;

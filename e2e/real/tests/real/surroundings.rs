@@ -1,8 +1,8 @@
 //! The cluster around the model: the region of the examples with one real node.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::{Governed, split};
 use hemvist_e2e::installation::workspace;
 use hemvist_e2e::nodes::{CLEARANCE_PREFIX, Gpu, SimulatedNode};
@@ -13,8 +13,14 @@ use hemvist_e2e_real::engine::Images;
 use hemvist_e2e_real::image::Image;
 use hemvist_e2e_real::{RealNode, node};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-use crate::PATIENCE;
+/// How long anything may take; most of it is seconds. A kubelet clears dead containers away once a minute, and the garbage
+/// collector of a new cluster learns of new kinds every half minute.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A replica sets 11 GiB aside and a machine has few processors: the tests take turns.
+pub static ONE_NODE: Mutex<()> = Mutex::const_new(());
 
 /// The model of the examples that is served: internal information, llama.cpp, one small card.
 pub const MODEL: &str = "kommunikation/oversattning";
@@ -167,4 +173,27 @@ fn adapt(model: &mut Value, images: &Images) {
     });
     // Nobody asks while it is deleted.
     spec["rollout"] = json!({"drainSeconds": 5});
+}
+
+/// Waits until the model is ready with a pod on the real node whose engine was started anew this often.
+pub async fn serves(surroundings: &Surroundings, restarts: u64) -> Result<Value> {
+    let begun = Instant::now();
+    let pod = wait_until("the model to serve from the real node", PATIENCE, async || {
+        let model = surroundings.governed.model(MODEL).await?;
+        let pods = surroundings.governed.pods(MODEL).await?;
+        let ready = condition(&model, "Ready");
+        let pod = pods.into_iter().find(|pod| {
+            let status = &pod["status"]["containerStatuses"][0];
+            status["ready"] == true && status["restartCount"].as_u64() >= Some(restarts)
+        });
+        Ok(match pod {
+            Some(pod) if ready["status"] == "True" => Progress::Done(pod),
+            pod => Progress::not_yet(format!("{ready}; {:?}", pod.map(|pod| pod["status"].clone()))),
+        })
+    })
+    .await
+    .with_context(|| format!("see {}", surroundings.node.folder().display()))?;
+    ensure!(pod["spec"]["nodeName"] == node::NAME, "the pod is on {}", pod["spec"]["nodeName"]);
+    println!("{MODEL} serves from the real node after {:.1?}", begun.elapsed());
+    Ok(pod)
 }

@@ -9,7 +9,8 @@ use anyhow::Result;
 use hemvist_e2e_real::machine;
 
 use self::stage::{CLAIM, Stage};
-use crate::ONE_NODE;
+
+use crate::surroundings::ONE_NODE;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and programs that are built once: make e2e-real-weights"]

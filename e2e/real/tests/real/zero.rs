@@ -14,8 +14,7 @@ use hemvist_e2e::{Progress, wait_until};
 use serde_json::{Value, json};
 
 use crate::client::{Client, address, question};
-use crate::surroundings::{CONSUMER, MODEL, Surroundings};
-use crate::{PATIENCE, serves};
+use crate::surroundings::{CONSUMER, MODEL, PATIENCE, Surroundings, serves};
 
 /// Who scales for KEDA.
 const KEDA: &str = "system:serviceaccount:keda:keda-operator";

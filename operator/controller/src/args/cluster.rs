@@ -6,8 +6,6 @@ use std::collections::BTreeSet;
 use clap::Args;
 use hemvist_core::snapshot::{Identities, OtherDevices};
 
-use super::named;
-
 /// What the operator is told of its cluster; what is left out is as it is in Kubernetes itself.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ClusterArgs {
@@ -77,4 +75,9 @@ impl ClusterArgs {
         }
         (identities, devices)
     }
+}
+
+/// The names of a list, without empty ones.
+pub(super) fn named(names: Vec<String>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }

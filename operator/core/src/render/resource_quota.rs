@@ -15,6 +15,26 @@ use crate::violation::RuleSource;
 /// The name of the ResourceQuota.
 pub const RESOURCE_QUOTA: &str = "hemvist-accelerators";
 
+/// The ResourceQuota that a namespace is to have; `None` where it is to have none. `has_models` says whether there are
+/// ModelDeployments in it: one without, and without an AIPolicy of its own, is left alone. It names every resource of the nodes that stands for
+/// accelerators, by the same reading as admission.
+pub fn quota_of(snapshot: &Snapshot, namespace: &str, has_models: bool) -> Option<ResourceQuota> {
+    let settings = &snapshot.settings;
+    let has_policies = || {
+        namespace != settings.root_namespace
+            && snapshot.policies.entries.keys().any(|policy| policy.namespace == namespace)
+    };
+    if settings.ungoverned_namespaces.contains(namespace) || !(has_models || has_policies()) {
+        return None;
+    }
+    let policy = EffectivePolicy::for_namespace(&snapshot.policies, settings, namespace);
+    let (limit, source) = policy.accelerator_quota()?;
+    let named = snapshot.nodes.values().flat_map(|node| &node.extended_resources);
+    let resources: BTreeSet<&str> =
+        named.map(String::as_str).filter(|name| settings.other_devices.is_accelerator(name)).collect();
+    resource_quota(namespace, limit, resources.into_iter(), &source)
+}
+
 /// The ResourceQuota that holds the pods of `namespace`, whoever made them, to `limit` accelerators of each of
 /// `resources`; `None` where there is no resource to limit. `source` is the rule that says so.
 ///
@@ -50,21 +70,6 @@ pub fn resource_quota<'a>(
         spec: Some(ResourceQuotaSpec { hard: Some(hard), ..ResourceQuotaSpec::default() }),
         status: None,
     }))
-}
-
-/// The ResourceQuota of `namespace` as its policies want it; `None` where none limits accelerators. It names every resource
-/// of the nodes that stands for accelerators, by the same reading as admission.
-pub fn wanted_quota(snapshot: &Snapshot, namespace: &str) -> Option<ResourceQuota> {
-    let settings = &snapshot.settings;
-    if settings.ungoverned_namespaces.contains(namespace) {
-        return None;
-    }
-    let policy = EffectivePolicy::for_namespace(&snapshot.policies, settings, namespace);
-    let (limit, source) = policy.accelerator_quota()?;
-    let named = snapshot.nodes.values().flat_map(|node| &node.extended_resources);
-    let resources: BTreeSet<&str> =
-        named.map(String::as_str).filter(|name| settings.other_devices.is_accelerator(name)).collect();
-    resource_quota(namespace, limit, resources.into_iter(), &source)
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use serde_json::Value;
 
 use super::HOLD;
 use super::watch::{Row, Watch, engine};
-use crate::surroundings::{MODEL, Surroundings};
-use crate::{PATIENCE, serves};
+use crate::surroundings::{MODEL, PATIENCE, Surroundings, serves};
 
 /// How long a part is away that only starts anew.
 const PAUSE: Duration = Duration::from_secs(3);

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 
 use super::HOLD;
 use super::watch::{Row, Watch, engine};
-use crate::surroundings::{MODEL, Surroundings};
-use crate::{PATIENCE, serves};
+use crate::surroundings::{MODEL, PATIENCE, Surroundings, serves};
 
 /// A change of the model that cannot work.
 struct Failure {

@@ -11,8 +11,8 @@ use hemvist_e2e_real::tools;
 use serde_json::{Value, json};
 
 use super::stage::{CLAIM, Stage, Weights};
-use crate::surroundings::MODEL;
-use crate::{PATIENCE, client};
+use crate::client;
+use crate::surroundings::{MODEL, PATIENCE};
 
 /// What of the large file comes before its way is cut off, in bytes.
 const BEFORE: u64 = 20 << 20;

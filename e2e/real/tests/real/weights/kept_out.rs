@@ -11,9 +11,9 @@ use hemvist_e2e::objects::{Kind, condition, text};
 use serde_json::Value;
 
 use super::stage::{CLAIM, SMALL_CLAIM, Stage};
+use crate::client;
 use crate::failures::watch::Watch;
-use crate::surroundings::MODEL;
-use crate::{PATIENCE, client};
+use crate::surroundings::{MODEL, PATIENCE};
 
 /// How long a reason is watched: longer than two attempts of the kubelet, or of a Job.
 const HOLD: Duration = Duration::from_secs(35);

@@ -11,8 +11,7 @@ use hemvist_e2e_real::object_store::{BUCKET, ObjectStore, endpoint, settings};
 use hemvist_e2e_real::{node, programs, tools};
 use serde_json::{Value, json};
 
-use crate::PATIENCE;
-use crate::surroundings::{MODEL, Surroundings};
+use crate::surroundings::{MODEL, PATIENCE, Surroundings};
 
 /// The claim that the model fetches to first, and the name of its folder on the node.
 pub const CLAIM: &str = "weights";

@@ -17,15 +17,15 @@ use crate::context::Context;
 /// How long it may take until what was written is in force. The API server looks for changes about once a second.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long to wait before a trial is repeated.
+/// How long to wait before a probe is repeated.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Trials at the same time.
+/// Probes at the same time.
 const AT_ONCE: usize = 8;
 
-/// How a trial ended.
+/// The result of a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Trial {
+pub enum ProbeResult {
     /// It was refused as it has to be.
     Refused,
     /// It was not, until the end, as a sentence.
@@ -36,35 +36,35 @@ pub enum Trial {
 
 /// What came of trying one compiled policy.
 #[derive(Debug)]
-pub struct Tried {
+pub struct Probed {
     /// The compiled policy.
     pub policy: String,
     /// How it ended.
-    pub trial: Trial,
+    pub result: ProbeResult,
 }
 
-/// Tries all of it that can be tried, several at a time.
-pub async fn prove(context: &Context, compiled: impl IntoIterator<Item = &Compiled>) -> Vec<Tried> {
+/// Probes every compiled policy that can be probed, several at a time.
+pub async fn verify(context: &Context, compiled: impl IntoIterator<Item = &Compiled>) -> Vec<Probed> {
     let settings = &context.view.settings;
     let probes: Vec<Probe> = compiled.into_iter().filter_map(|one| one.probe(settings)).collect();
     let since = context.view.compiled.revision();
     let until = Instant::now() + PATIENCE;
-    let trials = probes.into_iter().map(|probe| async move {
-        let trial = refused_in_time(context, &probe, until, since).await;
-        Tried { policy: probe.policy, trial }
+    let results = probes.into_iter().map(|probe| async move {
+        let result = refused_in_time(context, &probe, until, since).await;
+        Probed { policy: probe.policy, result }
     });
-    futures::stream::iter(trials).buffer_unordered(AT_ONCE).collect().await
+    futures::stream::iter(results).buffer_unordered(AT_ONCE).collect().await
 }
 
-async fn refused_in_time(context: &Context, probe: &Probe, until: Instant, since: (u64, u64)) -> Trial {
+async fn refused_in_time(context: &Context, probe: &Probe, until: Instant, since: (u64, u64)) -> ProbeResult {
     loop {
-        let Some(why) = not_refused(probe, send(context, probe).await) else { return Trial::Refused };
+        let Some(why) = not_refused(probe, send(context, probe).await) else { return ProbeResult::Refused };
         // Whoever waits here must not keep the repair of something else waiting.
         if context.view.compiled.revision() != since {
-            return Trial::Overtaken;
+            return ProbeResult::Overtaken;
         }
         if Instant::now() + PAUSE > until {
-            return Trial::NotRefused(why);
+            return ProbeResult::NotRefused(why);
         }
         sleep(PAUSE).await;
     }

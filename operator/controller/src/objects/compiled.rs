@@ -28,14 +28,14 @@ const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
 /// Which of the two kinds.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Part {
+pub enum CompiledKind {
     /// What is judged, and how.
     Policy,
     /// Where it is in force, and what a breach leads to.
     Binding,
 }
 
-impl Part {
+impl CompiledKind {
     /// The kind as Kubernetes writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,28 +47,28 @@ impl Part {
 
 /// Which object.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct PartId {
+pub struct CompiledId {
     /// Its kind.
-    pub part: Part,
+    pub kind: CompiledKind,
     /// Its name.
     pub name: String,
 }
 
-impl PartId {
+impl CompiledId {
     /// Its key in a cache.
     pub fn key(&self) -> Key {
         Key::new("", &self.name)
     }
 }
 
-impl fmt::Display for PartId {
+impl fmt::Display for CompiledId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.part.as_str(), self.name)
+        write!(formatter, "{} {}", self.kind.as_str(), self.name)
     }
 }
 
 /// One of the two kinds, as a type.
-pub trait PartKind:
+pub trait CompiledType:
     Clone
     + Debug
     + DeserializeOwned
@@ -78,20 +78,20 @@ pub trait PartKind:
     + 'static
 {
     /// Which.
-    const PART: Part;
+    const KIND: CompiledKind;
 }
 
-impl PartKind for ValidatingAdmissionPolicy {
-    const PART: Part = Part::Policy;
+impl CompiledType for ValidatingAdmissionPolicy {
+    const KIND: CompiledKind = CompiledKind::Policy;
 }
 
-impl PartKind for ValidatingAdmissionPolicyBinding {
-    const PART: Part = Part::Binding;
+impl CompiledType for ValidatingAdmissionPolicyBinding {
+    const KIND: CompiledKind = CompiledKind::Binding;
 }
 
 /// What is kept of such an object.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SeenPart {
+pub struct SeenCompiled {
     /// Its UID.
     pub uid: String,
     /// Hash of all of it that Hemvist writes.
@@ -102,14 +102,14 @@ pub struct SeenPart {
 
 /// Such an object as it comes over the wire. The JSON is gone once the facts are taken from it.
 #[derive(Clone, Debug)]
-pub struct PartObject<K> {
+pub struct CompiledObject<K> {
     metadata: ObjectMeta,
     /// What is kept of it.
-    pub seen: SeenPart,
+    pub seen: SeenCompiled,
     kind: PhantomData<K>,
 }
 
-impl<'de, K> Deserialize<'de> for PartObject<K> {
+impl<'de, K> Deserialize<'de> for CompiledObject<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = Value::deserialize(deserializer)?;
         let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
@@ -119,7 +119,7 @@ impl<'de, K> Deserialize<'de> for PartObject<K> {
             resource_version: text("resourceVersion"),
             ..ObjectMeta::default()
         };
-        let seen = SeenPart {
+        let seen = SeenCompiled {
             uid: metadata.uid.clone().unwrap_or_default(),
             hash: hash(&object),
             compiled: object["metadata"]["labels"][APP_COMPONENT] == COMPONENT,
@@ -128,7 +128,7 @@ impl<'de, K> Deserialize<'de> for PartObject<K> {
     }
 }
 
-impl<K: PartKind> Resource for PartObject<K> {
+impl<K: CompiledType> Resource for CompiledObject<K> {
     type DynamicType = ();
     type Scope = ClusterResourceScope;
 
@@ -175,7 +175,7 @@ fn hash(object: &Value) -> String {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Which.
-    pub id: PartId,
+    pub id: CompiledId,
     /// The AIPolicy that it carries out; `None` for what is always there.
     pub author: Option<Key>,
     /// Hash of all of it.
@@ -192,18 +192,24 @@ impl Wanted {
     /// Where one cannot be written as JSON.
     pub fn of(compiled: &Compiled) -> Result<Vec<Self>, serde_json::Error> {
         let bindings = compiled.bindings();
-        let bindings = bindings.iter().map(|binding| Self::new(compiled, Part::Binding, binding));
-        bindings.chain(std::iter::once(Self::new(compiled, Part::Policy, &compiled.policy()))).collect()
+        let bindings = bindings.iter().map(|binding| Self::new(compiled, CompiledKind::Binding, binding));
+        bindings
+            .chain(std::iter::once(Self::new(compiled, CompiledKind::Policy, &compiled.policy())))
+            .collect()
     }
 
-    fn new(compiled: &Compiled, part: Part, object: &impl Serialize) -> Result<Self, serde_json::Error> {
+    fn new(
+        compiled: &Compiled,
+        kind: CompiledKind,
+        object: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
         let mut object = serde_json::to_value(object)?;
         if compiled.author.is_none() {
             object["metadata"]["annotations"][RESOURCE_POLICY] = json!("keep");
         }
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let author = compiled.author.as_ref().map(|(key, _)| key.clone());
-        Ok(Self { id: PartId { part, name }, author, hash: hash(&object), object })
+        Ok(Self { id: CompiledId { kind, name }, author, hash: hash(&object), object })
     }
 }
 

@@ -3,9 +3,7 @@
 //! What no policy speaks of is closed first, then policies are written, then what they speak of is opened, and last what
 //! is compiled no more is deleted. Each step is tried at the API server before the next one begins.
 
-mod known;
-mod part;
-mod prove;
+mod probe;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,31 +16,38 @@ use hemvist_core::status::Compilation;
 use k8s_openapi::jiff::civil::Date;
 use tokio::time::Instant;
 
-use crate::call::CallError;
+use self::probe::{ProbeResult, Probed, verify};
+use self::write::{WriteError, delete, is_as_wanted, put};
+use crate::call::{CallError, Categorised};
+use crate::compiled::{Memory, ObservedVersion, Refused, not_yet};
 use crate::context::Context;
-use crate::reconcile::{Next, ReconcileError};
-pub use known::{Edition, Known};
-use known::{Refused, not_yet};
-use part::Wanted;
-pub use part::{Part, PartId, PartKind, PartObject, SeenPart};
-use prove::{Trial, Tried, prove};
-pub use write::WriteError;
-use write::{delete, is_as_wanted, put};
+use crate::objects::compiled::{CompiledId, CompiledKind, Wanted};
+use crate::queue::Queue;
+use crate::reconciler::{Concurrency, Next, ReconcileError, Reconciler};
+use crate::triggers::{Event, SETTLE};
+use crate::view::View;
+
+/// Reconciles all compiled policies together, by one key.
+pub const RECONCILER: Reconciler = Reconciler {
+    name: "admission",
+    concurrency: Concurrency::Fixed(1),
+    triggers,
+    reconcile: |context, _, _| Box::pin(reconcile(context)),
+};
 
 /// Why the machine failed.
 #[derive(Debug, thiserror::Error)]
-pub enum AdmissionError {
+enum AdmissionError {
     /// An object could not be written or deleted.
-    #[error(transparent)]
+    #[error("compiling policies: {0}")]
     Write(#[from] WriteError),
     /// What was compiled is no JSON.
-    #[error("writing what was compiled as JSON: {0}")]
+    #[error("compiling policies: writing what was compiled as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-impl AdmissionError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
+impl Categorised for AdmissionError {
+    fn category(&self) -> &'static str {
         match self {
             Self::Write(error) => error.source.category(),
             Self::Json(_) => "json",
@@ -50,20 +55,24 @@ impl AdmissionError {
     }
 }
 
-/// The one key of this queue.
-pub fn key() -> Key {
-    Key::new("", "admission")
+fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
+    let due = match event {
+        Event::Policy { change, .. } => !change.asks_the_same(),
+        // At the start also without a change: what is in force has to be verified once.
+        Event::CompiledObject(_) | Event::Day | Event::Start => true,
+        _ => false,
+    };
+    if due && view.compiled.enabled() {
+        queue.add_after(Key::new("", "admission"), SETTLE);
+    }
 }
 
 /// Makes the API server enforce the policies as they are now.
-///
-/// # Errors
-/// Where the machine failed.
-pub async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
-    // The editions first: an edition that is older than what is compiled proves nothing, a newer one would.
-    let editions: BTreeMap<Key, Edition> = {
+async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
+    // The versions first: an version that is older than what is compiled proves nothing, a newer one would.
+    let versions: BTreeMap<Key, ObservedVersion> = {
         let policies = context.view.policies.lock();
-        policies.iter().map(|(key, policy)| (key.clone(), Edition::of(policy))).collect()
+        policies.iter().map(|(key, policy)| (key.clone(), ObservedVersion::of(policy))).collect()
     };
     let snapshot = context.view.snapshot();
     let mut round = Round {
@@ -71,10 +80,10 @@ pub async fn reconcile(context: &Context) -> Result<Next, ReconcileError> {
         settings: &snapshot.settings,
         today: date::today(&snapshot.now),
         admission: compile(&snapshot.policies, &snapshot.settings, date::today(&snapshot.now)),
-        editions,
+        versions,
         unproven: BTreeSet::new(),
     };
-    context.view.compiled.retain(|key| round.editions.contains_key(key));
+    context.view.compiled.retain(|key| round.versions.contains_key(key));
     let outcome = round.run(&snapshot.policies).await;
     if let Err(error) = &outcome {
         round.note_stopped(error);
@@ -88,7 +97,7 @@ struct Round<'a> {
     settings: &'a Settings,
     today: Date,
     admission: Admission,
-    editions: BTreeMap<Key, Edition>,
+    versions: BTreeMap<Key, ObservedVersion>,
     /// AIPolicies that are not known to be in force.
     unproven: BTreeSet<Key>,
 }
@@ -112,7 +121,7 @@ impl Round<'_> {
         Ok(if self.unproven.is_empty() { Next::Settled } else { Next::Retry("not_in_force") })
     }
 
-    /// The AIPolicies of which something has to be written or tried. That they are in force is said of them no more.
+    /// The AIPolicies of which something has to be written or verified. They no longer count as enforced.
     fn note_changed(&self) -> Result<BTreeSet<Key>, AdmissionError> {
         let mut changed = BTreeSet::new();
         for (key, compiled) in &self.admission.policies {
@@ -122,7 +131,7 @@ impl Round<'_> {
                 continue;
             }
             changed.insert(key.clone());
-            // After a start nothing is known, and what was said before mostly holds; it is tried at once.
+            // After a start nothing is known, and the status from before mostly holds; it is verified at once.
             let is_new = known.is_none() && !seen;
             if is_new || matches!(known, Some(Compilation::Proven { .. })) {
                 self.note(key, not_yet());
@@ -171,10 +180,10 @@ impl Round<'_> {
         if as_it_was {
             return Ok(None);
         }
-        let tried = prove(self.context, silence).await;
-        let why = worst(&tried).map(|trial| match trial {
-            Trial::NotRefused(why) => why.clone(),
-            Trial::Refused | Trial::Overtaken => {
+        let tried = verify(self.context, silence).await;
+        let why = worst(&tried).map(|result| match result {
+            ProbeResult::NotRefused(why) => why.clone(),
+            ProbeResult::Refused | ProbeResult::Overtaken => {
                 "Something has changed, so that it is tried again.".to_owned()
             }
         });
@@ -199,7 +208,7 @@ impl Round<'_> {
                 }
             }
         }
-        let tried = prove(self.context, to_try.iter().flat_map(|(_, compiled)| compiled)).await;
+        let tried = verify(self.context, to_try.iter().flat_map(|(_, compiled)| compiled)).await;
         let concluded = to_try.iter().filter_map(|(key, compiled)| {
             self.conclude(key, compiled, &tried).map(|compilation| (key.clone(), compilation))
         });
@@ -256,15 +265,15 @@ impl Round<'_> {
     }
 
     /// What is to be said of a policy that is in force; of one that is not, it is said at once.
-    fn conclude(&mut self, key: &Key, compiled: &[Compiled], tried: &[Tried]) -> Option<Compilation> {
-        let mine: Vec<&Tried> =
+    fn conclude(&mut self, key: &Key, compiled: &[Compiled], tried: &[Probed]) -> Option<Compilation> {
+        let mine: Vec<&Probed> =
             tried.iter().filter(|tried| compiled.iter().any(|one| one.name == tried.policy)).collect();
         let compilation = match worst(mine.iter().copied()) {
             None => {
                 let names = mine.iter().map(|tried| tried.policy.clone());
                 Compilation::proven(compiled, names.collect::<BTreeSet<_>>().into_iter().collect())
             }
-            Some(Trial::NotRefused(why)) => Compilation::Failed { why: why.clone() },
+            Some(ProbeResult::NotRefused(why)) => Compilation::Failed { why: why.clone() },
             Some(_) => not_yet(),
         };
         if matches!(compilation, Compilation::Proven { .. }) {
@@ -278,17 +287,17 @@ impl Round<'_> {
 
     /// Deletes what is compiled no more: first what puts it into force.
     async fn delete_rest(&self) -> Result<(), AdmissionError> {
-        let mut kept: BTreeSet<PartId> = BTreeSet::new();
+        let mut kept: BTreeSet<CompiledId> = BTreeSet::new();
         for compiled in self.admission.all() {
             kept.extend(Wanted::of(compiled)?.into_iter().map(|wanted| wanted.id));
         }
-        for part in [Part::Binding, Part::Policy] {
-            let seen: Vec<(PartId, String)> = {
-                let cache = self.context.view.compiled.seen(part).lock();
+        for kind in [CompiledKind::Binding, CompiledKind::Policy] {
+            let seen: Vec<(CompiledId, String)> = {
+                let cache = self.context.view.compiled.seen(kind).lock();
                 cache
                     .iter()
                     .filter(|(_, seen)| seen.compiled)
-                    .map(|(key, seen)| (PartId { part, name: key.name.clone() }, seen.uid.clone()))
+                    .map(|(key, seen)| (CompiledId { kind, name: key.name.clone() }, seen.uid.clone()))
                     .filter(|(id, _)| !kept.contains(id))
                     .collect()
             };
@@ -326,18 +335,18 @@ impl Round<'_> {
     }
 
     fn known(&self, key: &Key) -> Option<Compilation> {
-        self.context.view.compiled.of_edition(key, self.editions.get(key)?)
+        self.context.view.compiled.of_version(key, self.versions.get(key)?)
     }
 
     /// Keeps what became of a policy, and has it said where it is news.
     fn note(&self, key: &Key, compilation: Compilation) {
-        let Some(edition) = self.editions.get(key) else { return };
-        if self.context.view.compiled.note(key, edition.clone(), compilation) {
-            self.context.triggers.policies.add(key.clone());
+        let Some(version) = self.versions.get(key) else { return };
+        if self.context.view.compiled.note(key, version.clone(), compilation) {
+            self.context.triggers.publish(&Event::Compiled(key));
         }
     }
 
-    fn memory<T>(&self, act: impl FnOnce(&mut known::Memory) -> T) -> T {
+    fn memory<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
         act(&mut self.context.view.compiled.memory.lock())
     }
 
@@ -354,14 +363,14 @@ fn wanted(compiled: &[Compiled]) -> Result<Vec<Wanted>, serde_json::Error> {
     Ok(all)
 }
 
-/// The trial that went worst; `None` where each was refused as it has to be.
-fn worst<'a>(tried: impl IntoIterator<Item = &'a Tried>) -> Option<&'a Trial> {
+/// The worst result; `None` if every probe was denied, as it has to be.
+fn worst<'a>(tried: impl IntoIterator<Item = &'a Probed>) -> Option<&'a ProbeResult> {
     let mut worst = None;
     for one in tried {
-        match &one.trial {
-            Trial::Refused => {}
-            Trial::Overtaken => worst = worst.or(Some(&one.trial)),
-            Trial::NotRefused(_) => return Some(&one.trial),
+        match &one.result {
+            ProbeResult::Refused => {}
+            ProbeResult::Overtaken => worst = worst.or(Some(&one.result)),
+            ProbeResult::NotRefused(_) => return Some(&one.result),
         }
     }
     worst

@@ -1,4 +1,4 @@
-//! What was seen by asking replicas. It can be lost: they are asked again.
+//! The results of probing replicas. They can be lost: the replicas are probed again.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use crate::cache::Shared;
 
 /// What was seen, by the UID of the pod.
 #[derive(Debug)]
-pub struct Sightings(Shared<HashMap<String, Sighting>>);
+pub struct Probes(Shared<HashMap<String, Sighting>>);
 
-impl Default for Sightings {
+impl Default for Probes {
     fn default() -> Self {
         Self(Shared::new(HashMap::new()))
     }
 }
 
-impl Sightings {
+impl Probes {
     /// Remembers what was seen; says whether it is other than before.
     pub fn remember(&self, uid: &str, sighting: &Sighting) -> bool {
         let old = self.0.lock().insert(uid.to_owned(), sighting.clone());

@@ -9,6 +9,7 @@ use super::{Children, Watched, Watches};
 use crate::call::CallError;
 use crate::jitter::Jitter;
 use crate::objects::Child;
+use crate::triggers::Event;
 
 /// How often it is asked whether a kind is served: one small request of which everybody has the right.
 const LOOK: Duration = Duration::from_secs(20);
@@ -19,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 impl Watches {
     /// Watches a kind while it is served. It counts as served once all of its objects are known, so that nothing is
     /// concluded from one that is absent.
-    pub(super) async fn watch_guest<K: Child>(self, client: Client) {
+    pub(super) async fn watch_optional<K: Child>(self, client: Client) {
         let jitter = Jitter::default();
         loop {
             self.wait_until_served::<K>(&client, true, &jitter).await;
@@ -72,7 +73,7 @@ impl Watches {
 
     fn set_served<K: Child>(&self, served: bool) {
         if self.view.set_served(K::KIND, served) {
-            self.triggers.kinds();
+            self.triggers.publish(&Event::Kinds);
         }
     }
 
@@ -84,7 +85,7 @@ impl Watches {
             cache.list_ends()
         };
         for (key, change) in &gone {
-            Children::<K>::changed(&self.triggers, key, change);
+            self.triggers.publish(&Children::<K>::event(key, change));
         }
     }
 }

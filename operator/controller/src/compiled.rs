@@ -10,17 +10,17 @@ use hemvist_core::snapshot::Key;
 use hemvist_core::status::Compilation;
 use tokio::time::Instant;
 
-use super::part::{Part, PartId, SeenPart};
 use crate::cache::{Cache, Shared};
 use crate::objects::SeenPolicy;
+use crate::objects::compiled::{CompiledId, CompiledKind, SeenCompiled};
 
 /// What this process knows of what is compiled.
 #[derive(Debug)]
-pub struct Known {
+pub struct CompiledState {
     /// Whether anything is compiled at all.
     enabled: bool,
-    policies: Shared<Cache<SeenPart>>,
-    bindings: Shared<Cache<SeenPart>>,
+    policies: Shared<Cache<SeenCompiled>>,
+    bindings: Shared<Cache<SeenCompiled>>,
     compilations: Shared<HashMap<Key, Outcome>>,
     /// What is remembered from one round to the next.
     pub memory: Shared<Memory>,
@@ -29,20 +29,20 @@ pub struct Known {
 /// What became of an AIPolicy of which incarnation and generation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Outcome {
-    of: Edition,
+    of: ObservedVersion,
     compilation: Compilation,
 }
 
 /// Which AIPolicy of a name, as it was when.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Edition {
+pub struct ObservedVersion {
     /// Its UID.
     pub uid: String,
     /// Its generation.
     pub generation: Option<i64>,
 }
 
-impl Edition {
+impl ObservedVersion {
     /// That of a policy as it is seen now.
     pub fn of(policy: &SeenPolicy) -> Self {
         Self { uid: policy.uid.clone(), generation: policy.generation }
@@ -55,10 +55,10 @@ pub struct Memory {
     /// What the silence that is in force speaks of, at most; `None` where it is not known.
     pub in_force: Option<Spoken>,
     /// The hash of each object as it was when it was last known to be as wanted.
-    pub settled: HashMap<PartId, String>,
+    pub settled: HashMap<CompiledId, String>,
     /// Objects that the server answers otherwise than they are written, by what was written: a version of it that fills in
     /// a field which this one does not know must not be written to for ever.
-    pub answered: HashMap<PartId, (String, String)>,
+    pub answered: HashMap<CompiledId, (String, String)>,
     /// AIPolicies that the server did not take as they were compiled.
     pub refused: HashMap<Key, Refused>,
     /// Whether the silence has been tried since it was last written.
@@ -76,10 +76,10 @@ pub struct Refused {
     pub why: String,
 }
 
-impl Known {
+impl CompiledState {
     /// Nothing is known yet.
     pub fn new(enabled: bool) -> Self {
-        let cache = || Shared::new(Cache::new(|_: &SeenPart| None));
+        let cache = || Shared::new(Cache::new(|_: &SeenCompiled| None));
         Self {
             enabled,
             policies: cache(),
@@ -95,10 +95,10 @@ impl Known {
     }
 
     /// What is seen of one kind.
-    pub const fn seen(&self, part: Part) -> &Shared<Cache<SeenPart>> {
-        match part {
-            Part::Policy => &self.policies,
-            Part::Binding => &self.bindings,
+    pub const fn seen(&self, kind: CompiledKind) -> &Shared<Cache<SeenCompiled>> {
+        match kind {
+            CompiledKind::Policy => &self.policies,
+            CompiledKind::Binding => &self.bindings,
         }
     }
 
@@ -112,23 +112,23 @@ impl Known {
         (self.policies.lock().revision(), self.bindings.lock().revision())
     }
 
-    /// What is known of an AIPolicy as it is seen now; `None` where nothing is yet. What was found out about another edition
+    /// What is known of an AIPolicy as it is seen now; `None` where nothing is yet. What was found out about another version
     /// says nothing of it.
     pub fn compilation(&self, key: &Key, policy: &SeenPolicy) -> Option<Compilation> {
         if !self.enabled {
             return Some(Compilation::Off);
         }
-        self.of_edition(key, &Edition::of(policy))
+        self.of_version(key, &ObservedVersion::of(policy))
     }
 
-    /// What is known of this edition of an AIPolicy.
-    pub fn of_edition(&self, key: &Key, edition: &Edition) -> Option<Compilation> {
+    /// What is known of this version of an AIPolicy.
+    pub fn of_version(&self, key: &Key, version: &ObservedVersion) -> Option<Compilation> {
         let compilations = self.compilations.lock();
-        compilations.get(key).filter(|outcome| outcome.of == *edition).map(|one| one.compilation.clone())
+        compilations.get(key).filter(|outcome| outcome.of == *version).map(|one| one.compilation.clone())
     }
 
     /// Keeps what became of an AIPolicy; says whether that is news.
-    pub fn note(&self, key: &Key, of: Edition, compilation: Compilation) -> bool {
+    pub fn note(&self, key: &Key, of: ObservedVersion, compilation: Compilation) -> bool {
         let outcome = Outcome { of, compilation };
         self.compilations.lock().insert(key.clone(), outcome.clone()) != Some(outcome)
     }

@@ -1,7 +1,6 @@
 //! What is written in which order, against a server of a few lines.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hemvist_api::AIPolicy;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -12,16 +11,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cache::Stamp;
-use crate::call::Deadline;
-use crate::context::ClientHandle;
-use crate::events::Events;
 use crate::fake_api::{FakeApi, Mood};
-use crate::jitter::Jitter;
-use crate::metrics::{Metrics, QueueMetrics};
+use crate::fixture;
 use crate::objects::Lenient;
-use crate::queue::Queue;
-use crate::triggers::Triggers;
-use crate::view::View;
+use crate::objects::compiled::{CompiledObject, CompiledType};
 
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
@@ -40,15 +33,7 @@ impl World {
 
     /// Another operator of the same cluster.
     fn beside(api: FakeApi) -> Self {
-        let metrics = Arc::new(Metrics::default());
-        let deadline = Deadline::new(Duration::from_secs(10));
-        let view = Arc::new(View::new(Arc::default(), true));
-        let queue = || Arc::new(Queue::new(QueueMetrics::default(), Jitter::seeded(1)));
-        let (events, _) = Events::new(api.client(), "test", deadline, metrics.clone());
-        let triggers = Triggers::new(queue(), queue(), queue(), queue(), queue(), queue(), view.clone());
-        let client = ClientHandle::new(api.client());
-        let (resync, jitter) = (Duration::from_mins(10), Jitter::seeded(1));
-        let context = Context { view, triggers, events, metrics, client, deadline, resync, jitter };
+        let (context, _) = fixture::context(&api, View::new(Arc::default(), true), &RECONCILER);
         Self { api, context }
     }
 
@@ -68,17 +53,17 @@ impl World {
     }
 
     /// What this operator sees of an object, as it is stored.
-    fn see(&self, id: &PartId) {
-        match id.part {
-            Part::Policy => self.see_as::<ValidatingAdmissionPolicy>(id, POLICIES),
-            Part::Binding => self.see_as::<ValidatingAdmissionPolicyBinding>(id, BINDINGS),
+    fn see(&self, id: &CompiledId) {
+        match id.kind {
+            CompiledKind::Policy => self.see_as::<ValidatingAdmissionPolicy>(id, POLICIES),
+            CompiledKind::Binding => self.see_as::<ValidatingAdmissionPolicyBinding>(id, BINDINGS),
         }
     }
 
-    fn see_as<K: PartKind>(&self, id: &PartId, folder: &str) {
-        let cache = self.context.view.compiled.seen(id.part);
+    fn see_as<K: CompiledType>(&self, id: &CompiledId, folder: &str) {
+        let cache = self.context.view.compiled.seen(id.kind);
         if let Some(object) = self.api.stored(&format!("{folder}/{}", id.name)) {
-            let object: PartObject<K> = serde_json::from_value(object).unwrap();
+            let object: CompiledObject<K> = serde_json::from_value(object).unwrap();
             cache.lock().observe(Stamp::of(object.meta()).unwrap(), Some(object.seen));
         } else {
             let uid = cache.lock().get(&id.key()).unwrap().uid.clone();
@@ -112,8 +97,8 @@ impl World {
     }
 }
 
-fn id(part: Part, name: &str) -> PartId {
-    PartId { part, name: name.to_owned() }
+fn id(kind: CompiledKind, name: &str) -> CompiledId {
+    CompiledId { kind, name: name.to_owned() }
 }
 
 fn region() -> Value {
@@ -153,7 +138,7 @@ async fn what_is_in_force_costs_no_write_and_is_tried_once_after_a_start() {
 
     let next = World::beside(world.api.clone());
     next.see_policy(1, &region());
-    for folder in [Part::Policy, Part::Binding] {
+    for folder in [CompiledKind::Policy, CompiledKind::Binding] {
         for (key, _) in world.context.view.compiled.seen(folder).lock().iter() {
             next.see(&id(folder, &key.name));
         }
@@ -175,13 +160,13 @@ async fn what_is_weakened_or_deleted_is_repaired() {
     let mut binding = world.api.stored(&path).unwrap();
     binding["spec"]["validationActions"] = json!(["Warn"]);
     world.api.store(&path, binding);
-    world.see(&id(Part::Binding, OF_MODELS));
+    world.see(&id(CompiledKind::Binding, OF_MODELS));
     world.reconcile().await.unwrap();
     assert_eq!(world.api.stored(&path).unwrap()["spec"]["validationActions"], json!(["Deny", "Audit"]));
     assert!(world.is_proven());
 
     world.api.remove(&format!("{POLICIES}/hemvist-nodes"));
-    world.see(&id(Part::Policy, "hemvist-nodes"));
+    world.see(&id(CompiledKind::Policy, "hemvist-nodes"));
     world.writes();
     world.reconcile().await.unwrap();
     assert_eq!(world.writes(), ["PATCH policies/hemvist-nodes"]);
@@ -215,7 +200,7 @@ async fn a_policy_of_somebody_else_is_left_alone() {
         &format!("{POLICIES}/theirs"),
         json!({"metadata": {"name": "theirs", "labels": labels}, "spec": {}}),
     );
-    world.see(&id(Part::Policy, "theirs"));
+    world.see(&id(CompiledKind::Policy, "theirs"));
     world.reconcile().await.unwrap();
     assert!(world.api.stored(&format!("{POLICIES}/theirs")).is_some());
 }
@@ -282,7 +267,7 @@ async fn a_right_that_is_given_back_is_used_at_once() {
     world.see_policy(1, &region());
     world.reconcile().await.unwrap();
     world.api.remove(&format!("{BINDINGS}/{OF_MODELS}"));
-    world.see(&id(Part::Binding, OF_MODELS));
+    world.see(&id(CompiledKind::Binding, OF_MODELS));
     world.api.refuse("validatingadmissionpolicybindings", 403);
     assert_eq!(world.reconcile().await.unwrap(), Next::Retry("not_in_force"));
     assert!(matches!(world.compilation(), Some(Compilation::Failed { .. })));

@@ -8,18 +8,20 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, Req
 use kube::{Api, Resource, ResourceExt};
 use serde_json::Value;
 
-use super::part::{Part, PartId, PartKind, PartObject, SeenPart, Wanted};
 use crate::cache::Stamp;
 use crate::call::CallError;
 use crate::context::Context;
 use crate::events;
+use crate::objects::compiled::{
+    CompiledId, CompiledKind, CompiledObject, CompiledType, SeenCompiled, Wanted,
+};
 
 /// Why an object could not be written or deleted.
 #[derive(Debug, thiserror::Error)]
 #[error("{id}: {source}")]
 pub struct WriteError {
     /// Which.
-    pub id: PartId,
+    pub id: CompiledId,
     /// What went wrong.
     pub source: CallError,
 }
@@ -34,7 +36,7 @@ impl WriteError {
 /// Whether the object is seen as it is to be.
 pub fn is_as_wanted(context: &Context, wanted: &Wanted) -> bool {
     let known = &context.view.compiled;
-    let Some(seen) = known.seen(wanted.id.part).lock().get(&wanted.id.key()) else { return false };
+    let Some(seen) = known.seen(wanted.id.kind).lock().get(&wanted.id.key()) else { return false };
     seen.hash == wanted.hash
         || known
             .memory
@@ -50,7 +52,7 @@ pub fn is_as_wanted(context: &Context, wanted: &Wanted) -> bool {
 /// Where it could not be written.
 pub async fn put(context: &Context, wanted: &Wanted) -> Result<bool, WriteError> {
     let known = &context.view.compiled;
-    let seen = known.seen(wanted.id.part).lock().get(&wanted.id.key());
+    let seen = known.seen(wanted.id.kind).lock().get(&wanted.id.key());
     if is_as_wanted(context, wanted) {
         if let Some(seen) = seen {
             known.memory.lock().settled.insert(wanted.id.clone(), seen.hash.clone());
@@ -58,9 +60,9 @@ pub async fn put(context: &Context, wanted: &Wanted) -> Result<bool, WriteError>
         return Ok(false);
     }
     let settled = known.memory.lock().settled.get(&wanted.id).cloned();
-    let written = match wanted.id.part {
-        Part::Policy => write::<ValidatingAdmissionPolicy>(context, wanted).await,
-        Part::Binding => write::<ValidatingAdmissionPolicyBinding>(context, wanted).await,
+    let written = match wanted.id.kind {
+        CompiledKind::Policy => write::<ValidatingAdmissionPolicy>(context, wanted).await,
+        CompiledKind::Binding => write::<ValidatingAdmissionPolicyBinding>(context, wanted).await,
     };
     let answered = written.map_err(|source| WriteError { id: wanted.id.clone(), source })?;
     known.memory.lock().settled.insert(wanted.id.clone(), answered);
@@ -73,8 +75,8 @@ pub async fn put(context: &Context, wanted: &Wanted) -> Result<bool, WriteError>
 /// Writes by apply, and by a whole update where that leaves something standing that others have added: one condition more
 /// is enough for a policy to judge nothing, and the actions of a binding together may be none that the server takes. Gives
 /// the hash of what the server answered.
-async fn write<K: PartKind>(context: &Context, wanted: &Wanted) -> Result<String, CallError> {
-    let api: Api<PartObject<K>> = Api::all(context.client.get());
+async fn write<K: CompiledType>(context: &Context, wanted: &Wanted) -> Result<String, CallError> {
+    let api: Api<CompiledObject<K>> = Api::all(context.client.get());
     let params = PatchParams::apply(HEMVIST).force().validation_strict();
     let patch = Patch::Apply(&wanted.object);
     let applied = match context.deadline.call(api.patch(&wanted.id.name, &params, &patch)).await {
@@ -98,11 +100,11 @@ async fn write<K: PartKind>(context: &Context, wanted: &Wanted) -> Result<String
     Ok(hash)
 }
 
-async fn replace<K: PartKind>(
+async fn replace<K: CompiledType>(
     context: &Context,
     wanted: &Wanted,
     version: Option<String>,
-) -> Result<PartObject<K>, CallError> {
+) -> Result<CompiledObject<K>, CallError> {
     let mut object = wanted.object.clone();
     object["metadata"]["resourceVersion"] = Value::from(version);
     let params = PostParams { field_manager: Some(HEMVIST.to_owned()), ..PostParams::default() };
@@ -113,15 +115,15 @@ async fn replace<K: PartKind>(
 }
 
 /// Keeps what the server answered.
-fn note<K: PartKind>(context: &Context, object: PartObject<K>) -> String {
+fn note<K: CompiledType>(context: &Context, object: CompiledObject<K>) -> String {
     let hash = object.seen.hash.clone();
     if let Some(stamp) = Stamp::of(object.meta()) {
-        context.view.compiled.seen(K::PART).lock().written(stamp, object.seen);
+        context.view.compiled.seen(K::KIND).lock().written(stamp, object.seen);
     }
     hash
 }
 
-fn tell_repair(context: &Context, wanted: &Wanted, seen: Option<&SeenPart>) {
+fn tell_repair(context: &Context, wanted: &Wanted, seen: Option<&SeenCompiled>) {
     // One that has lost its label is not seen any more either.
     let what = if seen.is_some() { "changed" } else { "deleted or unlabelled" };
     tracing::warn!("{} was {what} by somebody else, and is as it was again", wanted.id);
@@ -139,22 +141,22 @@ fn tell_repair(context: &Context, wanted: &Wanted, seen: Option<&SeenPart>) {
 ///
 /// # Errors
 /// Where it could not be deleted.
-pub async fn delete(context: &Context, id: &PartId, uid: &str) -> Result<(), WriteError> {
-    let deleted = match id.part {
-        Part::Policy => delete_one::<ValidatingAdmissionPolicy>(context, id, uid).await,
-        Part::Binding => delete_one::<ValidatingAdmissionPolicyBinding>(context, id, uid).await,
+pub async fn delete(context: &Context, id: &CompiledId, uid: &str) -> Result<(), WriteError> {
+    let deleted = match id.kind {
+        CompiledKind::Policy => delete_one::<ValidatingAdmissionPolicy>(context, id, uid).await,
+        CompiledKind::Binding => delete_one::<ValidatingAdmissionPolicyBinding>(context, id, uid).await,
     };
     deleted.map_err(|source| WriteError { id: id.clone(), source })?;
     let stamp = Stamp { key: id.key(), uid: uid.to_owned(), version: 0 };
-    context.view.compiled.seen(id.part).lock().forget(&stamp);
+    context.view.compiled.seen(id.kind).lock().forget(&stamp);
     let mut memory = context.view.compiled.memory.lock();
     memory.settled.remove(id);
     memory.answered.remove(id);
     Ok(())
 }
 
-async fn delete_one<K: PartKind>(context: &Context, id: &PartId, uid: &str) -> Result<(), CallError> {
-    let api: Api<PartObject<K>> = Api::all(context.client.get());
+async fn delete_one<K: CompiledType>(context: &Context, id: &CompiledId, uid: &str) -> Result<(), CallError> {
+    let api: Api<CompiledObject<K>> = Api::all(context.client.get());
     let params = DeleteParams::background()
         .preconditions(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
     match context.deadline.call(api.delete(&id.name, &params)).await {

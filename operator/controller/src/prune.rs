@@ -1,4 +1,4 @@
-//! Takes back what was made for a model that is not accepted any more.
+//! Deletes what was made for a model: one object that it is not to have any more, or all of them once it is not accepted.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,21 @@ use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Resource};
 
 use crate::cache::Stamp;
-use crate::call::CallError;
+use crate::call::{CallError, Categorised};
 use crate::context::Context;
 use crate::objects::{Child, ChildObject, child_type};
 
 /// Why an object could not be deleted.
 #[derive(Debug, thiserror::Error)]
 #[error("deleting {kind} {name}: {source}")]
-pub struct WithdrawError {
+pub struct PruneError {
     kind: ChildKind,
     name: String,
     source: CallError,
 }
 
-impl WithdrawError {
-    /// One word for metrics.
-    pub fn category(&self) -> &'static str {
+impl Categorised for PruneError {
+    fn category(&self) -> &'static str {
         self.source.category()
     }
 }
@@ -32,19 +31,19 @@ impl WithdrawError {
 ///
 /// # Errors
 /// Where an object could not be deleted. Those before it are.
-pub async fn withdraw(
+pub async fn prune(
     context: &Context,
     children: &BTreeMap<ChildKind, ChildFacts>,
     pods: &[PodFacts],
-) -> Result<(), WithdrawError> {
+) -> Result<(), PruneError> {
     for kind in withdrawal(children, pods) {
         let Some(child) = children.get(&kind) else { continue };
         let owner = child.owner_uid.as_deref().unwrap_or_default();
         for child in context.view.children_of(kind, &child.key.namespace, owner) {
             if !child.terminating {
-                tracing::info!(%kind, name = child.key.name, "withdrawing an object of a model that is not accepted");
+                tracing::info!(%kind, name = child.key.name, "deleting an object of a model that is not accepted");
                 let deleted = delete_kind(context, kind, &child).await;
-                deleted.map_err(|source| WithdrawError { kind, name: child.key.name.clone(), source })?;
+                deleted.map_err(|source| PruneError { kind, name: child.key.name.clone(), source })?;
             }
         }
     }

@@ -17,8 +17,23 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::cache::Change;
 use crate::context::Context;
-use crate::reconcile::Next;
+use crate::queue::Queue;
+use crate::reconciler::{Concurrency, Next, Reconciler};
+use crate::triggers::Event;
+use crate::view::View;
+
+/// Probes replicas, by the key of the pod. Most of the time goes into waiting for those that do not answer.
+pub const RECONCILER: Reconciler = Reconciler {
+    name: "replica",
+    concurrency: Concurrency::Fixed(8),
+    triggers,
+    reconcile: |context, key, _| Box::pin(async move { Ok(reconcile(context, key).await) }),
+};
+
+/// A network plug-in sees a new pod a moment after the kubelet.
+const SETTLE_REPLICA: Duration = Duration::from_secs(1);
 
 /// How long a replica may take to answer. A network that keeps out mostly says nothing at all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -26,25 +41,39 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest answer that is read: a few hundred bytes for each adapter.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// Looks at one pod, and has its model looked at where something new was seen.
-pub async fn reconcile(context: &Context, key: &Key) -> Next {
+/// A replica is probed as soon as it serves. Its result is dropped when the pod is deleted.
+fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
+    let Event::Pod(change) = event else { return };
+    if let Change::Gone { old } = change {
+        view.probes.forget(&old.uid);
+    }
+    let Some(new) = change.after().filter(|new| view.settings.inspects && is_worth_a_look(new)) else {
+        return;
+    };
+    if !change.before().is_some_and(|old| old.uid == new.uid && is_worth_a_look(old)) {
+        queue.add_after(new.key.clone(), SETTLE_REPLICA);
+    }
+}
+
+/// Probes one pod. A new result makes its model due.
+async fn reconcile(context: &Context, key: &Key) -> Next {
     let pod = context.view.pods.lock().get(key);
     let Some(pod) = pod.filter(|pod| is_worth_a_look(pod)) else { return Next::Gone };
     let Some(address) = pod.address.as_deref().and_then(|text| text.parse().ok()) else { return Next::Gone };
     let sighting = look(address).await;
     tracing::debug!(pod = %key, ?sighting, "a replica was asked");
     let reached = sighting.status_port_answers;
-    if context.view.sightings.remember(&pod.uid, &sighting)
+    if context.view.probes.remember(&pod.uid, &sighting)
         && let Some(name) = &pod.model_name
     {
-        context.triggers.models.add(Key::new(&key.namespace, name));
+        context.triggers.publish(&Event::Answered(&Key::new(&key.namespace, name)));
     }
     // What cannot be reached now may be in a while: a plug-in learns of a new pod a little late.
     if reached { Next::Settled } else { Next::Retry("unreachable") }
 }
 
 /// Whether the pod serves a model and can be asked.
-pub fn is_worth_a_look(pod: &PodFacts) -> bool {
+fn is_worth_a_look(pod: &PodFacts) -> bool {
     pod.ready && !pod.terminating && pod.model_uid.is_some() && pod.address.is_some()
 }
 
