@@ -1,5 +1,5 @@
--- Health of a ModelDeployment or an AIPolicy, by the rules of kstatus. It reads four words and nothing else:
--- observedGeneration, Stalled, Reconciling and Ready. It uses no library, because Argo CD loads none.
+-- Health of a ModelDeployment or an AIPolicy, by the rules of kstatus. It reads only observedGeneration, Stalled,
+-- Reconciling and Ready. It uses no library, because Argo CD loads none.
 local health = { status = "Progressing", message = "Hemvist has not looked at it yet" }
 
 if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then
@@ -19,11 +19,11 @@ if ready == nil then
 end
 health.message = ready.reason .. ": " .. ready.message
 
--- Stopped on purpose is neither good nor bad.
+-- Stopped on purpose is neither healthy nor degraded.
 if ready.reason == "Suspended" or ready.reason == "IncidentOpen" or ready.reason == "ScaledToZero" then
   health.status = "Suspended"
 elseif stalled ~= nil and stalled.status == "True" then
-  -- Nothing more happens until somebody changes something: a refusal, or what cannot be carried out.
+  -- Nothing happens until somebody changes something: a refusal, or a value that cannot work.
   health.status = "Degraded"
   health.message = stalled.reason .. ": " .. stalled.message
 elseif reconciling ~= nil and reconciling.status == "True" then
