@@ -19,6 +19,7 @@ pub mod decide;
 pub mod engine;
 pub mod placement;
 pub mod policy;
+pub mod quantity;
 pub mod render;
 pub mod request;
 pub mod snapshot;
