@@ -1,7 +1,7 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds lint test controlplane guests objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench
+.PHONY: help core crds quantities lint test controlplane guests objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 REAL := cargo test --workspace --test real -- --ignored --nocapture
@@ -14,6 +14,10 @@ core: ## The inner loop: the tests that need no cluster
 
 crds: ## Write the CRDs from the types
 	UPDATE=1 cargo test --package hemvist-api
+
+quantities: ## Write the table of what Kubernetes' own parser makes of quantities
+	@cd e2e/controlplane && go run ./quantities >../../operator/core/tests/quantity/table.new
+	@mv operator/core/tests/quantity/table.new operator/core/tests/quantity/table.tsv
 
 lint: ## Formatting and clippy, warnings as errors
 	cargo fmt --all --check

@@ -20,6 +20,7 @@ mod repair;
 mod restarts;
 mod rights;
 mod scaling;
+mod schema;
 mod static_admission;
 mod tightening;
 mod trouble;

@@ -31,8 +31,8 @@ const AFTER_HELP: &str = concat!(
 
 /// What follows the help of `check`.
 const AFTER_CHECK: &str = concat!(
-    "The verdict is the one that the operator would give: the same code gives it. Of the schema, types, required and ",
-    "unknown fields, enumerations, bounds and keys of lists are checked; patterns and CEL rules are left to the API server.",
+    "The verdict is the one that the operator would give: the same code gives it. An object is also held to the schema and ",
+    "the CEL rules of its kind, as the API server holds it when it is applied, and refused in the same words.",
     "\n\n",
     exit_codes!()
 );

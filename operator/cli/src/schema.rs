@@ -1,15 +1,22 @@
-//! What the schema of a kind says of an object, with the places in the text.
+//! What the schema of a kind and its rules say of an object, with the places in the text: what the API server checks when
+//! the object is created, without one.
 //!
-//! The API server checks the same and more: patterns and CEL rules are left to it.
+//! Stricter in two points, where it would only be silent: a field that nobody knows, and a field without a value.
 
-use std::collections::BTreeSet;
+mod rules;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::all_definitions;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
+use regex::Regex;
+
 use crate::located::{Located, Node, Position};
+use rules::Evaluator;
 
 /// Fields beside `spec` that an object may have and that are not looked into.
 const OTHER_FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
@@ -23,9 +30,21 @@ pub struct Fault {
     pub message: String,
 }
 
+/// The faults of one object as they are found.
+#[derive(Default)]
+struct Faults {
+    found: Vec<Fault>,
+    /// Whether one of them keeps the API server from asking the rules: a value of another type, one of no enumeration, too
+    /// much of it, or one that is missing.
+    blocking: bool,
+}
+
 /// The schemas of the kinds of Hemvist.
 pub struct Schemas {
     kinds: Vec<(String, JSONSchemaProps)>,
+    rules: Evaluator,
+    /// Patterns that have been asked for. One is in many objects.
+    patterns: RefCell<BTreeMap<String, Result<Regex, String>>>,
 }
 
 impl Schemas {
@@ -35,22 +54,139 @@ impl Schemas {
             let version = definition.spec.versions.into_iter().next()?;
             Some((definition.spec.names.kind, version.schema?.open_api_v3_schema?))
         });
-        Self { kinds: kinds.collect() }
+        Self { kinds: kinds.collect(), rules: Evaluator::new(), patterns: RefCell::default() }
     }
 
-    /// Every fault of an object, in the order of its text. `None` where the kind is not known.
+    /// Every fault of an object: those of its schema in the order of its text, and then those of its rules. `None` where the
+    /// kind is not known.
     pub fn faults(&self, kind: &str, object: &Located) -> Option<Vec<Fault>> {
         let (_, schema) = self.kinds.iter().find(|(name, _)| name == kind)?;
-        let mut faults = Vec::new();
+        let mut faults = Faults::default();
         required(schema, "", object, &mut faults);
         for (name, value) in fields(object) {
             match schema.properties.as_ref().and_then(|properties| properties.get(name)) {
                 _ if OTHER_FIELDS.contains(&name.as_str()) => {}
-                Some(property) => check(property, name, value, &mut faults),
+                Some(property) => self.check(property, name, value, &mut faults),
                 None => unknown(name, value, &mut faults),
             }
         }
-        Some(faults)
+        if !faults.blocking {
+            faults.found.extend(self.rules.broken(schema, object));
+        }
+        Some(faults.found)
+    }
+
+    fn check(&self, schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Faults) {
+        if let Some(wanted) = schema.type_.as_deref().filter(|wanted| !is_of_type(&value.node, wanted)) {
+            let found = described(&value.node);
+            faults.block(path, value, &format!("is {found} where {} belongs", with_article(wanted)));
+            return;
+        }
+        if let Some(allowed) = &schema.enum_ {
+            let found = value.value();
+            if !allowed.iter().any(|allowed| allowed.0 == found) {
+                let words: Vec<_> = allowed.iter().filter_map(|allowed| allowed.0.as_str()).collect();
+                faults.block(
+                    path,
+                    value,
+                    &format!("is {}, which is none of {}", described(&value.node), words.join(", ")),
+                );
+            }
+        }
+        match &value.node {
+            Node::Fields(_) => self.object(schema, path, value, faults),
+            Node::List(items) => self.list(schema, path, value, items, faults),
+            Node::Text(text) => {
+                length(schema, path, value, text, faults);
+                self.pattern(schema, path, value, text, faults);
+            }
+            Node::Number(number) => bounds(schema, path, value, number.as_f64(), faults),
+            Node::Null | Node::Bool(_) => {}
+        }
+    }
+
+    fn object(&self, schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Faults) {
+        required(schema, path, value, faults);
+        for (name, field) in fields(value) {
+            let path = below(path, name);
+            let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
+            match (property, &schema.additional_properties) {
+                (Some(property), _) => self.check(property, &path, field, faults),
+                (None, Some(JSONSchemaPropsOrBool::Schema(others))) => {
+                    self.check(others, &path, field, faults)
+                }
+                (None, Some(JSONSchemaPropsOrBool::Bool(true))) => {}
+                (None, _) if schema.x_kubernetes_preserve_unknown_fields == Some(true) => {}
+                (None, _) => unknown(&path, field, faults),
+            }
+        }
+    }
+
+    fn list(
+        &self,
+        schema: &JSONSchemaProps,
+        path: &str,
+        value: &Located,
+        items: &[Located],
+        faults: &mut Faults,
+    ) {
+        let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        if let Some(max) = schema.max_items.filter(|max| count > *max) {
+            faults.block(path, value, &format!("has {count} items, and {max} are the most"));
+        }
+        if let Some(min) = schema.min_items.filter(|min| count < *min) {
+            faults.add(path, value, &format!("has {count} items, and {min} are the least"));
+        }
+        let Some(JSONSchemaPropsOrArray::Schema(of_item)) = &schema.items else { return };
+        let mut seen = BTreeSet::new();
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            self.check(of_item, &path, item, faults);
+            let identity = match schema.x_kubernetes_list_type.as_deref() {
+                Some("map") => {
+                    let keys = schema.x_kubernetes_list_map_keys.iter().flatten();
+                    keys.map(|key| item.field(key).map(Located::value).unwrap_or_default().to_string())
+                        .collect::<Vec<_>>()
+                }
+                Some("set") => vec![item.value().to_string()],
+                _ => continue,
+            };
+            let words = identity.join(" and ");
+            if !seen.insert(identity) {
+                faults.add(&path, item, &format!("repeats {words}, which can stand in the list once"));
+            }
+        }
+    }
+
+    fn pattern(
+        &self,
+        schema: &JSONSchemaProps,
+        path: &str,
+        value: &Located,
+        text: &str,
+        faults: &mut Faults,
+    ) {
+        let Some(pattern) = &schema.pattern else { return };
+        let mut patterns = self.patterns.borrow_mut();
+        let compiled = patterns
+            .entry(pattern.clone())
+            .or_insert_with(|| Regex::new(pattern).map_err(|error| error.to_string()));
+        match compiled {
+            Ok(regex) if regex.is_match(text) => {}
+            Ok(_) => faults.add(path, value, &format!("is {text:?}, which does not match {pattern}")),
+            Err(error) => faults.add(path, value, &format!("cannot be held to {pattern}: {error}")),
+        }
+    }
+}
+
+impl Faults {
+    fn add(&mut self, path: &str, at: &Located, what: &str) {
+        self.found.push(Fault { position: at.position, message: format!("{path} {what}") });
+    }
+
+    fn block(&mut self, path: &str, at: &Located, what: &str) {
+        self.blocking = true;
+        self.add(path, at, what);
     }
 }
 
@@ -58,39 +194,8 @@ fn fields(object: &Located) -> &[(String, Located)] {
     if let Node::Fields(fields) = &object.node { fields } else { &[] }
 }
 
-fn fault(faults: &mut Vec<Fault>, path: &str, at: &Located, what: &str) {
-    faults.push(Fault { position: at.position, message: format!("{path} {what}") });
-}
-
-fn unknown(path: &str, at: &Located, faults: &mut Vec<Fault>) {
-    fault(faults, path, at, "is no field of this kind; without it the object would mean something else");
-}
-
-fn check(schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Vec<Fault>) {
-    if let Some(wanted) = schema.type_.as_deref().filter(|wanted| !is_of_type(&value.node, wanted)) {
-        let found = described(&value.node);
-        fault(faults, path, value, &format!("is {found} where {} belongs", with_article(wanted)));
-        return;
-    }
-    if let Some(allowed) = &schema.enum_ {
-        let found = value.value();
-        if !allowed.iter().any(|allowed| allowed.0 == found) {
-            let words: Vec<_> = allowed.iter().filter_map(|allowed| allowed.0.as_str()).collect();
-            fault(
-                faults,
-                path,
-                value,
-                &format!("is {}, which is none of {}", described(&value.node), words.join(", ")),
-            );
-        }
-    }
-    match &value.node {
-        Node::Fields(_) => object(schema, path, value, faults),
-        Node::List(items) => list(schema, path, value, items, faults),
-        Node::Text(text) => length(schema, path, value, text, faults),
-        Node::Number(number) => bounds(schema, path, value, number.as_f64(), faults),
-        Node::Null | Node::Bool(_) => {}
-    }
+fn unknown(path: &str, at: &Located, faults: &mut Faults) {
+    faults.add(path, at, "is no field of this kind; without it the object would mean something else");
 }
 
 fn is_of_type(node: &Node, wanted: &str) -> bool {
@@ -127,24 +232,9 @@ fn with_article(type_: &str) -> &str {
     }
 }
 
-fn required(schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Vec<Fault>) {
+fn required(schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Faults) {
     for name in schema.required.iter().flatten().filter(|name| value.field(name).is_none()) {
-        fault(faults, &below(path, name), value, "is required and missing");
-    }
-}
-
-fn object(schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Vec<Fault>) {
-    required(schema, path, value, faults);
-    for (name, field) in fields(value) {
-        let path = below(path, name);
-        let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
-        match (property, &schema.additional_properties) {
-            (Some(property), _) => check(property, &path, field, faults),
-            (None, Some(JSONSchemaPropsOrBool::Schema(others))) => check(others, &path, field, faults),
-            (None, Some(JSONSchemaPropsOrBool::Bool(true))) => {}
-            (None, _) if schema.x_kubernetes_preserve_unknown_fields == Some(true) => {}
-            (None, _) => unknown(&path, field, faults),
-        }
+        faults.block(&below(path, name), value, "is required and missing");
     }
 }
 
@@ -152,58 +242,28 @@ fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn list(schema: &JSONSchemaProps, path: &str, value: &Located, items: &[Located], faults: &mut Vec<Fault>) {
-    let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
-    if let Some(max) = schema.max_items.filter(|max| count > *max) {
-        fault(faults, path, value, &format!("has {count} items, and {max} are the most"));
-    }
-    if let Some(min) = schema.min_items.filter(|min| count < *min) {
-        fault(faults, path, value, &format!("has {count} items, and {min} are the least"));
-    }
-    let Some(JSONSchemaPropsOrArray::Schema(of_item)) = &schema.items else { return };
-    let mut seen = BTreeSet::new();
-    for (index, item) in items.iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        check(of_item, &path, item, faults);
-        let identity = match schema.x_kubernetes_list_type.as_deref() {
-            Some("map") => {
-                let keys = schema.x_kubernetes_list_map_keys.iter().flatten();
-                keys.map(|key| item.field(key).map(Located::value).unwrap_or_default().to_string())
-                    .collect::<Vec<_>>()
-            }
-            Some("set") => vec![item.value().to_string()],
-            _ => continue,
-        };
-        let words = identity.join(" and ");
-        if !seen.insert(identity) {
-            fault(faults, &path, item, &format!("repeats {words}, which can stand in the list once"));
-        }
-    }
-}
-
-fn length(schema: &JSONSchemaProps, path: &str, value: &Located, text: &str, faults: &mut Vec<Fault>) {
+fn length(schema: &JSONSchemaProps, path: &str, value: &Located, text: &str, faults: &mut Faults) {
     let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     if let Some(max) = schema.max_length.filter(|max| count > *max) {
-        fault(faults, path, value, &format!("has {count} characters, and {max} are the most"));
+        faults.block(path, value, &format!("has {count} characters, and {max} are the most"));
     }
     if let Some(min) = schema.min_length.filter(|min| count < *min) {
-        fault(faults, path, value, &format!("has {count} characters, and {min} are the least"));
+        faults.add(path, value, &format!("has {count} characters, and {min} are the least"));
     }
 }
 
-fn bounds(
-    schema: &JSONSchemaProps,
-    path: &str,
-    value: &Located,
-    number: Option<f64>,
-    faults: &mut Vec<Fault>,
-) {
+/// The bounds of the schema, and those of the format that it names.
+fn bounds(schema: &JSONSchemaProps, path: &str, value: &Located, number: Option<f64>, faults: &mut Faults) {
     let Some(number) = number else { return };
-    if let Some(max) = schema.maximum.filter(|max| number > *max) {
-        fault(faults, path, value, &format!("is {number}, and {max} is the most"));
+    let (least, most) = match schema.format.as_deref() {
+        Some("int32") => (Some(f64::from(i32::MIN)), Some(f64::from(i32::MAX))),
+        _ => (None, None),
+    };
+    if let Some(max) = schema.maximum.or(most).filter(|max| number > *max) {
+        faults.add(path, value, &format!("is {number}, and {max} is the most"));
     }
-    if let Some(min) = schema.minimum.filter(|min| number < *min) {
-        fault(faults, path, value, &format!("is {number}, and {min} is the least"));
+    if let Some(min) = schema.minimum.or(least).filter(|min| number < *min) {
+        faults.add(path, value, &format!("is {number}, and {min} is the least"));
     }
 }
 

@@ -1,16 +1,18 @@
 //! Random choices that are the same for the same seed, on every machine.
 
+use fastrand::Rng;
+
 /// The variable that chooses another seed.
 pub const SEED: &str = "HEMVIST_SEED";
 
-/// A source of random numbers (SplitMix64).
+/// A source of random numbers.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(Rng);
 
 impl Random {
     /// The source of a seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self(Rng::with_seed(seed))
     }
 
     /// The seed that the environment asks for, or this one.
@@ -21,23 +23,12 @@ impl Random {
     /// A source of its own for a part of the work, whatever the order in which the parts are done.
     #[must_use]
     pub fn part(&self, number: usize) -> Self {
-        let mut part = Self(self.0 ^ (number as u64).wrapping_mul(0xD1B5_4A32_D192_ED03));
-        part.next();
-        part
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        Self(Rng::with_seed(self.0.get_seed() ^ number as u64).fork())
     }
 
     /// A number below `bound`; 0 where there is none.
     pub fn below(&mut self, bound: usize) -> usize {
-        let random = usize::try_from(self.next() >> 33).unwrap_or_default();
-        random.checked_rem(bound).unwrap_or_default()
+        if bound == 0 { 0 } else { self.0.usize(..bound) }
     }
 
     /// True in so many of a thousand cases.

@@ -2,56 +2,45 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use fastrand::Rng;
 
 /// A source of chance that a test can make repeatable.
 #[derive(Debug)]
 pub struct Jitter {
-    state: AtomicU64,
+    source: Mutex<Rng>,
 }
 
 impl Default for Jitter {
     fn default() -> Self {
-        Self::seeded(random_number())
+        Self { source: Mutex::new(source()) }
     }
 }
 
 impl Jitter {
     /// A source that always gives the same numbers.
     pub fn seeded(seed: u64) -> Self {
-        Self { state: AtomicU64::new(seed) }
+        Self { source: Mutex::new(Rng::with_seed(seed)) }
     }
 
     /// `duration`, give or take a fifth.
     pub fn around(&self, duration: Duration) -> Duration {
-        duration.mul_f64(0.8 + 0.4 * self.fraction())
-    }
-
-    /// A number from 0 up to, not including, 1.
-    fn fraction(&self) -> f64 {
-        let number = self.next();
-        f64::from(u32::try_from(number >> 32).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
-    }
-
-    /// SplitMix64: one addition of shared state, so that threads need no lock.
-    fn next(&self) -> u64 {
-        const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
-        let mut mixed = self.state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        let fraction = self.source.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        duration.mul_f64(0.8 + 0.4 * fraction)
     }
 }
 
 /// Eight hexadecimal digits that no other process is likely to have.
 pub fn random_word() -> String {
-    format!("{:08x}", random_number() >> 32)
+    format!("{:08x}", source().u32(..))
 }
 
-/// The standard library seeds its hash maps from the operating system; that is all the chance that is needed here.
-fn random_number() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// Seeded by the operating system, as the standard library's hash maps are. `fastrand` alone takes the time since the
+/// machine has started, and two machines may start at the same time.
+fn source() -> Rng {
+    Rng::with_seed(RandomState::new().build_hasher().finish())
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! Numbers of bytes as Kubernetes writes them, in exact integer arithmetic.
+//! Numbers of bytes as the schema of `Bytes` takes them: a part of Kubernetes' quantities, without signs, exponents and
+//! fractions of a byte.
+
+use crate::quantity::Quantity;
 
 /// Bytes of one gibibyte.
 pub const GIBIBYTE: u64 = 1 << 30;
@@ -7,44 +10,20 @@ pub const GIBIBYTE: u64 = 1 << 30;
 const MAX_WHOLE_DIGITS: usize = 15;
 
 /// The most digits after the decimal point, as in the schema of `Bytes`.
-const MAX_FRACTION_DIGITS: u32 = 3;
+const MAX_FRACTION_DIGITS: usize = 3;
 
-/// The suffixes with what they multiply by. The binary ones come first, because `Ki` also ends in a letter.
-const SUFFIXES: [(&str, u64); 10] = [
-    ("Ki", 1 << 10),
-    ("Mi", 1 << 20),
-    ("Gi", 1 << 30),
-    ("Ti", 1 << 40),
-    ("Pi", 1 << 50),
-    ("k", 1_000),
-    ("M", 1_000_000),
-    ("G", 1_000_000_000),
-    ("T", 1_000_000_000_000),
-    ("P", 1_000_000_000_000_000),
-];
+/// The suffixes of the schema. The binary ones come first, because `Ki` also ends in a letter.
+const SUFFIXES: [&str; 10] = ["Ki", "Mi", "Gi", "Ti", "Pi", "k", "M", "G", "T", "P"];
 
-/// The number of bytes that a quantity stands for, rounded up. `None` where the text is no such quantity or the number
-/// does not fit.
+/// The number of bytes that a quantity of the schema stands for, rounded up. `None` where the text is no such quantity or
+/// the number does not fit.
 pub fn parse_bytes(text: &str) -> Option<u64> {
-    let (number, multiplier) = SUFFIXES
-        .iter()
-        .find_map(|(suffix, multiplier)| Some((text.strip_suffix(suffix)?, *multiplier)))
-        .unwrap_or((text, 1));
-    let (whole, fraction) = match number.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (number, None),
-    };
-    let whole = digits(whole, MAX_WHOLE_DIGITS)?;
-    let thousandths = match fraction {
-        Some(fraction) => {
-            let missing = MAX_FRACTION_DIGITS.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-            digits(fraction, fraction.len())? * 10_u128.pow(missing)
-        }
-        None => 0,
-    };
-    // At most 18 decimal digits times 2^50: far from the end of 128 bits.
-    let bytes = ((whole * 1000 + thousandths) * u128::from(multiplier)).div_ceil(1000);
-    u64::try_from(bytes).ok()
+    let number = SUFFIXES.iter().find_map(|suffix| text.strip_suffix(suffix)).unwrap_or(text);
+    let (whole, fraction) =
+        number.split_once('.').map_or((number, None), |(whole, fraction)| (whole, Some(fraction)));
+    let of_the_schema = digits(whole, MAX_WHOLE_DIGITS)
+        && fraction.is_none_or(|fraction| digits(fraction, MAX_FRACTION_DIGITS));
+    if of_the_schema { Quantity::parse(text)?.unsigned() } else { None }
 }
 
 /// The smallest whole number of gibibytes that holds `bytes`, such as `37Gi`.
@@ -52,10 +31,9 @@ pub fn gibibytes_up(bytes: u64) -> String {
     format!("{}Gi", bytes.div_ceil(GIBIBYTE))
 }
 
-/// The number that a text of one to `max` digits stands for, and nothing else: no sign, no space.
-fn digits(text: &str, max: usize) -> Option<u128> {
-    let well_formed = (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if well_formed { text.parse().ok() } else { None }
+/// Whether `text` is one to `max` digits and nothing else: no sign, no space.
+fn digits(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -63,6 +41,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// What each suffix multiplies by, in the order of `SUFFIXES`.
+    const MULTIPLIERS: [u64; 10] = [
+        1 << 10,
+        1 << 20,
+        1 << 30,
+        1 << 40,
+        1 << 50,
+        1_000,
+        1_000_000,
+        1_000_000_000,
+        1_000_000_000_000,
+        1_000_000_000_000_000,
+    ];
 
     #[test]
     fn quantities_are_read_exactly() {
@@ -148,7 +140,7 @@ mod tests {
             thousandths in 0_u64..1000,
             suffix in 0_usize..SUFFIXES.len(),
         ) {
-            let (name, multiplier) = SUFFIXES[suffix];
+            let (name, multiplier) = (SUFFIXES[suffix], MULTIPLIERS[suffix]);
             let parsed = parse_bytes(&format!("{whole}.{thousandths:03}{name}"));
             let exact = u128::from(whole * 1000 + thousandths) * u128::from(multiplier);
             match parsed {

@@ -10,11 +10,9 @@ use k8s_openapi::jiff::tz::Offset;
 
 /// The date in `text`, written `YYYY-MM-DD`; `None` for every other spelling and for days that no calendar has.
 pub fn parse(text: &str) -> Option<Date> {
-    let mut parts = text.splitn(3, '-');
-    let year = number(parts.next()?, 4)?;
-    let month = number(parts.next()?, 2)?;
-    let day = number(parts.next()?, 2)?;
-    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+    // The parser takes other spellings too, and years of more digits.
+    let date: Date = text.parse().ok()?;
+    (text.len() == 10 && date.to_string() == text).then_some(date)
 }
 
 /// The day in UTC that `moment` falls on.
@@ -40,12 +38,6 @@ pub fn days_after(day: Date, days: i64) -> Date {
 /// `None` for the days beyond the end of time as Kubernetes writes it.
 pub fn midnight(day: Date) -> Option<Time> {
     Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok().map(Time)
-}
-
-/// The number in `digits`, if they are exactly `count` ASCII digits; a sign or a space is no digit.
-fn number(digits: &str, count: usize) -> Option<i16> {
-    let exact = digits.len() == count && digits.bytes().all(|byte| byte.is_ascii_digit());
-    exact.then(|| digits.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use hemvist_core::snapshot::{Key, PodFacts, ServedModel, Sighting};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::HOST;
-use hyper_util::rt::TokioIo;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -91,27 +92,22 @@ async fn connect(address: IpAddr, port: i32) -> Option<TcpStream> {
     timeout(PATIENCE, TcpStream::connect(address)).await.ok()?.ok()
 }
 
-/// The answer of the replica's status port, whatever it is; `None` where there is none.
+/// The answer of the replica's status port, whatever it is; `None` where there is none. The replica has as long for the
+/// connection as for the answer.
 async fn ask(address: IpAddr, port: i32) -> Option<Bytes> {
-    let stream = connect(address, port).await?;
-    timeout(PATIENCE, exchange(stream)).await.ok()?
-}
-
-async fn exchange(stream: TcpStream) -> Option<Bytes> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    let request = Request::get(MODELS_PATH).header(HOST, "replica").body(Empty::<Bytes>::new()).ok()?;
+    let address = SocketAddr::new(address, u16::try_from(port).ok()?);
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(PATIENCE));
+    // One question, by a connection of its own: another look may be at another pod with the same address.
+    let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+    let request = Request::get(format!("http://{address}{MODELS_PATH}")).header(HOST, "replica");
+    let request = request.body(Empty::<Bytes>::new()).ok()?;
     let answer = async {
-        let response = sender.send_request(request).await.ok()?;
+        let response = client.request(request).await.ok()?;
         let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.ok()?;
         Some(body.to_bytes())
     };
-    tokio::pin!(answer, connection);
-    loop {
-        tokio::select! {
-            answer = &mut answer => return answer,
-            ended = &mut connection => ended.ok()?,
-        }
-    }
+    timeout(2 * PATIENCE, answer).await.ok()?
 }
 
 #[cfg(test)]
@@ -138,6 +134,34 @@ mod tests {
         };
         assert_eq!(answer, models.as_bytes());
         assert_eq!(ask(address, port).await, None, "nobody listens any more");
+    }
+
+    async fn served(answer: Vec<u8>) -> Option<Bytes> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = i32::from(listener.local_addr().unwrap().port());
+        let router = Router::new().route("/v1/models", get(move || async move { answer }));
+        tokio::select! {
+            answer = ask(IpAddr::V4(Ipv4Addr::LOCALHOST), port) => answer,
+            _ = axum::serve(listener, router) => panic!("the server ended"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_none() {
+        let most = served(vec![b'a'; LONGEST_ANSWER]).await.unwrap();
+        assert_eq!(most.len(), LONGEST_ANSWER);
+        assert_eq!(served(vec![b'a'; LONGEST_ANSWER + 1]).await, None);
+    }
+
+    /// The clock goes forward whenever nothing else can happen, which is at once where nobody answers.
+    #[tokio::test(start_paused = true)]
+    async fn a_replica_that_takes_the_connection_and_says_nothing_is_given_up() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = i32::from(listener.local_addr().unwrap().port());
+        let begun = tokio::time::Instant::now();
+        assert_eq!(ask(IpAddr::V4(Ipv4Addr::LOCALHOST), port).await, None);
+        assert!(begun.elapsed() <= 2 * PATIENCE + Duration::from_millis(100), "{:?}", begun.elapsed());
+        drop(listener);
     }
 
     #[test]

@@ -255,7 +255,7 @@ pub(crate) fn partition_isolation(spec: &ModelDeploymentSpec, policy: &Effective
 fn parallelism(spec: &ModelDeploymentSpec, count: i32) -> Option<Violation> {
     let heads = spec.model.facts.as_ref()?.attention_heads?;
     let spreads = description(spec.engine.type_).spreads_heads;
-    (spreads && heads % count != 0).then(|| {
+    (spreads && heads.checked_rem(count).is_some_and(|rest| rest != 0)).then(|| {
         invalid(
             "spec.accelerator.count",
             format!("{heads} attention heads cannot be spread evenly over {count} accelerators"),

@@ -1,8 +1,7 @@
 //! An S3-compatible object store, asked with two kinds of request: lists of version 2, and objects.
 
-use std::time::SystemTime;
-
 use hemvist_api::condition::Reason;
+use jiff::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use ureq::Agent;
@@ -55,7 +54,7 @@ impl ObjectStore {
         let mut request = self.agent.get(address);
         if let Some((name, key)) = &self.credentials.key {
             let signed = Request { host: self.endpoint.authority(), path, query, region: &self.region };
-            for (header, value) in headers(&signed, (name, key), SystemTime::now()) {
+            for (header, value) in headers(&signed, (name, key), Timestamp::now()) {
                 request = request.header(header, value);
             }
         }

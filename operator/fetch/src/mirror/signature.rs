@@ -1,13 +1,14 @@
 //! Signature version 4 of S3, for requests without a body.
 //!
-//! The crates that sign bring a second HTTP client, a second cryptography library or a second SHA-256; what is needed of
-//! the scheme is this page. It is held to the example in the description of the scheme, and to a real server.
+//! The crates that sign write the signature into the address, where logs have it, or bring a second HTTP client, a second
+//! cryptography library or a second SHA-256 (`docs/src/decisions/0021-what-is-written-by-hand.md`). What is needed of the
+//! scheme is this page. It is held to the example in the description of the scheme, and to a real server.
 
-use std::fmt::Write;
-use std::time::SystemTime;
-
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{digest, hmac};
+use std::fmt::Write;
 
 /// What stays as it is in a path and in a query.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -42,10 +43,11 @@ pub fn escaped(value: &str) -> String {
 pub fn headers(
     request: &Request<'_>,
     (name, key): (&str, &str),
-    now: SystemTime,
+    now: Timestamp,
 ) -> [(&'static str, String); 3] {
-    let moment = moment(now);
-    let day = &moment[..8];
+    let now = now.to_zoned(TimeZone::UTC);
+    let moment = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let day = now.strftime("%Y%m%d").to_string();
     let scope = format!("{day}/{}/s3/aws4_request", request.region);
     let Request { host, path, query, region } = request;
     let signed = "host;x-amz-content-sha256;x-amz-date";
@@ -54,7 +56,7 @@ pub fn headers(
     );
     let digest = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
     let text = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}");
-    let first = sign(format!("AWS4{key}").as_bytes(), day);
+    let first = sign(format!("AWS4{key}").as_bytes(), &day);
     let last = [region, "s3", "aws4_request"].iter().fold(first, |key, part| sign(key.as_ref(), part));
     let signature = hex(sign(last.as_ref(), &text).as_ref());
     let proof =
@@ -74,32 +76,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A moment as `20130524T000000Z`.
-fn moment(now: SystemTime) -> String {
-    const DAY: u64 = 86_400;
-    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (year, month, day) = civil(seconds / DAY);
-    let rest = seconds % DAY;
-    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-/// The date that is so many days after the first of January 1970. Years are reckoned from March, so that the day that
-/// leap years have is the last of them.
-const fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year + era * 400 + if month <= 2 { 1 } else { 0 }, month, day)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
@@ -107,7 +85,7 @@ mod tests {
     #[test]
     fn a_list_is_signed_as_in_the_description_of_the_scheme() {
         // "Example: Get Bucket (List Objects)" of Amazon S3, Signature Calculations for the Authorization Header.
-        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(380_376);
+        let now = "2013-05-24T00:00:00Z".parse().unwrap();
         let request = Request {
             host: "examplebucket.s3.amazonaws.com",
             path: "/",
@@ -121,15 +99,18 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (days, expected) in [
-            (0, (1970, 1, 1)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (11_017, (2000, 3, 1)),
-            (20_780, (2026, 11, 23)),
+    fn a_moment_is_written_as_the_scheme_wants_it() {
+        let request = Request { host: "s3.region.example", path: "/", query: "", region: "se-f" };
+        for (now, expected) in [
+            ("1970-01-01T00:00:00Z", "19700101T000000Z"),
+            ("1970-03-01T01:02:03Z", "19700301T010203Z"),
+            ("2000-02-29T23:59:59.999Z", "20000229T235959Z"),
+            ("2000-03-01T00:00:00Z", "20000301T000000Z"),
+            ("2026-11-23T09:20:00Z", "20261123T092000Z"),
         ] {
-            assert_eq!(civil(days), expected);
+            let [(_, proof), _, (_, moment)] = headers(&request, KEY, now.parse().unwrap());
+            assert_eq!(moment, expected);
+            assert!(proof.contains(&format!("/{}/se-f/s3/aws4_request,", &expected[..8])), "{proof}");
         }
     }
 

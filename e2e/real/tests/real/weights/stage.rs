@@ -197,13 +197,8 @@ fn is_served(pod: &Value, folder: &str, claim: &str) -> bool {
 }
 
 /// Bytes without a pattern, always the same.
-fn noise(length: usize) -> impl Iterator<Item = u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let word = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(word).flatten().take(length)
+fn noise(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::Rng::with_seed(1).fill(&mut bytes);
+    bytes
 }
