@@ -40,6 +40,10 @@ pub enum Event<'a> {
     },
     /// A node has changed in a way that a decision could notice.
     Node(&'a Change<NodeFacts>),
+    /// What nodes publish for dynamic resource allocation has changed, or how pods are given it.
+    Devices,
+    /// Nothing has changed.
+    Unchanged,
     /// A pod has changed.
     Pod(&'a Change<PodFacts>),
     /// A child object of a model has changed.
@@ -78,9 +82,14 @@ impl Event<'_> {
             Self::Child(change) => !matches!(change, Change::Nothing),
             Self::Quota { change, .. } => !matches!(change, Change::Nothing),
             Self::CompiledObject(change) => !matches!(change, Change::Nothing),
-            Self::Kinds | Self::Decided | Self::Answered(_) | Self::Compiled(_) | Self::Start | Self::Day => {
-                true
-            }
+            Self::Unchanged => false,
+            Self::Devices
+            | Self::Kinds
+            | Self::Decided
+            | Self::Answered(_)
+            | Self::Compiled(_)
+            | Self::Start
+            | Self::Day => true,
         }
     }
 }

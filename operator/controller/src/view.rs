@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hemvist_api::ModelDeployment;
 use hemvist_api::condition::ConditionType;
+use hemvist_core::accelerator::{DeviceClass, SliceFacts};
 use hemvist_core::snapshot::PolicyBook;
 use hemvist_core::snapshot::{
     ChildFacts, ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage,
@@ -31,6 +32,10 @@ pub struct View {
     pub policies: Shared<Cache<SeenPolicy>>,
     /// Nodes.
     pub nodes: Shared<Cache<NodeFacts>>,
+    /// ResourceSlices with devices of known vendors.
+    pub slices: Shared<Cache<SliceFacts>>,
+    /// DeviceClasses.
+    pub device_classes: Shared<Cache<DeviceClass>>,
     /// Pods that hold accelerators or belong to a model.
     pub pods: Shared<Cache<PodFacts>>,
     /// Limits to the accelerators of namespaces.
@@ -52,6 +57,8 @@ pub struct View {
 struct SharedParts {
     policies: (u64, Arc<PolicyBook>),
     nodes: (u64, Arc<BTreeMap<String, NodeFacts>>),
+    slices: (u64, Arc<BTreeMap<String, Vec<SliceFacts>>>),
+    device_classes: (u64, Arc<BTreeMap<String, DeviceClass>>),
     usage: (u64, Arc<Usage>),
 }
 
@@ -63,6 +70,8 @@ impl View {
             models: Shared::new(Cache::new(|_| None)),
             policies: Shared::new(Cache::new(|_| None)),
             nodes: Shared::new(Cache::new(|_| None)),
+            slices: Shared::new(Cache::new(|_| None)),
+            device_classes: Shared::new(Cache::new(|_| None)),
             pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref().or(pod.weights_of.as_deref()))),
             quotas: Shared::new(Cache::new(|_| None)),
             compiled: CompiledState::new(compiles),
@@ -117,7 +126,9 @@ impl View {
         }
     }
 
-    /// Whether every kind has been listed to its end. Before that nothing may be concluded from what is absent.
+    /// Whether every kind has been listed to its end. Before that nothing may be concluded from what is absent. Devices of
+    /// dynamic resource allocation are not waited for: an API server can be started without that API group, and a model
+    /// that they suit is only told of them later.
     pub fn synced(&self) -> bool {
         self.models.lock().synced()
             && self.policies.lock().synced()
@@ -137,6 +148,16 @@ impl View {
         refresh(&mut shared.nodes, &self.nodes, |nodes| {
             nodes.iter().map(|(key, node)| (key.name.clone(), NodeFacts::clone(node))).collect()
         });
+        refresh(&mut shared.slices, &self.slices, |slices| {
+            let mut by_node: BTreeMap<String, Vec<SliceFacts>> = BTreeMap::new();
+            for (_, slice) in slices.iter() {
+                by_node.entry(slice.node.clone()).or_default().push(SliceFacts::clone(slice));
+            }
+            by_node
+        });
+        refresh(&mut shared.device_classes, &self.device_classes, |classes| {
+            classes.iter().map(|(key, class)| (key.name.clone(), DeviceClass::clone(class))).collect()
+        });
         refresh(&mut shared.usage, &self.pods, |pods| {
             Usage::of(pods.iter().map(|(_, pod)| &**pod), &self.settings.other_devices)
         });
@@ -145,8 +166,8 @@ impl View {
             settings: self.settings.clone(),
             policies: shared.policies.1.clone(),
             nodes: shared.nodes.1.clone(),
-            slices: Arc::default(),
-            device_classes: Arc::default(),
+            slices: shared.slices.1.clone(),
+            device_classes: shared.device_classes.1.clone(),
             usage: shared.usage.1.clone(),
             served: self.served.lock().iter().filter(|(_, served)| **served).map(|(kind, _)| *kind).collect(),
         }

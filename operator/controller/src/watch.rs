@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST};
 use hemvist_api::{AIPolicy, ModelDeployment};
+use hemvist_core::accelerator::{DeviceClass, DeviceClassObject, ResourceSliceObject, SliceFacts};
 use hemvist_core::render::RESOURCE_QUOTA;
 use hemvist_core::snapshot::{ChildKind, Key, NodeFacts, NodeObject, PodFacts, PodObject};
 use k8s_openapi::api::admissionregistration::v1::{
@@ -134,6 +135,48 @@ impl Watched for Nodes {
     }
 }
 
+struct Slices;
+
+impl Watched for Slices {
+    const KIND: &'static str = "ResourceSlice";
+
+    type Object = ResourceSliceObject;
+    type Facts = SliceFacts;
+
+    fn facts(object: ResourceSliceObject) -> Option<SliceFacts> {
+        object.facts()
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<SliceFacts>> {
+        &view.slices
+    }
+
+    fn event<'a>(_key: &'a Key, change: &'a Change<SliceFacts>) -> Event<'a> {
+        if matches!(change, Change::Nothing) { Event::Unchanged } else { Event::Devices }
+    }
+}
+
+struct DeviceClasses;
+
+impl Watched for DeviceClasses {
+    const KIND: &'static str = "DeviceClass";
+
+    type Object = DeviceClassObject;
+    type Facts = DeviceClass;
+
+    fn facts(object: DeviceClassObject) -> Option<DeviceClass> {
+        Some(object.into())
+    }
+
+    fn cache(view: &View) -> &Shared<Cache<DeviceClass>> {
+        &view.device_classes
+    }
+
+    fn event<'a>(_key: &'a Key, change: &'a Change<DeviceClass>) -> Event<'a> {
+        if matches!(change, Change::Nothing) { Event::Unchanged } else { Event::Devices }
+    }
+}
+
 struct Pods;
 
 impl Watched for Pods {
@@ -232,6 +275,8 @@ impl Watches {
         tasks.spawn(self.clone().watch::<Models>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Policies>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Nodes>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<Slices>(Api::all(client.clone())));
+        tasks.spawn(self.clone().watch::<DeviceClasses>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Pods>(Api::all(client.clone())));
         for kind in ChildKind::ALL {
             child_type!(kind, K => if kind.definition().is_some() {

@@ -47,6 +47,8 @@ mod tests {
             settings: Arc::new(Settings::default()),
             policies: Arc::new(book(&[("hemvist-system", "region", spec)])),
             nodes: Arc::default(),
+            slices: Arc::default(),
+            device_classes: Arc::default(),
             usage: Arc::new(Usage::default()),
             served: BTreeSet::new(),
         };
