@@ -42,6 +42,11 @@ pub enum Node {
 }
 
 impl Located {
+    /// The fields, in the order of the text; none where it is no group of fields.
+    pub fn fields(&self) -> &[(String, Self)] {
+        if let Node::Fields(fields) = &self.node { fields } else { &[] }
+    }
+
     /// The value of a field.
     pub fn field(&self, name: &str) -> Option<&Self> {
         match &self.node {

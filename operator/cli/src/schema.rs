@@ -3,6 +3,7 @@
 //!
 //! Stricter in two points, where it would only be silent: a field that nobody knows, and a field without a value.
 
+mod fault;
 mod rules;
 
 use std::cell::RefCell;
@@ -15,20 +16,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 use regex::Regex;
 
-use crate::located::{Located, Node, Position};
+use crate::located::{Located, Node};
+use fault::below;
 use rules::Evaluator;
+
+pub use fault::Fault;
 
 /// Fields beside `spec` that an object may have and that are not looked into.
 const OTHER_FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
-
-/// A place where an object is not as the schema of its kind says.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fault {
-    /// Where it stands.
-    pub position: Position,
-    /// The field with what is wrong about it.
-    pub message: String,
-}
 
 /// The faults of one object as they are found.
 #[derive(Default)]
@@ -63,7 +58,7 @@ impl Schemas {
         let (_, schema) = self.kinds.iter().find(|(name, _)| name == kind)?;
         let mut faults = Faults::default();
         required(schema, "", object, &mut faults);
-        for (name, value) in fields(object) {
+        for (name, value) in object.fields() {
             match schema.properties.as_ref().and_then(|properties| properties.get(name)) {
                 _ if OTHER_FIELDS.contains(&name.as_str()) => {}
                 Some(property) => self.check(property, name, value, &mut faults),
@@ -107,7 +102,7 @@ impl Schemas {
 
     fn object(&self, schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Faults) {
         required(schema, path, value, faults);
-        for (name, field) in fields(value) {
+        for (name, field) in value.fields() {
             let path = below(path, name);
             let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
             match (property, &schema.additional_properties) {
@@ -190,10 +185,6 @@ impl Faults {
     }
 }
 
-fn fields(object: &Located) -> &[(String, Located)] {
-    if let Node::Fields(fields) = &object.node { fields } else { &[] }
-}
-
 fn unknown(path: &str, at: &Located, faults: &mut Faults) {
     faults.add(path, at, "is no field of this kind; without it the object would mean something else");
 }
@@ -236,10 +227,6 @@ fn required(schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut 
     for name in schema.required.iter().flatten().filter(|name| value.field(name).is_none()) {
         faults.block(&below(path, name), value, "is required and missing");
     }
-}
-
-fn below(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn length(schema: &JSONSchemaProps, path: &str, value: &Located, text: &str, faults: &mut Faults) {

@@ -158,6 +158,7 @@ const CRATES: [Crate; 12] = [
             "restarts",
             "rights",
             "scaling",
+            "schema",
             "static_admission",
             "tightening",
             "trouble",

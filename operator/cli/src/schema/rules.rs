@@ -18,7 +18,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, ValidationRule,
 };
 
-use super::{Fault, below, fields};
+use super::fault::{Fault, below};
 use crate::located::{Located, Node};
 
 /// The variable of the object before a change. Rules with it are not asked of an object that is new.
@@ -49,7 +49,7 @@ impl Evaluator {
     pub fn broken(&self, schema: &JSONSchemaProps, object: &Located) -> Vec<Fault> {
         let mut faults = Vec::new();
         self.ask(schema, "", object, object, &mut faults);
-        for (name, value) in fields(object) {
+        for (name, value) in object.fields() {
             // Status is dropped from what people apply, and the metadata has no rules of its own.
             if let Some(property) = property(schema, name).filter(|_| name == "spec") {
                 self.walk(property, name, value, object, &mut faults);
@@ -155,10 +155,11 @@ fn property<'a>(schema: &'a JSONSchemaProps, name: &str) -> Option<&'a JSONSchem
 /// What a rule at the root sees: the spec, and the name of the metadata.
 fn of_root(schema: &JSONSchemaProps, object: &Located) -> Value {
     let mut seen = HashMap::new();
-    for (name, value) in fields(object) {
+    for (name, value) in object.fields() {
         match name.as_str() {
             "metadata" => {
-                let names = fields(value)
+                let names = value
+                    .fields()
                     .iter()
                     .filter(|(name, _)| ["name", "generateName"].contains(&name.as_str()));
                 let names =
