@@ -16,6 +16,7 @@ pub mod exceptions;
 pub mod extremes;
 pub mod fault;
 pub mod models;
+pub mod newcomer;
 pub mod pods;
 pub mod policies;
 pub mod random;
