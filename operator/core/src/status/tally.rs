@@ -49,6 +49,8 @@ mod tests {
             nodes: Arc::default(),
             usage: Arc::new(Usage::default()),
             served: BTreeSet::new(),
+            slices: Arc::default(),
+            device_classes: Arc::default(),
         };
         let models = [("halsa", "a"), ("halsa", "b"), ("kommunikation", "c")]
             .map(|(namespace, name)| Key::new(namespace, name));
