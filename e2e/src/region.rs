@@ -39,14 +39,14 @@ pub const REFUSED: [(&str, &str); 4] = [
 pub const WORDS_OF_REFUSAL: [(&str, [&str; 3]); 4] = [
     (
         "forskning/hemlig-analys",
-        ["spec.purpose.informationClass", "AIPolicy hemvist-system/region", "Use a class"],
+        ["spec.purpose.informationClass", "AIPolicy hemvist-system/region", "Use an allowed class"],
     ),
     ("forskning/social-poang", ["spec.purpose.riskClass", "Article 5", "No policy can allow it"]),
     (
         "halsa/patientpilot",
-        ["spec.purpose.assessments", "AIPolicy hemvist-system/region", "Make the assessment"],
+        ["spec.purpose.assessments", "AIPolicy hemvist-system/region", "Carry out the assessment"],
     ),
-    ("teknik/nedladdad", ["spec.engine.image", "AIPolicy hemvist-system/region", "Mirror the image"]),
+    ("teknik/nedladdad", ["spec.engine.image", "AIPolicy hemvist-system/region", "Copy the image"]),
 ];
 
 /// What the API server itself has refused, by one of Hemvist's policies.

@@ -92,7 +92,8 @@ fn example(name: &str) -> Result<String> {
 async fn without_a_policy_there_is_no_model(region: &Governed) -> Result<()> {
     kubectl(region, &["apply", "-f", &example("namespaces.yaml")?]).await?;
     let model = example("models/webbassistent.yaml")?;
-    let words = ["no AIPolicy of hemvist-system binds the namespace", "Create an AIPolicy in hemvist-system"];
+    let words =
+        ["no AIPolicy in hemvist-system applies to this namespace", "Create an AIPolicy in hemvist-system"];
     refused(region, "a model without a policy", &["apply", "-f", &model], "", &words).await
 }
 
@@ -160,8 +161,7 @@ async fn ways_around_are_refused_and_say_what_to_do(region: &Governed) -> Result
         ("a Deployment with a GPU", &deployment, "unmanagedAccelerators"),
     ] {
         let create = ["create", "--namespace=teknik", "-f", "-"];
-        refused(region, what, &create, &object.to_string(), &[rule, "the model by a ModelDeployment"])
-            .await?;
+        refused(region, what, &create, &object.to_string(), &[rule, "se a ModelDeployment"]).await?;
     }
 
     let pods =
@@ -173,8 +173,14 @@ async fn ways_around_are_refused_and_say_what_to_do(region: &Governed) -> Result
     });
     let path = format!("/api/v1/namespaces/forskning/pods/{}/binding", text(&waiting["metadata"]["name"]));
     let create = ["create", "--raw", &path, "-f", "-"];
-    refused(region, "a binding", &create, &binding.to_string(), &["by the scheduler alone", "node affinity"])
-        .await?;
+    refused(
+        region,
+        "a binding",
+        &create,
+        &binding.to_string(),
+        &["only the scheduler may bind", "node affinity"],
+    )
+    .await?;
 
     let child = ["scale", "deployment", "diktering--sensitive", "--namespace=halsa", "--replicas=3"];
     refused(region, "scaling what was made for a model", &child, "", &["Change the ModelDeployment"]).await?;
@@ -189,7 +195,7 @@ async fn ways_around_are_refused_and_say_what_to_do(region: &Governed) -> Result
     refused(region, "an edit of what was made for a model", &child, "", &["Change the ModelDeployment"])
         .await?;
     let exec = ["exec", "--namespace=halsa", "service/diktering", "--", "sh"];
-    refused(region, "exec into a pod with sensitive information", &exec, "", &["through its Service"])
+    refused(region, "exec into a pod with sensitive information", &exec, "", &["requests to its Service"])
         .await?;
     let status = json!({"status": {"observedGeneration": 99}}).to_string();
     let edit = [
@@ -213,7 +219,7 @@ async fn a_model_is_not_moved_to_what_is_forbidden(region: &Governed) -> Result<
     let foreign = format!("registry.foreign.example/vllm/vllm-openai@sha256:{}", "0".repeat(64));
     let change = json!({"spec": {"engine": {"image": foreign}}}).to_string();
     let patch = ["patch", "mdep", "diktering", "--namespace=halsa", "--type=merge", "-p", &change];
-    let words = ["spec.engine.image", "spec.images.registries", "Mirror the image"];
+    let words = ["spec.engine.image", "spec.images.registries", "Copy the image"];
     refused(region, "an image of a foreign registry", &patch, "", &words).await
 }
 

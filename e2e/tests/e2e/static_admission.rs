@@ -88,7 +88,7 @@ async fn accelerators_are_refused(cluster: &ControlPlane) -> Result<()> {
         "ValidatingAdmissionPolicy 'hemvist-pods",
         SUFFIX,
         "denied request: ",
-        "serve the model by a ModelDeployment",
+        "use a ModelDeployment, which sets this for you",
     ] {
         ensure!(said.contains(word), "the refusal of a pod does not say {word:?}: {said}");
     }
@@ -102,7 +102,7 @@ async fn accelerators_are_refused(cluster: &ControlPlane) -> Result<()> {
         },
     });
     let said = refusal(cluster, &deployment).await?;
-    for word in ["'hemvist-workloads.static.k8s.io'", "Serve the model by a ModelDeployment"] {
+    for word in ["'hemvist-workloads.static.k8s.io'", "Use a ModelDeployment"] {
         ensure!(said.contains(word), "the refusal of a Deployment does not say {word:?}: {said}");
     }
     Ok(())

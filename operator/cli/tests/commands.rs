@@ -269,6 +269,24 @@ fn every_reason_is_explained() {
 }
 
 #[test]
+fn every_rule_is_explained_by_its_code_and_by_its_reason() {
+    let mut rules = 0;
+    for rule in hemvist_core::rules::all() {
+        let ran = hemvist(&["explain", rule.code]);
+        assert_eq!(ran.exit, Exit::Success, "{}", rule.code);
+        assert!(ran.stdout.contains(rule.fault), "{}", ran.stdout);
+        for reason in rule.reasons {
+            let ran = hemvist(&["explain", reason.as_str()]);
+            assert!(ran.stdout.contains(&format!("  {}: {}.", rule.code, rule.fault)), "{}", ran.stdout);
+        }
+        rules += 1;
+    }
+    assert!(rules > 60, "only {rules} rules");
+    let ran = hemvist(&["explain", "assessmenttooold"]);
+    assert!(ran.stdout.contains("have no clock"), "{}", ran.stdout);
+}
+
+#[test]
 fn help_and_version_are_results() {
     let help = hemvist(&["--help"]);
     assert_eq!(help.exit, Exit::Success);

@@ -81,9 +81,9 @@ const DROPPED: [&str; 27] = [
     "(spec.engines.allowedArgs)",
     "Article 5",
     "with clearance",
-    "mounts nothing of its node",
-    "does not share network",
-    "gets it from the scheduler alone",
+    "must not mount hostPath",
+    "must not share the host's network",
+    "must request it as a resource",
     "spec.nodeName",
     "spec.schedulerName",
     "spec.tolerations",
@@ -133,12 +133,12 @@ pub fn all() -> Vec<Fault> {
     let mut faults: Vec<Fault> = DROPPED.map(|words| open(Change::Drop(words))).into();
     faults.extend([
         under(Under::Denied, Change::Drop("(spec.unmanagedAccelerators)")),
-        under(Under::Closed, Change::Drop("and no ModelDeployment made it")),
+        under(Under::Closed, Change::Drop("with an accelerator here (resource")),
         under(Under::Unreadable, Change::Drop("cannot be read")),
-        under(Under::Unbound, Change::Drop("binds the namespace")),
-        under(Under::Silent, Change::Drop("states spec")),
+        under(Under::Unbound, Change::Drop("applies to this namespace, and the default")),
+        under(Under::Silent, Change::Drop("in hemvist-system sets spec")),
         // Where policies deny, the list of classes refuses what is no class at all.
-        under(Under::Lenient, Change::Drop("says which class of information")),
+        under(Under::Lenient, Change::Drop("must have its information class")),
         open(Change::Text("In", "NotIn")),
         open(Change::Text(
             "hemvist.node-restriction.kubernetes.io/region",

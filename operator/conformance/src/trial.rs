@@ -24,6 +24,9 @@ const JUDGED: [&str; 5] = ["purpose", "model", "engine", "accelerator", "placeme
 /// What pairs are counted as that an exception decides.
 pub const BY_EXCEPTION: &str = "model: decided by an exception";
 
+/// What refusals are counted as of which both said the same, before the code of the rule.
+pub const SAME_WORDS: &str = "same words: ";
+
 /// Policies by namespace, and the objects that are tried under them.
 #[derive(Debug)]
 pub struct Trial {
@@ -96,7 +99,10 @@ impl Report {
                 self.admitted[kind] += 1;
                 self.table.count(format!("{name}: admitted with a warning"));
             }
-            Outcome::BothRefuse(rule) => self.table.count(rule),
+            Outcome::BothRefuse(told) => {
+                self.table.count(&told.kind);
+                told.code.iter().for_each(|code| self.table.count(format!("{SAME_WORDS}{code}")));
+            }
             Outcome::Differ(how) => self.table.count(format!("DIFFERENT {name}: {how}")),
         }
         self.pairs[kind] += 1;

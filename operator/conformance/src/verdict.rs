@@ -8,7 +8,7 @@ use hemvist_core::admission::{PodFinding, judge_new_model, judge_new_pod};
 use hemvist_core::policy::EffectivePolicy;
 use hemvist_core::snapshot::Settings;
 use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
-use hemvist_core::violation::{Finding, Violation};
+use hemvist_core::violation::{AllowList, Finding, RuleSource, Violation};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
@@ -25,20 +25,36 @@ const MOST_WARNINGS: usize = 4000;
 pub struct Told {
     /// What kind of rule it is, for the table.
     pub kind: String,
+    /// The code of the rule in the catalogue; of ModelDeployments only.
+    pub code: Option<&'static str>,
     /// The compiled policy that tells it.
     policy: String,
-    /// What the message has in it, one of them.
-    words: Vec<String>,
-    /// What the message begins with.
-    begins: String,
+    /// What the message is.
+    message: Wanted,
+}
+
+/// What a message has to be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Wanted {
+    /// One of these, letter by letter: what the core says of the same rule.
+    Exactly(Vec<String>),
+    /// It begins with the one and has the other in it: the core has no words for pods.
+    Has { begins: String, words: String },
 }
 
 impl Told {
     fn is(&self, policy: &str, message: &str) -> bool {
         let policy = policy.split(NARROWED).next().unwrap_or(policy);
-        self.policy == policy
-            && message.starts_with(&self.begins)
-            && self.words.iter().any(|words| message.contains(words))
+        self.policy == policy && self.message.is(message)
+    }
+}
+
+impl Wanted {
+    fn is(&self, message: &str) -> bool {
+        match self {
+            Self::Exactly(sentences) => sentences.iter().any(|sentence| sentence == message.trim()),
+            Self::Has { begins, words } => message.starts_with(begins) && message.contains(words),
+        }
     }
 }
 
@@ -93,7 +109,7 @@ impl Answer {
             Some((name.to_owned(), message.to_owned()))
         };
         if status < 300 {
-            return Self::Admitted(warnings.iter().filter_map(|text| named(text)).collect());
+            return Self::Admitted(warnings.iter().filter_map(|text| named(&unquoted(text))).collect());
         }
         let message = serde_json::from_str::<Value>(body)
             .ok()
@@ -105,6 +121,18 @@ impl Answer {
             None => Self::Other(status, message),
         }
     }
+}
+
+/// The text of a warning as its header has it: `299 - "TEXT"`, with a backslash before quotes and backslashes.
+fn unquoted(header: &str) -> String {
+    let text = header.split_once('"').map_or(header, |(_, text)| text);
+    let text = text.strip_suffix('"').unwrap_or(text);
+    let mut letters = text.chars();
+    let mut unquoted = String::with_capacity(text.len());
+    while let Some(letter) = letters.next() {
+        unquoted.extend(if letter == '\\' { letters.next() } else { Some(letter) });
+    }
+    unquoted
 }
 
 /// What is expected for a new ModelDeployment.
@@ -179,53 +207,57 @@ fn readable(book: &PolicyBook) -> PolicyBook {
 }
 
 fn told_of_model(violation: &Violation, model: &ModelDeploymentSpec) -> Told {
-    let told = |kind: &str, words: String| Told {
-        kind: format!("model: {kind}"),
-        policy: "hemvist-models".to_owned(),
-        words: vec![words],
-        begins: String::new(),
+    let policy = match (&violation.rule, &violation.finding) {
+        (Some(rule), _) => format!("hemvist-models.{}.{}", rule.namespace, rule.name),
+        (None, Finding::PolicyUnreadable { policy, .. }) => {
+            format!("hemvist-models.{}", policy.replace('/', "."))
+        }
+        (None, _) => "hemvist-models".to_owned(),
     };
-    if let Some(rule) = &violation.rule {
-        let author = format!("{}/{}", rule.namespace, rule.name);
-        let fields = same_thing(&rule.field, model);
-        return Told {
-            kind: format!("model: {}", any_class(&rule.field)),
-            policy: format!("hemvist-models.{}.{}", rule.namespace, rule.name),
-            words: fields.into_iter().map(|field| format!("AIPolicy {author} ({field})")).collect(),
-            begins: String::new(),
-        };
-    }
-    match &violation.finding {
-        Finding::NoPolicy { .. } => {
-            told("no policy", "binds the namespace, so nothing is allowed in it".to_owned())
-        }
-        Finding::UngovernedNamespace => told("not governed", "the namespace is not governed".to_owned()),
-        Finding::RiskClassUnacceptable => told("unacceptable", "is forbidden by AI Act".to_owned()),
-        Finding::ListNotStated { policy_field, .. } => {
-            told(&format!("not stated: {policy_field}"), format!("states {policy_field} here, so no"))
-        }
-        Finding::ArgumentNotAllowed { argument, .. } => {
-            told("not stated: arguments", format!("[name={argument}]: argument {argument} is neither"))
-        }
-        Finding::PolicyUnreadable { policy, .. } => Told {
-            policy: format!("hemvist-models.{}", policy.replace('/', ".")),
-            ..told("unreadable", format!("AIPolicy {policy} may bind the namespace and cannot be read"))
-        },
-        other => told("unheard of", format!("{other:?}")),
+    Told {
+        kind: format!("model: {}", kind_of_model(violation)),
+        code: Some(violation.finding.rule().code),
+        policy,
+        message: Wanted::Exactly(
+            same_thing(violation, model).iter().map(|one| one.message().trim().to_owned()).collect(),
+        ),
     }
 }
 
-/// The fields of one policy that can say the same of a model. The reference tells it once, by one of them.
-fn same_thing(field: &str, model: &ModelDeploymentSpec) -> Vec<String> {
-    let information = format!("spec.informationClasses[class={}]", model.purpose.information_class);
-    let risk = format!("spec.riskClasses[class={}]", model.purpose.risk_class);
-    if field.ends_with(".dataCentres") {
-        vec!["spec.residency.dataCentres".to_owned(), format!("{information}.dataCentres")]
-    } else if let Some((_, duty)) = field.split_once("].requires.") {
-        vec![format!("{information}.requires.{duty}"), format!("{risk}.requires.{duty}")]
-    } else {
-        vec![field.to_owned()]
+fn kind_of_model(violation: &Violation) -> String {
+    if let Some(rule) = &violation.rule {
+        return any_class(&rule.field);
     }
+    match &violation.finding {
+        Finding::NoPolicy { .. } => "no policy".to_owned(),
+        Finding::UngovernedNamespace => "not governed".to_owned(),
+        Finding::RiskClassUnacceptable => "unacceptable".to_owned(),
+        Finding::ListNotStated { policy_field, .. } => format!("not stated: {policy_field}"),
+        Finding::ArgumentNotStated { .. } => "not stated: arguments".to_owned(),
+        Finding::ArgumentReserved { .. } => "reserved argument".to_owned(),
+        Finding::PolicyUnreadable { .. } => "unreadable".to_owned(),
+        other => format!("unheard of: {other:?}"),
+    }
+}
+
+/// The violation, and the same by another field of the policy: of the list for all classes and the list for one, the core
+/// names the one with which nothing is left, in the order of their names, and the API server has an order of its own.
+fn same_thing(violation: &Violation, model: &ModelDeploymentSpec) -> Vec<Violation> {
+    let mut same = vec![violation.clone()];
+    if let (Finding::NothingLeft { list: AllowList::DataCentres }, Some(rule)) =
+        (&violation.finding, &violation.rule)
+    {
+        let class = model.purpose.information_class;
+        let fields = [
+            "spec.residency.dataCentres".to_owned(),
+            format!("spec.informationClasses[class={class}].dataCentres"),
+        ];
+        same.extend(fields.map(|field| Violation {
+            rule: Some(RuleSource { field, ..rule.clone() }),
+            ..violation.clone()
+        }));
+    }
+    same
 }
 
 fn any_class(field: &str) -> String {
@@ -249,29 +281,20 @@ pub fn expected_of_pod(
 }
 
 fn told_of_pod(finding: &PodFinding) -> Told {
-    let begins = format!("{}: ", finding.field);
-    match &finding.rule {
-        None => Told {
-            kind: format!("pod: {}", finding.field),
-            policy: "hemvist-pods".to_owned(),
-            words: vec![String::new()],
-            begins,
-        },
+    let (kind, policy, words) = match &finding.rule {
+        None => (finding.field.to_owned(), "hemvist-pods".to_owned(), String::new()),
         Some((key, field)) => {
-            let unreadable = field.is_empty();
-            let words = if unreadable {
-                format!("AIPolicy {key} may bind the namespace and cannot be read")
+            let (kind, words) = if field.is_empty() {
+                let words = format!("AIPolicy {key} may apply to this namespace and cannot be read");
+                ("unreadable".to_owned(), words)
             } else {
-                format!("AIPolicy {key} ({field})")
+                (any_class(field), format!("AIPolicy {key} ({field})"))
             };
-            Told {
-                kind: format!("pod: {}", if unreadable { "unreadable".to_owned() } else { any_class(field) }),
-                policy: format!("hemvist-pods.{}.{}", key.namespace, key.name),
-                words: vec![words],
-                begins,
-            }
+            (kind, format!("hemvist-pods.{}.{}", key.namespace, key.name), words)
         }
-    }
+    };
+    let message = Wanted::Has { begins: format!("{}: ", finding.field), words };
+    Told { kind: format!("pod: {kind}"), code: None, policy, message }
 }
 
 /// What a comparison comes to.
@@ -281,8 +304,8 @@ pub enum Outcome {
     NotJudged,
     /// Both admit it, with so many warnings.
     BothAdmit(usize),
-    /// Both refuse it, for a rule of this kind.
-    BothRefuse(String),
+    /// Both refuse it, for this rule and in the same words.
+    BothRefuse(Box<Told>),
     /// They differ, and how.
     Differ(String),
 }
@@ -298,8 +321,8 @@ pub fn compare(expected: &Expected, answer: &Answer) -> Outcome {
         Answer::Refused { .. } if !expected.refused => differ("REFUSED, and the reference admits"),
         Answer::Refused { policy, message } => {
             match expected.reasons.iter().find(|told| told.is(policy, message)) {
-                Some(told) => Outcome::BothRefuse(told.kind.clone()),
-                None => differ("both refuse, and the rule that is named is none of the reference's"),
+                Some(told) => Outcome::BothRefuse(Box::new(told.clone())),
+                None => differ("both refuse, and what is said is none of what the reference says"),
             }
         }
         Answer::Admitted(warnings) => compare_warnings(&expected.warnings, warnings),
@@ -325,4 +348,15 @@ fn compare_warnings(expected: &[Told], said: &[(String, String)]) -> Outcome {
         }
     }
     Outcome::BothAdmit(said.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_read_without_its_quotes() {
+        assert_eq!(unquoted(r#"299 - "a \"b\" \\ c""#), r#"a "b" \ c"#);
+        assert_eq!(unquoted("plain"), "plain");
+    }
 }

@@ -7,8 +7,9 @@ use hemvist_conformance::policies::{PolicySet, TODAY, book, excepting, set, sett
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
 use hemvist_conformance::texts;
-use hemvist_conformance::trial::{BY_EXCEPTION, Report, Trial};
+use hemvist_conformance::trial::{BY_EXCEPTION, Report, SAME_WORDS, Trial};
 use hemvist_core::admission::{Compiled, compile};
+use hemvist_core::rules::{self, Found};
 use hemvist_core::snapshot::PolicyEntry;
 use hemvist_core::snapshot::{Key, Settings};
 
@@ -32,11 +33,12 @@ const PRINTED: usize = 20;
 
 /// Rules that can be named as the reason of a refusal, and have to be, this often.
 const LEAST: usize = 20;
-const RULES: [&str; 52] = [
+const RULES: [&str; 53] = [
     "model: no policy",
     "model: not governed",
     "model: unacceptable",
     "model: unreadable",
+    "model: reserved argument",
     "model: not stated: arguments",
     "model: not stated: spec.engines.types",
     "model: not stated: spec.images.registries",
@@ -136,6 +138,11 @@ fn check_table(report: &Report) {
         assert!(report.total() >= 20_000, "{} pairs", report.total());
         let rare = report.table.rarer_than(LEAST, RULES);
         assert!(rare.is_empty(), "seldom or never named: {rare:#?}");
+        let everywhere = rules::of_models().filter(|rule| rule.found == Found::Everywhere);
+        let codes: Vec<_> = everywhere.map(|rule| format!("{SAME_WORDS}{}", rule.code)).collect();
+        assert!(codes.len() > 15, "only {} rules are found everywhere", codes.len());
+        let rare = report.table.rarer_than(LEAST, codes.iter().map(String::as_str));
+        assert!(rare.is_empty(), "seldom or never said by both in the same words: {rare:#?}");
         let decided = report.table.of(BY_EXCEPTION);
         assert!(decided >= DECIDED_BY_EXCEPTION, "an exception decides only {decided} pairs");
         let waived = WAIVED.map(|duty| format!("{BY_EXCEPTION}: {duty}"));

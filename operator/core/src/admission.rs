@@ -8,6 +8,7 @@
 //! judges as the core does; a differential test against a real one holds the two together.
 
 mod accelerator;
+mod arguments;
 mod author;
 pub mod cel;
 mod data_centres;
@@ -17,6 +18,7 @@ mod image;
 mod inline;
 mod isolation;
 mod judge;
+mod message;
 mod models;
 mod name;
 mod object;
@@ -33,13 +35,15 @@ use k8s_openapi::jiff::civil::Date;
 
 pub use fixed::{QUOTA_NAME, Spoken};
 pub use judge::{PodFinding, judge_new_model, judge_new_pod};
-pub use object::{COMPONENT, Compiled, Door, Message, Rule};
+pub use message::Message;
+pub use object::{COMPONENT, Compiled, Door, Rule};
 pub use probe::Probe;
 pub use scope::Scope;
 
 use crate::policy::{ActiveException, active_exceptions, stated_enforcement};
 use crate::snapshot::{Key, Settings};
 use crate::snapshot::{PolicyBook, PolicyEntry};
+use crate::violation::{Finding, Violation};
 use author::{Author, bound_scope};
 use cel::Expr;
 
@@ -177,15 +181,10 @@ fn of_policy(
 
 /// No judgement is a no.
 fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled> {
-    let refusal = Rule::new(
-        Expr::Bool(false),
-        Message::new(format!(
-            "metadata.namespace: AIPolicy {} may bind the namespace and cannot be read: {}. Correct it, or use a version of \
-             Hemvist that can read it.",
-            author.key,
-            error.trim_end_matches('.')
-        )),
-    );
+    let error = error.trim_end_matches('.').to_owned();
+    let finding = Finding::PolicyUnreadable { policy: author.key.to_string(), error };
+    let violation = Violation::plain("metadata.namespace", finding);
+    let refusal = Rule::new(Expr::Bool(false), Message::about(&violation, []));
     let of_models = Compiled {
         name: author.compiled_name("models"),
         author: Some((author.key.clone(), author.generation)),

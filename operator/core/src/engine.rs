@@ -16,7 +16,9 @@ use hemvist_api::values::{EngineType, ModelFormat};
 
 use crate::accelerator::Vendor;
 
-pub use argument::{Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict};
+pub use argument::{
+    Argument, ArgumentRule, ArgumentSyntax, ArgumentValue, ArgumentVerdict, Instead, TAKES_NO_VALUE,
+};
 pub use interface::{Method, Path, Question};
 pub use ports::{ENGINE_PORT, SERVING_PORT, SERVING_PORT_NAME, STATUS_PORT, STATUS_PORT_NAME};
 pub use serving::{CustomSettings, EngineSettings, Serving};
@@ -26,6 +28,9 @@ pub const ENGINE_ADDRESS: &str = "127.0.0.1";
 
 /// Where every engine keeps what it may write and does not need: its home, compiled kernels, downloads that never come.
 pub const CACHE_PATH: &str = "/cache";
+
+/// What to do with a reserved argument in whose place nothing can be set.
+pub const REMOVE: &str = "Remove it.";
 
 /// Below which folder the adapters of a model are mounted, each by its name.
 pub const ADAPTERS_PATH: &str = "/adapters";
@@ -81,6 +86,8 @@ pub struct EngineDescription {
     /// Arguments that nobody may add, whatever a policy says: a typed field sets them, or they give the engine code,
     /// files, addresses, secrets or the content of requests to log.
     pub reserved: &'static [&'static str],
+    /// What to do instead of some reserved arguments, in order of their names. Of the others there is nothing to do.
+    pub instead: &'static [(&'static str, Instead)],
     /// Whether its parser takes the beginning of a name for the name.
     pub abbreviates: bool,
     /// Whether it has a library for the devices of a vendor.
@@ -207,6 +214,13 @@ impl EngineDescription {
         is(name) || opposite(name).is_some_and(|other| is(&other))
     }
 
+    /// What to do instead of giving the engine the reserved argument `name`, as a sentence.
+    pub fn instead_of(&self, name: &str) -> String {
+        let name = name.strip_prefix("no-").unwrap_or(name);
+        let known = self.instead.iter().find(|(reserved, _)| *reserved == name);
+        known.map_or_else(|| REMOVE.to_owned(), |(_, instead)| instead.sentence())
+    }
+
     /// Whether `name` is in the allow-list; the whole name of an argument is never read as the beginning of another.
     fn lists(&self, name: &str) -> bool {
         self.rules.iter().any(|rule| rule.name == name)
@@ -249,6 +263,32 @@ mod tests {
                 assert!(!description.reserves(name), "{name} is both allowed and reserved");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_in_for_a_reserved_argument_is_a_field_of_the_kind() {
+        let definitions = hemvist_api::all_definitions();
+        let schema = definitions.iter().find(|one| one.spec.names.kind == "ModelDeployment").unwrap();
+        let schema = schema.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+        let mut fields = 0;
+        for description in descriptions() {
+            let names: Vec<_> = description.instead.iter().map(|(name, _)| *name).collect();
+            assert!(names.is_sorted_by(|one, other| one < other), "{names:?}");
+            for (name, instead) in description.instead {
+                assert!(
+                    description.reserved.contains(name),
+                    "{name} of {} is not reserved",
+                    description.engine
+                );
+                let Instead::Field(field) = instead else { continue };
+                let found = field.split('.').try_fold(schema, |at, name| at.properties.as_ref()?.get(name));
+                assert!(found.is_some(), "{field}, instead of {name}, is no field");
+                assert!(description.instead_of(name).contains(field));
+                fields += 1;
+            }
+        }
+        assert!(fields > 30, "only {fields} fields");
+        assert_eq!(description(EngineType::VLLM).instead_of("trust-remote-code"), REMOVE);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod policy;
 pub mod quantity;
 pub mod render;
 pub mod request;
+pub mod rules;
 pub mod snapshot;
 pub mod status;
 pub mod unmanaged;

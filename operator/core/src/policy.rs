@@ -38,7 +38,6 @@ use k8s_openapi::jiff::civil::Date;
 pub use bind::binds;
 pub(crate) use bind::{stated_duties, stated_enforcement};
 pub use calendar::next_change;
-pub(crate) use check::policy_field;
 pub use clearance::Clearance;
 pub use exception::{ActiveException, Waiver, active_exceptions, excepted_models};
 pub use expiry::{DutyStanding, Expiry, Lapse, WARNING_DAYS};
@@ -167,6 +166,11 @@ impl EffectivePolicy {
         check::check(self, model, today)
     }
 
+    /// The same, with what one policy says by several of its fields.
+    pub(crate) fn check_every_field(&self, model: &ModelDeployment, today: Date) -> Vec<Violation> {
+        check::every(self, model, today)
+    }
+
     /// How the duties of `model` stand today; `running` says that its replicas have been made.
     pub fn duties(&self, model: &ModelDeployment, running: bool, today: Date) -> DutyStanding {
         expiry::standing(self, model, running, today)
@@ -227,6 +231,11 @@ impl EffectivePolicy {
     /// Whether a policy of the root namespace binds the namespace, readable or not.
     pub(crate) fn binds_anything(&self) -> bool {
         !(self.ungoverned || self.roots.is_empty() && self.unreadable.is_empty())
+    }
+
+    /// The root namespace of the installation.
+    pub(crate) fn root_namespace(&self) -> &str {
+        &self.root_namespace
     }
 
     /// Whether a policy of the root namespace lists arguments.

@@ -24,6 +24,7 @@ use crate::snapshot::{Key, MirrorAddress};
 
 pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
+pub(crate) use engine::{refused_argument, unlisted_argument};
 pub use route::{PickerSettings, RouteSettings};
 pub use scaling::{Autoscaler, KedaSettings, ScalingSettings, Target, Window};
 pub use toleration::tolerations;

@@ -7,6 +7,7 @@ use super::scope::Scope;
 use crate::policy::duties::Demand;
 use crate::policy::{ActiveException, Waiver};
 use crate::snapshot::{Key, Settings};
+use crate::violation::RuleSource;
 
 /// The AIPolicy whose rules are compiled.
 #[derive(Clone, Debug)]
@@ -23,9 +24,14 @@ pub struct Author {
 }
 
 impl Author {
-    /// The policy and a field of it, as messages name them.
-    pub fn rule(&self, field: &str) -> String {
-        format!("AIPolicy {} ({field})", self.key)
+    /// A field of the policy, as violations name it.
+    pub fn rule(&self, field: &str) -> RuleSource {
+        RuleSource {
+            namespace: self.key.namespace.clone(),
+            name: self.key.name.clone(),
+            generation: self.generation,
+            field: field.to_owned(),
+        }
     }
 
     /// The name of what is compiled from it for one kind of object. A namespace has no dot in its name, so that no two

@@ -15,11 +15,12 @@ use super::author::Author;
 use super::cel::{Expr, all, any, call, has, name, text, texts};
 use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
-use super::object::{Door, Message, Rule};
+use super::message::Message;
+use super::object::{Door, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
 use crate::engine::description;
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
-use crate::violation::{AllowList, help_with_list, listing, noun};
+use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 /// Writing a ModelDeployment. Deleting one is always allowed.
 pub const DOOR: Door =
@@ -54,6 +55,12 @@ pub(super) fn risk_of_model() -> Expr {
 /// The data centres that it asks for.
 fn asked() -> Expr {
     spec().maybe_path(["placement", "dataCentres"]).or_none()
+}
+
+/// The field that says where the model may be: the data centres that it asks for, or its class.
+pub(super) fn field_of_data_centres() -> Expr {
+    let asked = spec().maybe_path(["placement", "dataCentres"]).call("hasValue", []);
+    asked.choose(text("spec.placement.dataCentres"), text(CLASS_FIELD))
 }
 
 /// Whether `holds` of every image that the model names. Nearly every model has one engine, one source and no adapter, so
@@ -197,13 +204,8 @@ impl Rules<'_> {
         let concerned = class.map_or(Expr::Bool(true), is_class);
         let refused = asked().those("d", !name("d").is_in(texts(allowed)));
         let field = "spec.placement.dataCentres";
-        let message = self.not_in_list(
-            Message::new(format!("{field}: {} ", noun(AllowList::DataCentres)))
-                .value(refused.clone().item(Expr::Int(0))),
-            AllowList::DataCentres,
-            policy_field,
-            allowed,
-        );
+        let first = [("value", refused.item(Expr::Int(0)))];
+        let message = self.not_in_list(field, first, AllowList::DataCentres, policy_field, allowed);
         let every = asked().every("d", name("d").is_in(texts(allowed)));
         let mut rules = vec![Rule::new(concerned.clone().implies(every), message)];
         if nothing_left {
@@ -215,14 +217,7 @@ impl Rules<'_> {
     }
 
     fn nothing_left(&self, list: AllowList, policy_field: &str, holds: Expr) -> Rule {
-        let rule = self.author.rule(policy_field);
-        Rule::new(
-            holds,
-            Message::new(format!(
-                "{CLASS_FIELD}: no {} is left that {rule} allows. Have one added to the policy.",
-                noun(list)
-            )),
-        )
+        self.rule(holds, CLASS_FIELD, Finding::NothingLeft { list }, policy_field)
     }
 
     /// A partition of a device is less than a whole one.
@@ -235,13 +230,13 @@ impl Rules<'_> {
         demanding
             .map(|(class, isolation)| {
                 let whole = !spec().maybe_path(["accelerator", "partition"]).call("hasValue", []);
-                let rule = self.author.rule(&format!("{}.isolation", DutyScope::Information(class).path()));
-                Rule::new(
+                let policy_field = format!("{}.isolation", DutyScope::Information(class).path());
+                let finding = Finding::IsolationTooLow { asked: Isolation::Partition, demanded: isolation };
+                self.rule(
                     is_class(class).implies(whole),
-                    Message::new(format!(
-                        "spec.accelerator.partition: isolation Partition is less than {isolation}, which is demanded by \
-                         {rule}. Ask for {isolation}: leave spec.accelerator.partition out."
-                    )),
+                    "spec.accelerator.partition",
+                    finding,
+                    &policy_field,
                 )
             })
             .collect()
@@ -254,52 +249,35 @@ impl Rules<'_> {
     }
 
     fn duty(&self, policy_field: &str, duty: Duty) -> Option<Rule> {
-        let rule = self.author.rule(policy_field);
         let says = |value: Expr| value.matches(SAYS_SOMETHING);
-        let (met, message) = match duty.demand {
+        let (met, field, finding) = match duty.demand {
             // How old an assessment is, the API server cannot know.
             Demand::MaxAssessmentAge(_) => return None,
-            Demand::Assessment(type_) => {
+            Demand::Assessment(assessment) => {
                 let made = purpose().maybe("assessments").or_none();
-                (
-                    made.some("a", name("a").field("type").equals(text(type_.as_str()))),
-                    format!(
-                        "spec.purpose.assessments: there is no assessment of type {type_}, required by {rule}. Make the \
-                         assessment and record it with type {type_}."
-                    ),
-                )
+                let met = made.some("a", name("a").field("type").equals(text(assessment.as_str())));
+                (met, "spec.purpose.assessments", Finding::AssessmentMissing { assessment })
             }
             Demand::HumanOversight => {
                 let oversight = |field| says(purpose().maybe_path(["humanOversight", field]).or_empty());
-                (
-                    all([oversight("responsible"), oversight("procedure")]),
-                    format!(
-                        "spec.purpose.humanOversight: human oversight is not described, as required by {rule}. State \
-                         responsible and procedure."
-                    ),
-                )
+                let met = all([oversight("responsible"), oversight("procedure")]);
+                (met, "spec.purpose.humanOversight", Finding::HumanOversightMissing)
             }
-            Demand::TransparencyNotice => (
-                says(purpose().maybe("transparencyNotice").or_empty()),
-                format!(
-                    "spec.purpose.transparencyNotice: there is no transparency notice, as required by {rule}. State what \
-                     people who meet the model are told."
-                ),
-            ),
-            Demand::RecordReference => (
-                says(purpose().maybe("recordReference").or_empty()),
-                format!(
-                    "spec.purpose.recordReference: there is no record reference, as required by {rule}. State the number \
-                     in the diary."
-                ),
-            ),
+            Demand::TransparencyNotice => {
+                let met = says(purpose().maybe("transparencyNotice").or_empty());
+                (met, "spec.purpose.transparencyNotice", Finding::TransparencyNoticeMissing)
+            }
+            Demand::RecordReference => {
+                let met = says(purpose().maybe("recordReference").or_empty());
+                (met, "spec.purpose.recordReference", Finding::RecordReferenceMissing)
+            }
         };
         let concerned = match duty.scope {
             DutyScope::Information(class) => is_class(class),
             DutyScope::Risk(risk) => risk_of_model().equals(text(risk.as_str())),
         };
         let waived = self.author.waived(duty.demand);
-        Some(Rule::new(any([!concerned, waived, met]), Message::new(message)))
+        Some(self.rule(any([!concerned, waived, met]), field, finding, policy_field))
     }
 
     fn images(&self) -> Vec<Rule> {
@@ -311,29 +289,25 @@ impl Rules<'_> {
             let holds = every_image(|image| is_below(&registries, &image));
             let first =
                 variable("images").those("i", !is_below(&registries, &reference())).item(Expr::Int(0));
-            let message = Message::default()
-                .value(first.clone().field("field"))
-                .words(format!(": {} of ", noun(AllowList::Registries)))
-                .value(first.field("reference"));
-            let message =
-                self.not_in_list(message, AllowList::Registries, "spec.images.registries", &registries);
+            let values = [
+                ("field", first.clone().field("field")),
+                ("value", text("of ").plus(first.field("reference"))),
+            ];
+            let (list, field) = (AllowList::Registries, "spec.images.registries");
+            let message = self.not_in_list("", values, list, field, &registries);
             rules.push(Rule::new(holds, message));
         }
         if images.require_digest == Some(true) {
             let first = variable("images").those("i", !reference().matches(HAS_DIGEST)).item(Expr::Int(0));
-            let rule = self.author.rule("spec.images.requireDigest");
-            rules.push(Rule::new(
-                every_image(|image| image.matches(HAS_DIGEST)),
-                Message::default().value(first.field("field")).words(format!(
-                    ": there is no SHA-256 digest, as required by {rule}. Name the image by digest, as in \
-                     NAME@sha256:DIGEST."
-                )),
-            ));
+            let violation =
+                Violation::of_rule("", Finding::DigestMissing, self.author.rule("spec.images.requireDigest"));
+            let message = Message::about(&violation, [("field", first.field("field"))]);
+            rules.push(Rule::new(every_image(|image| image.matches(HAS_DIGEST)), message));
         }
         if let (Some(registries), [_, _]) = (&images.registries, rules.as_slice()) {
             rules = rules.into_iter().map(Rule::only_explaining).collect();
             let registries = texts_of(registries);
-            let message = format!("spec.engine.image: refused by {}.", self.author.rule("spec.images"));
+            let message = format!("spec.engine.image: denied by {}.", self.author.rule("spec.images"));
             rules.push(Rule::new(
                 every_image(|image| is_below_by_digest(&registries, &image)),
                 Message::new(message),
@@ -379,13 +353,18 @@ impl Rules<'_> {
             ]);
             let first = variable("weights").those("w", !named.clone()).item(Expr::Int(0));
             let rule = self.author.rule("spec.models.requireDigest");
-            rules.push(Rule::new(
-                every,
-                Message::default().value(first.field("field")).words(format!(
-                    ".digest: there is no SHA-256 digest, as required by {rule}. State sha256: and 64 digits, or name \
-                     the image by digest."
-                )),
-            ));
+            let message = |below: &str, field: &'static str| {
+                let violation = Violation::of_rule(below, Finding::DigestMissing, rule.clone());
+                Message::about(&violation, [("field", name("f").field("field").plus(text(field)))])
+            };
+            let has_image = all([
+                name("f").field("volume").equals(text("no")),
+                name("f").field("image").differs(text("")),
+            ]);
+            let (of_image, of_volume) =
+                (message(".reference", ".source.image.reference"), message(".digest", ".digest"));
+            let message = Message::with("f", first, &Message::choose(has_image, &of_image, &of_volume));
+            rules.push(Rule::new(every, message));
         }
         rules
     }
@@ -409,9 +388,8 @@ impl Rules<'_> {
         ]);
         let well_formed = alternatives().every("c", split(name("c"), " AND ").every("l", is_licence));
         let holds = all([one_of_them, well_formed]);
-        let message =
-            Message::new(format!("spec.model.licence: {} ", noun(AllowList::Licences))).value(licence());
-        Rule::new(holds, self.not_in_list(message, AllowList::Licences, "spec.models.licences", licences))
+        let (list, field, value) = (AllowList::Licences, "spec.model.licence", [("value", licence())]);
+        Rule::new(holds, self.not_in_list(field, value, list, "spec.models.licences", licences))
     }
 
     fn engine(&self) -> Vec<Rule> {
@@ -430,7 +408,10 @@ impl Rules<'_> {
         }
         if let Some(args) = &engines.allowed_args {
             let rule = self.author.rule("spec.engines.allowedArgs");
-            rules.push(arguments(&texts_of(args), &format!("nor in the list of {rule}"), None));
+            let refused = |finding| Violation::of_rule("", finding, rule.clone());
+            let (argument, engine) = (String::new(), EngineType::Custom);
+            let unknown = refused(Finding::ArgumentNotAllowed { argument, engine });
+            rules.push(arguments(&texts_of(args), &unknown, None));
         }
         rules
     }
@@ -444,26 +425,44 @@ impl Rules<'_> {
         value: Expr,
         allowed: &BTreeSet<T>,
     ) -> Rule {
-        let message = Message::new(format!("{field}: {} ", noun(list))).value(value.clone());
-        Rule::new(value.is_in(texts(allowed)), self.not_in_list(message, list, policy_field, allowed))
+        let message = self.not_in_list(field, [("value", value.clone())], list, policy_field, allowed);
+        Rule::new(value.is_in(texts(allowed)), message)
     }
 
-    /// The end of a message that began with the field and the value.
-    fn not_in_list<T: Display>(
+    /// The message of a value that is not in a list, with expressions for what the object says.
+    fn not_in_list<T: Display, const N: usize>(
         &self,
-        begun: Message,
+        field: &str,
+        values: [(&'static str, Expr); N],
         list: AllowList,
         policy_field: &str,
         allowed: &BTreeSet<T>,
     ) -> Message {
-        let rule = self.author.rule(policy_field);
-        let allowed = listing(allowed.iter(), "nothing");
-        begun.words(format!(" is not allowed by {rule}, which allows {allowed}. {}", help_with_list(list)))
+        Message::about(&not_in_list(field, list, allowed, self.author.rule(policy_field)), values)
+    }
+
+    /// A rule whose message is the same for every object.
+    fn rule(&self, holds: Expr, field: &str, finding: Finding, policy_field: &str) -> Rule {
+        let violation = Violation::of_rule(field, finding, self.author.rule(policy_field));
+        Rule::new(holds, Message::about(&violation, []))
     }
 }
 
+/// The violation of a value that is not in the list of one policy.
+pub(super) fn not_in_list<T: Display>(
+    field: &str,
+    list: AllowList,
+    allowed: &BTreeSet<T>,
+    rule: RuleSource,
+) -> Violation {
+    let listed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    let finding = Finding::NotInList { list, value: String::new(), allowed: listed.clone(), listed };
+    Violation::of_rule(field, finding, rule)
+}
+
 /// A rule on the names of arguments: in the engine's own list, or in `further`. What an engine reserves nobody can allow.
-pub(super) fn arguments(further: &BTreeSet<String>, and_not_there: &str, unless: Option<Expr>) -> Rule {
+/// `unknown` is the violation of one that is not reserved.
+pub(super) fn arguments(further: &BTreeSet<String>, unknown: &Violation, unless: Option<Expr>) -> Rule {
     let type_ = || spec().path(["engine", "type"]);
     let engines = EngineType::ALL.iter().map(|engine| description(*engine));
     let allowed = engines.fold(Expr::Bool(true), |otherwise, engine| {
@@ -475,15 +474,7 @@ pub(super) fn arguments(further: &BTreeSet<String>, and_not_there: &str, unless:
     });
     let args = || spec().path(["engine"]).maybe("args").or_none();
     let first = args().those("a", !allowed.clone()).item(Expr::Int(0)).field("name");
-    let message = Message::new("spec.engine.args[name=")
-        .value(first.clone())
-        .words("]: argument ")
-        .value(first)
-        .words(" is neither in the list of ")
-        .value(type_())
-        .words(format!(
-            " {and_not_there}. Leave it out, or have every policy that lists arguments (spec.engines.allowedArgs) allow it."
-        ));
+    let message = super::arguments::message(&first, &type_(), unknown);
     Rule::new(any([unless.unwrap_or(Expr::Bool(false)), args().every("a", allowed)]), message)
 }
 

@@ -15,6 +15,7 @@ use hemvist_api::values::Enforcement;
 use super::cel::{Expr, all, any, text};
 use super::hoist::hoisted;
 use super::inline::inlined;
+use super::message::Message;
 use super::probe;
 use super::scope::Scope;
 use crate::snapshot::Key;
@@ -30,9 +31,6 @@ const LONGEST_CONDITION: usize = 90_000;
 
 /// The name of the match condition.
 const BREAKS: &str = "breaks-a-rule";
-
-/// The longest text of an object that is quoted in a message, in characters. The API server takes messages of 5 KiB.
-const LONGEST_VALUE: i64 = 300;
 
 /// A ValidatingAdmissionPolicy with its bindings, before it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,59 +88,6 @@ pub struct Rule {
     pub message: Message,
     /// Whether a breach of it breaks a later rule too, which is looked at in its stead: this one only has the words.
     pub only_explains: bool,
-}
-
-/// A sentence with values of the object in it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Message(Vec<Part>);
-
-#[derive(Clone, Debug, PartialEq)]
-enum Part {
-    Words(String),
-    Value(Expr),
-}
-
-impl Message {
-    /// A message that begins with these words.
-    pub fn new(words: impl AsRef<str>) -> Self {
-        Self::default().words(words)
-    }
-
-    /// Words that are the same for every object. The API server takes no message of several lines, and no warning with
-    /// control characters.
-    #[must_use]
-    pub fn words(mut self, words: impl AsRef<str>) -> Self {
-        let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-        let one_line = words.as_ref().replace(breaks, " ");
-        self.0.push(Part::Words(one_line));
-        self
-    }
-
-    /// A text of the object.
-    #[must_use]
-    pub fn value(mut self, value: Expr) -> Self {
-        self.0.push(Part::Value(value));
-        self
-    }
-
-    /// A text of the object that can be long and have several lines: its beginning, in one line.
-    #[must_use]
-    pub fn long_value(self, value: Expr) -> Self {
-        let one_line =
-            ["\n", "\r"].into_iter().fold(value, |value, end| value.call("replace", [text(end), text(" ")]));
-        let beginning = one_line.clone().call("substring", [Expr::Int(0), Expr::Int(LONGEST_VALUE)]);
-        let is_long = one_line.clone().call("size", []).exceeds(Expr::Int(LONGEST_VALUE));
-        self.value(is_long.choose(beginning, one_line))
-    }
-
-    /// The message as an expression.
-    fn expression(&self) -> Expr {
-        let parts = self.0.iter().map(|part| match part {
-            Part::Words(words) => text(words),
-            Part::Value(value) => value.clone(),
-        });
-        parts.reduce(Expr::plus).unwrap_or_else(|| text(""))
-    }
 }
 
 impl Rule {
@@ -204,7 +149,7 @@ impl Compiled {
             lists,
             validation: Validation {
                 expression: holds.to_string(),
-                message: Some(format!("refused by {author}, which could not say why.")),
+                message: Some(format!("refused by {author}; its message could not be built.")),
                 message_expression: Some(message.to_string()),
                 reason: Some("Forbidden".to_owned()),
             },

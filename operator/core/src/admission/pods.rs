@@ -16,14 +16,16 @@ use super::cel::{Expr, all, any, has, name, text, texts};
 use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
 use super::isolation::kept_apart;
-use super::models::{texts_of, variable};
-use super::object::{Door, Message, Rule};
+use super::message::{Fact, Message};
+use super::models::{not_in_list, texts_of, variable};
+use super::object::{Door, Rule};
 use super::pattern::HAS_DIGEST;
 use super::scope::Scope;
 use crate::policy::duties::Scope as DutyScope;
 use crate::render::NOWHERE;
+use crate::rules::{listing, object};
 use crate::snapshot::{OtherDevices, Settings};
-use crate::violation::{AllowList, help_with_list, listing, noun};
+use crate::violation::AllowList;
 
 /// Writing a pod, by each of the ways in which its spec can be written.
 pub const DOOR: Door = Door {
@@ -32,8 +34,7 @@ pub const DOOR: Door = Door {
     operations: &["CREATE", "UPDATE"],
 };
 
-/// The field in which a pod says where it may go.
-pub const AFFINITY_FIELD: &str = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
+pub(crate) use crate::rules::object::AFFINITY_FIELD;
 
 pub(super) fn pod() -> Expr {
     name("object").field("spec")
@@ -163,11 +164,14 @@ impl Rules<'_> {
         let listed = listing(allowed.iter(), "nothing");
         Rule::new(
             concerned.implies(stays_within(node_label, allowed)),
-            Message::new(format!(
-                "{AFFINITY_FIELD}: a pod that uses an accelerator has to stay where {rule} allows, which is {listed}. Let \
-                 every node selector term require {node_label} In values of that list, or serve the model by a \
-                 ModelDeployment, which does it."
-            )),
+            Message::of_rule(
+                &object::OUTSIDE_PLACE,
+                [
+                    ("listed", Fact::text(&listed)),
+                    ("rule", Fact::text(&rule)),
+                    ("label", Fact::text(node_label)),
+                ],
+            ),
         )
     }
 
@@ -175,16 +179,10 @@ impl Rules<'_> {
         let Some(listed) = &self.policy.information_classes else { return Vec::new() };
         let classes: BTreeSet<_> = listed.iter().map(|rule| rule.class).collect();
         let rule = self.author.rule("spec.informationClasses");
-        let allowed = listing(classes.iter(), "nothing");
-        let help = help_with_list(AllowList::InformationClasses);
-        vec![
-            self.lenient_rule(
-                class_of_pod().is_in(texts(&classes)),
-                Message::new(format!("metadata.labels[{INFORMATION_CLASS}]: information class "))
-                    .value(class_of_pod())
-                    .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
-            ),
-        ]
+        let field = format!("metadata.labels[{INFORMATION_CLASS}]");
+        let violation = not_in_list(&field, AllowList::InformationClasses, &classes, rule);
+        let message = Message::about(&violation, [("value", class_of_pod())]);
+        vec![self.lenient_rule(class_of_pod().is_in(texts(&classes)), message)]
     }
 
     fn isolation(&self) -> Vec<Rule> {
@@ -200,11 +198,14 @@ impl Rules<'_> {
                 let rule = self.author.rule(&format!("{}.isolation", DutyScope::Information(class).path()));
                 Rule::new(
                     is_class(class).implies(kept_apart(isolation)),
-                    Message::new(format!(
-                        "spec: a pod of class {class} has to be kept apart by {isolation} at least, as {rule} demands. \
-                         Ask for whole devices, keep off nodes whose labels say that they are shared or partitioned, keep \
-                         other models away where WholeNode is demanded, or serve the model by a ModelDeployment, which does it."
-                    )),
+                    Message::of_rule(
+                        &object::POD_ISOLATION_TOO_LOW,
+                        [
+                            ("class", Fact::text(&class)),
+                            ("isolation", Fact::text(&isolation)),
+                            ("rule", Fact::text(&rule)),
+                        ],
+                    ),
                 )
             });
         labelled.chain(apart).collect()
@@ -216,33 +217,24 @@ impl Rules<'_> {
         if let Some(registries) = &images.registries {
             let registries = texts_of(registries);
             let rule = self.author.rule("spec.images.registries");
-            let allowed = listing(registries.iter(), "nothing");
             let refused = variable("images").those("i", !is_below(&registries, &name("i")));
-            let registry = noun(AllowList::Registries);
-            let help = help_with_list(AllowList::Registries);
-            rules.push(
-                self.lenient_rule(
-                    every_image(|image| is_below(&registries, &image)),
-                    Message::new(format!("spec.containers[].image: {registry} of "))
-                        .long_value(refused.item(Expr::Int(0)))
-                        .words(format!(" is not allowed by {rule}, which allows {allowed}. {help}")),
-                ),
-            );
+            let violation = not_in_list("spec.containers[].image", AllowList::Registries, &registries, rule);
+            let message = Message::about_long(&violation, "value", "of ", refused.item(Expr::Int(0)));
+            rules.push(self.lenient_rule(every_image(|image| is_below(&registries, &image)), message));
         }
         if images.require_digest == Some(true) {
             let rule = self.author.rule("spec.images.requireDigest");
             let refused = variable("images").those("i", !name("i").matches(HAS_DIGEST));
-            rules.push(self.lenient_rule(
-                every_image(|image| image.matches(HAS_DIGEST)),
-                Message::new("spec.containers[].image: ").long_value(refused.item(Expr::Int(0))).words(format!(
-                    " has no SHA-256 digest, as required by {rule}. Name the image by digest, as in NAME@sha256:DIGEST."
-                )),
-            ));
+            let message = Message::of_rule(
+                &object::POD_IMAGE_WITHOUT_DIGEST,
+                [("image", Fact::LongValue(refused.item(Expr::Int(0)))), ("rule", Fact::text(&rule))],
+            );
+            rules.push(self.lenient_rule(every_image(|image| image.matches(HAS_DIGEST)), message));
         }
         if let (Some(registries), [_, _]) = (&images.registries, rules.as_slice()) {
             rules = rules.into_iter().map(Rule::only_explaining).collect();
             let registries = texts_of(registries);
-            let message = format!("spec.containers[].image: refused by {}.", self.author.rule("spec.images"));
+            let message = format!("spec.containers[].image: denied by {}.", self.author.rule("spec.images"));
             rules.push(self.lenient_rule(
                 every_image(|image| is_below_by_digest(&registries, &image)),
                 Message::new(message),
@@ -259,10 +251,7 @@ impl Rules<'_> {
         let rule = self.author.rule("spec.unmanagedAccelerators");
         vec![Rule::new(
             made_by_chain(self.settings),
-            Message::new(format!(
-                "spec: a pod that uses an accelerator and that no ModelDeployment made is refused by {rule}. Serve the \
-                 model by a ModelDeployment."
-            )),
+            Message::of_rule(&object::DENIED_WITHOUT_MODEL, [("rule", Fact::text(&rule))]),
         )]
     }
 

@@ -56,6 +56,25 @@ pub enum ArgumentValue {
     Identifier,
 }
 
+/// What to do instead of giving an engine a reserved argument.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Instead {
+    /// Set this field of the ModelDeployment, of which Hemvist makes the argument.
+    Field(&'static str),
+    /// Do what this sentence says.
+    Advice(&'static str),
+}
+
+impl Instead {
+    /// As a sentence.
+    pub fn sentence(self) -> String {
+        match self {
+            Self::Field(field) => format!("Set {field} instead."),
+            Self::Advice(sentence) => sentence.to_owned(),
+        }
+    }
+}
+
 /// What the allow-list of an engine says of an argument.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ArgumentVerdict {
@@ -71,6 +90,9 @@ pub enum ArgumentVerdict {
         why: String,
     },
 }
+
+/// What is said of a switch that was given a value.
+pub const TAKES_NO_VALUE: &str = "takes no value";
 
 /// The longest identifier.
 const MAX_IDENTIFIER: usize = 63;
@@ -124,7 +146,7 @@ impl ArgumentValue {
     /// What would fit, in words.
     fn expectation(self) -> String {
         match self {
-            Self::Switch => "takes no value".to_owned(),
+            Self::Switch => TAKES_NO_VALUE.to_owned(),
             Self::Integer { min, max } => format!("takes a whole number from {min} to {max}"),
             Self::Thousandths { min, max } => format!(
                 "takes a number from {}.{:03} to {}.{:03} with at most three decimals",

@@ -6,8 +6,11 @@
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
+use super::Instead::Advice;
 use super::interface::OPENAI;
-use super::{ArgumentSyntax, Drain, ENGINE_ADDRESS, EngineDescription, Question, Serving, description};
+use super::{
+    ArgumentSyntax, Drain, ENGINE_ADDRESS, EngineDescription, Instead, Question, Serving, description,
+};
 
 /// An engine of the user's own.
 pub const DESCRIPTION: EngineDescription = EngineDescription {
@@ -38,6 +41,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     // Every argument is for the policy to allow.
     rules: &[],
     reserved: RESERVED,
+    instead: INSTEAD,
     abbreviates: false,
     drives: |_| true,
     spreads_heads: false,
@@ -92,3 +96,6 @@ const RESERVED: &[&str] = &[
     "tools",
     "trust-remote-code",
 ];
+
+const INSTEAD: &[(&str, Instead)] =
+    &[("api-key", Advice("List the namespaces that may reach the model in spec.access.consumers."))];

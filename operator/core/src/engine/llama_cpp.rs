@@ -8,9 +8,10 @@ use crate::accelerator::vendor;
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Integer, OneOf, Switch, Thousandths};
+use super::Instead::{Advice, Field};
 use super::interface::OPENAI;
 use super::{
-    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
+    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription, Instead,
     LoadMeasures, MountedAdapter, Question, Serving,
 };
 
@@ -47,6 +48,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     weights_per_host_byte: 1,
     rules: RULES,
     reserved: RESERVED,
+    instead: INSTEAD,
     abbreviates: false,
     drives: |vendor| vendor.llama_cpp.is_some(),
     spreads_heads: false,
@@ -298,4 +300,20 @@ const RESERVED: &[&str] = &[
     "webui-config",
     "webui-config-file",
     "webui-mcp-proxy",
+];
+
+const INSTEAD: &[(&str, Instead)] = &[
+    ("alias", Field("spec.model.name")),
+    ("api-key", Advice("List the namespaces that may reach the model in spec.access.consumers.")),
+    ("cache-type-k", Field("spec.engine.keyValueCacheType")),
+    ("cache-type-v", Field("spec.engine.keyValueCacheType")),
+    ("ctx-size", Field("spec.engine.contextLength")),
+    ("device", Field("spec.accelerator")),
+    ("gpu-layers", Advice("Remove it; Hemvist puts all layers on the accelerators.")),
+    ("log-verbosity", Field("spec.records.requestLogging")),
+    ("lora", Field("spec.model.adapters")),
+    ("model", Field("spec.model.source")),
+    ("n-gpu-layers", Advice("Remove it; Hemvist puts all layers on the accelerators.")),
+    ("parallel", Field("spec.engine.concurrency")),
+    ("verbosity", Field("spec.records.requestLogging")),
 ];

@@ -6,9 +6,10 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
+use super::Instead::{Advice, Field};
 use super::interface::OPENAI;
 use super::{
-    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
+    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription, Instead,
     LoadMeasures, MountedAdapter, Question, Serving,
 };
 
@@ -48,6 +49,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     weights_per_host_byte: 4,
     rules: RULES,
     reserved: RESERVED,
+    instead: INSTEAD,
     abbreviates: true,
     drives: |_| true,
     spreads_heads: true,
@@ -431,4 +433,28 @@ const RESERVED: &[&str] = &[
     "watermark-config",
     "weight-cache-mode",
     "weight-cache-socket",
+];
+
+const INSTEAD: &[(&str, Instead)] = &[
+    ("api-key", Advice("List the namespaces that may reach the model in spec.access.consumers.")),
+    ("context-length", Field("spec.engine.contextLength")),
+    ("enable-lora", Field("spec.model.adapters")),
+    (
+        "json-model-override-args",
+        Advice("Write it into config.json of the weights, and set spec.model.facts to match."),
+    ),
+    ("kv-cache-dtype", Field("spec.engine.keyValueCacheType")),
+    ("load-format", Field("spec.model.format")),
+    ("log-level-http", Field("spec.records.requestLogging")),
+    ("log-requests", Field("spec.records.requestLogging")),
+    ("lora-paths", Field("spec.model.adapters")),
+    ("max-loaded-loras", Field("spec.model.adapters")),
+    ("max-loras-per-batch", Field("spec.model.adapters")),
+    ("max-running-requests", Field("spec.engine.concurrency")),
+    ("model", Field("spec.model.source")),
+    ("model-path", Field("spec.model.source")),
+    ("revision", Field("spec.model.source")),
+    ("served-model-name", Field("spec.model.name")),
+    ("tensor-parallel-size", Field("spec.accelerator.count")),
+    ("tp-size", Field("spec.accelerator.count")),
 ];

@@ -5,9 +5,10 @@
 use hemvist_api::values::{EngineType, KeyValueCacheType, ModelFormat, RequestLogging};
 
 use super::ArgumentValue::{Identifier, Integer, OneOf, Switch, Thousandths};
+use super::Instead::{Advice, Field};
 use super::interface::OPENAI_WITH_SPEECH;
 use super::{
-    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription,
+    Argument, ArgumentRule, ArgumentSyntax, Drain, ENGINE_ADDRESS, ENGINE_PORT, EngineDescription, Instead,
     LoadMeasures, MountedAdapter, Question, Serving,
 };
 
@@ -45,6 +46,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     weights_per_host_byte: 4,
     rules: RULES,
     reserved: RESERVED,
+    instead: INSTEAD,
     abbreviates: true,
     drives: |_| true,
     spreads_heads: true,
@@ -345,4 +347,27 @@ const RESERVED: &[&str] = &[
     "weight-transfer-config",
     "worker-cls",
     "worker-extension-cls",
+];
+
+const INSTEAD: &[(&str, Instead)] = &[
+    ("api-key", Advice("List the namespaces that may reach the model in spec.access.consumers.")),
+    ("config-format", Advice("Use weights with a config.json, as the Hugging Face libraries write them.")),
+    ("disable-access-log-for-endpoints", Field("spec.records.requestLogging")),
+    ("disable-uvicorn-access-log", Field("spec.records.requestLogging")),
+    ("enable-log-requests", Field("spec.records.requestLogging")),
+    ("enable-lora", Field("spec.model.adapters")),
+    ("hf-overrides", Advice("Write it into config.json of the weights, and set spec.model.facts to match.")),
+    ("kv-cache-dtype", Field("spec.engine.keyValueCacheType")),
+    ("load-format", Field("spec.model.format")),
+    ("lora-modules", Field("spec.model.adapters")),
+    ("max-cpu-loras", Field("spec.model.adapters")),
+    ("max-lora-rank", Field("spec.model.adapters")),
+    ("max-loras", Field("spec.model.adapters")),
+    ("max-model-len", Field("spec.engine.contextLength")),
+    ("max-num-seqs", Field("spec.engine.concurrency")),
+    ("model", Field("spec.model.source")),
+    ("revision", Field("spec.model.source")),
+    ("served-model-name", Field("spec.model.name")),
+    ("shutdown-timeout", Field("spec.rollout.drainSeconds")),
+    ("tensor-parallel-size", Field("spec.accelerator.count")),
 ];

@@ -7,7 +7,7 @@ use hemvist_api::values::{Digest, RiskClass};
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use k8s_openapi::jiff::civil::Date;
 
-use super::image::{NoRepository, Repository};
+use super::image::Repository;
 use super::licence::Expression;
 use super::limit::{Limits, Statement};
 use super::unmet::unmet;
@@ -21,6 +21,11 @@ const PROXY_IMAGE: &str = "proxy.image of the installation";
 
 /// Everything in `model` that `policy` does not allow, in stable order and without doubles.
 pub(super) fn check(policy: &EffectivePolicy, whole: &ModelDeployment, today: Date) -> Vec<Violation> {
+    without_doubles(every(policy, whole, today))
+}
+
+/// The same with what one policy says by several of its fields.
+pub(super) fn every(policy: &EffectivePolicy, whole: &ModelDeployment, today: Date) -> Vec<Violation> {
     let model = &whole.spec;
     let name = whole.metadata.name.as_deref().unwrap_or_default();
     let mut refusals = Refusals { policy, violations: Vec::new() };
@@ -41,20 +46,28 @@ pub(super) fn check(policy: &EffectivePolicy, whole: &ModelDeployment, today: Da
         let engine = model.engine.type_;
         refusals.check_listed("spec.engine.type", AllowList::Engines, &policy.engines, &engine);
     }
-    without_doubles(refusals.violations)
+    refusals.violations
 }
 
 /// The violations in order. Where a policy says the same by several of its fields, once is enough.
 fn without_doubles(mut violations: Vec<Violation>) -> Vec<Violation> {
-    violations.sort();
+    // What each policy lists is for the message and does not tell two findings apart.
+    let same = |finding: &Finding| match finding.clone() {
+        Finding::NotInList { list, value, allowed, .. } => {
+            Finding::NotInList { list, value, allowed, listed: Vec::new() }
+        }
+        other => other,
+    };
+    violations.sort_by_cached_key(|one| (one.field.clone(), same(&one.finding), one.rule.clone()));
     violations.dedup_by(|later, earlier| {
         let author = |rule: &Option<RuleSource>| {
             rule.as_ref().map(|source| (source.namespace.clone(), source.name.clone()))
         };
         later.field == earlier.field
-            && later.finding == earlier.finding
+            && same(&later.finding) == same(&earlier.finding)
             && author(&later.rule) == author(&earlier.rule)
     });
+    violations.sort();
     violations
 }
 
@@ -80,7 +93,8 @@ impl Refusals<'_> {
             return;
         }
         for (key, error) in &self.policy.unreadable {
-            let finding = Finding::PolicyUnreadable { policy: key.to_string(), error: error.clone() };
+            let error = error.trim_end_matches('.').to_owned();
+            let finding = Finding::PolicyUnreadable { policy: key.to_string(), error };
             self.violations.push(Violation::plain(field, finding));
         }
         // A policy that cannot be read may well bind, so only its reading shows whether one is missing.
@@ -161,16 +175,10 @@ impl Refusals<'_> {
     fn check_image(&mut self, field: &str, reference: &str) {
         let limits = &self.policy.registries;
         let repository = Repository::of_reference(reference);
-        let value = match &repository {
-            Ok(repository) => repository.shown(limits.iter().map(|limit| &limit.value)),
-            Err(NoRepository::RegistryImplied) => {
-                format!("docker.io (implied, because {reference} names no registry)")
-            }
-            Err(NoRepository::Malformed) => format!("of {reference} (not written as an image reference)"),
-        };
+        let value = format!("of {reference}");
         let allowed = limits.covered(|list, entry| image::entry_listed(list, entry)).into_iter().collect();
         self.judge(field, limits, Judged { list: AllowList::Registries, value, allowed }, |limit| {
-            !repository.as_ref().is_ok_and(|repository| image::listed(limit, repository))
+            !repository.as_ref().is_some_and(|repository| image::listed(limit, repository))
         });
         if !image::has_digest(reference) {
             self.require_digest(field, &self.policy.image_digest);
@@ -188,7 +196,7 @@ impl Refusals<'_> {
     }
 
     /// Notes each policy whose list refuses, and whether the list is stated at all.
-    fn judge<T: Clone + Ord>(
+    fn judge<T: Clone + Ord + ToString>(
         &mut self,
         field: &str,
         limits: &Limits<T>,
@@ -199,7 +207,8 @@ impl Refusals<'_> {
         let Judged { list, value, allowed } = judged;
         let allowed = if limits.stated_by_root() { allowed } else { Vec::new() };
         for limit in limits.iter().filter(|limit| refuses(&limit.value)) {
-            let finding = Finding::NotInList { list, value: value.clone(), allowed: allowed.clone() };
+            let listed = limit.value.iter().map(ToString::to_string).collect();
+            let finding = Finding::NotInList { list, value: value.clone(), allowed: allowed.clone(), listed };
             self.violations.push(Violation::of_rule(field, finding, limit.source.clone()));
         }
     }
@@ -208,8 +217,10 @@ impl Refusals<'_> {
     /// been said already, and more would only hide it.
     fn require_stated<T: Clone + Ord>(&mut self, field: &str, list: AllowList, limits: &Limits<T>) {
         if self.policy.is_bound() && !limits.stated_by_root() {
-            let policy_field = policy_field(list).to_owned();
-            self.violations.push(Violation::plain(field, Finding::ListNotStated { list, policy_field }));
+            let policy_field = list.policy_field().to_owned();
+            let root_namespace = self.policy.root_namespace.clone();
+            let finding = Finding::ListNotStated { list, policy_field, root_namespace };
+            self.violations.push(Violation::plain(field, finding));
         }
     }
 
@@ -223,20 +234,6 @@ impl Refusals<'_> {
         for demand in demands {
             self.violations.push(Violation::of_rule(field, Finding::DigestMissing, demand.source.clone()));
         }
-    }
-}
-
-/// The field of an AIPolicy that states a list.
-pub(crate) const fn policy_field(list: AllowList) -> &'static str {
-    match list {
-        AllowList::InformationClasses => "spec.informationClasses",
-        AllowList::RiskClasses => "spec.riskClasses",
-        AllowList::Regions => "spec.residency.regions",
-        AllowList::DataCentres => "spec.residency.dataCentres",
-        AllowList::Licences => "spec.models.licences",
-        AllowList::Formats => "spec.models.formats",
-        AllowList::Registries => "spec.images.registries",
-        AllowList::Engines => "spec.engines.types",
     }
 }
 

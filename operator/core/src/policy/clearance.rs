@@ -6,7 +6,7 @@ use hemvist_api::values::{DataCentre, InformationClass};
 
 use super::EffectivePolicy;
 use super::limit::Limits;
-use crate::violation::{listing, shortened};
+use crate::rules::{listing, shortened};
 
 /// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
 #[derive(Clone, Debug, Eq, PartialEq)]

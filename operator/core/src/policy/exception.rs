@@ -20,8 +20,8 @@ use super::duties::{Demand, Duty};
 use super::limit::Statement;
 use super::{PolicyBook, PolicyEntry, binds};
 use crate::date;
+use crate::rules::shortened;
 use crate::snapshot::{Key, Settings};
-use crate::violation::shortened;
 
 /// The most exceptions of a model that status tells of.
 const MAX_USES: usize = 8;

@@ -9,21 +9,13 @@ pub(super) struct Repository<'a> {
     path: Vec<&'a str>,
 }
 
-/// Why a reference names no repository that a list could allow.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum NoRepository {
-    /// It names no registry, which container engines complete with a registry abroad.
-    RegistryImplied,
-    /// It is not written as an image reference is.
-    Malformed,
-}
-
 impl<'a> Repository<'a> {
-    /// The repository of an image reference.
-    pub fn of_reference(reference: &'a str) -> Result<Self, NoRepository> {
-        let (host, rest) = reference.split_once('/').ok_or(NoRepository::RegistryImplied)?;
+    /// The repository of an image reference; `None` where it names no registry, which container engines complete with a
+    /// registry abroad, and where it is not written as a reference is.
+    pub fn of_reference(reference: &'a str) -> Option<Self> {
+        let (host, rest) = reference.split_once('/')?;
         if !(host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost")) {
-            return Err(NoRepository::RegistryImplied);
+            return None;
         }
         let name = rest.split_once('@').map_or(rest, |(name, _)| name);
         let mut path: Vec<&str> = name.split('/').collect();
@@ -34,7 +26,7 @@ impl<'a> Repository<'a> {
         // begins with a dot (OCI distribution specification, `<name>`).
         let plain =
             |segment: &&str| !(segment.is_empty() || segment.starts_with('.') || segment.contains(':'));
-        if path.iter().all(plain) { Ok(Self { host, path }) } else { Err(NoRepository::Malformed) }
+        path.iter().all(plain).then_some(Self { host, path })
     }
 
     /// The registry, or registry and beginning of a path, that an entry of a list names.
@@ -49,19 +41,6 @@ impl<'a> Repository<'a> {
     fn covers(&self, other: &Repository<'_>) -> bool {
         self.host.eq_ignore_ascii_case(other.host) && other.path.starts_with(&self.path)
     }
-
-    /// The registry alone, or with the path where an entry of `lists` tells paths of this registry apart.
-    pub fn shown<'b>(&self, mut lists: impl Iterator<Item = &'b BTreeSet<String>>) -> String {
-        let tells_apart = |list: &BTreeSet<String>| {
-            let mut entries = list.iter().map(|entry| Repository::of_entry(entry));
-            entries.any(|entry| !entry.path.is_empty() && entry.host.eq_ignore_ascii_case(self.host))
-        };
-        if lists.any(tells_apart) {
-            format!("{}/{}", self.host, self.path.join("/"))
-        } else {
-            self.host.to_owned()
-        }
-    }
 }
 
 /// Whether an entry of `list` covers `repository`.
@@ -71,7 +50,7 @@ pub(super) fn listed(list: &BTreeSet<String>, repository: &Repository<'_>) -> bo
 
 /// Whether `reference` is an image below an entry of `list`.
 pub(crate) fn reference_listed(list: &BTreeSet<String>, reference: &str) -> bool {
-    Repository::of_reference(reference).is_ok_and(|repository| listed(list, &repository))
+    Repository::of_reference(reference).is_some_and(|repository| listed(list, &repository))
 }
 
 /// Whether an entry of `list` covers everything that `entry` covers.
@@ -124,7 +103,7 @@ mod tests {
         ] {
             let list = BTreeSet::from([entry.to_owned()]);
             let found =
-                Repository::of_reference(reference).is_ok_and(|repository| listed(&list, &repository));
+                Repository::of_reference(reference).is_some_and(|repository| listed(&list, &repository));
             assert_eq!(found, expected, "{reference} by {entry}");
         }
     }

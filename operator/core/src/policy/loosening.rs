@@ -15,8 +15,9 @@ use super::expiry::Expiry;
 use super::limit::{Limits, Statement};
 use super::{EffectivePolicy, PolicyBook, PolicyEntry, Waiver, binds, image, licence};
 use crate::date;
+use crate::rules::shortened;
 use crate::snapshot::{Key, Settings};
-use crate::violation::{RuleSource, shortened};
+use crate::violation::RuleSource;
 
 /// The most fields that are listed.
 const MAX_FIELDS: usize = 32;

@@ -329,28 +329,47 @@ fn fields_that_have_no_effect_are_reported() {
 }
 
 #[test]
-fn a_refusal_names_field_rule_policy_and_help() {
+fn a_refusal_names_field_rule_policy_and_way_out() {
     let policy = effective(region(), &[]);
     let message = |pointer: &str, value| {
         let violations = check(&policy, with(model(), pointer, value));
         violations.iter().map(Violation::message).collect::<Vec<_>>().join("\n")
     };
-    let foreign = json!(format!("docker.io/vllm@{DIGEST}"));
     assert_eq!(
-        message("/engine/image", foreign),
-        "spec.engine.image: registry docker.io is not allowed by AIPolicy hemvist-system/region \
-         (spec.images.registries); the policies that bind here allow registry.region.example. Mirror the image \
-         there and name it by digest."
+        message("/engine/image", json!(format!("docker.io/vllm@{DIGEST}"))),
+        format!(
+            "spec.engine.image: registry of docker.io/vllm@{DIGEST} is not allowed by AIPolicy hemvist-system/region \
+             (spec.images.registries), which allows registry.region.example. Copy the image to an allowed registry and \
+             reference it there by digest. A reference without a registry means docker.io."
+        )
     );
     assert_eq!(
         message("/purpose/assessments", json!([])),
-        "spec.purpose.assessments: there is no assessment of type DPIA, required by AIPolicy \
-         hemvist-system/region (spec.informationClasses[class=Sensitive].requires.assessments). Make the \
-         assessment and record it with type DPIA."
+        "spec.purpose.assessments: assessment DPIA is missing; it is required by AIPolicy hemvist-system/region \
+         (spec.informationClasses[class=Sensitive].requires.assessments). Carry out the assessment and add it to \
+         spec.purpose.assessments with type DPIA."
     );
     assert_eq!(
         message("/purpose/riskClass", json!("Unacceptable")),
-        "spec.purpose.riskClass: Unacceptable risk is forbidden by AI Act (Regulation (EU) 2024/1689) Article 5. \
-         No policy can allow it."
+        "spec.purpose.riskClass: risk class Unacceptable is prohibited by Article 5 of the AI Act (Regulation (EU) \
+         2024/1689). No policy can allow it."
     );
+}
+
+#[test]
+fn a_refusal_says_what_all_policies_allow_where_that_is_less() {
+    let policy = effective(region(), &[json!({"models": {"licences": ["MIT"]}})]);
+    let message = |licence: &str| {
+        let violations = check(&policy, with(model(), "/model/licence", json!(licence)));
+        violations.iter().map(Violation::message).collect::<Vec<_>>()
+    };
+    let refused = message("Zlib").join("\n");
+    for words in [
+        "AIPolicy halsa/first (spec.models.licences), which allows MIT. ",
+        "AIPolicy hemvist-system/region (spec.models.licences), which allows Apache-2.0, MIT; all AIPolicies of this \
+         namespace together allow MIT. ",
+    ] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    assert_eq!(message("MIT"), Vec::<String>::new());
 }

@@ -17,7 +17,7 @@ use crate::bytes::parse_bytes;
 use crate::engine::description;
 use crate::policy::EffectivePolicy;
 use crate::snapshot::{Key, Snapshot};
-use crate::violation::{Finding, Violation};
+use crate::violation::{Finding, RequestFinding, Violation};
 
 /// How long requests may go on when a replica stops, in seconds, where the model does not say.
 const DEFAULT_DRAIN_SECONDS: i32 = 45;
@@ -97,13 +97,16 @@ pub fn suspension(spec: &ModelDeploymentSpec) -> Option<(Reason, String)> {
         .find(|incident| incident.kind == IncidentKind::SeriousAI && incident.closed_on.is_none());
     if let Some(incident) = open {
         let text = format!(
-            "The serious incident {} is open, so no replica runs. Set its closedOn in spec.incidents when it is closed.",
+            "Serious incident {} is open, so no replica runs. Set its closedOn in spec.incidents when it is closed.",
             incident.reference
         );
         return Some((Reason::IncidentOpen, text));
     }
     (spec.suspend == Some(true)).then(|| {
-        (Reason::Suspended, "spec.suspend is set, so no replica runs. Unset it to serve again.".to_owned())
+        (
+            Reason::Suspended,
+            "spec.suspend is true, so no replica runs. Set it to false to serve again.".to_owned(),
+        )
     })
 }
 
@@ -111,27 +114,12 @@ fn collect<T>(result: Result<T, Vec<Violation>>, faults: &mut Vec<Violation>) ->
     result.map_err(|new| faults.extend(new)).ok()
 }
 
-pub(super) fn not_supported(field: &str, what: &str, instead: &str) -> Violation {
-    Violation::plain(field, Finding::NotSupported { what: what.to_owned(), instead: instead.to_owned() })
-}
-
-pub(super) fn invalid(
-    field: impl Into<String>,
-    why: impl Into<String>,
-    instead: impl Into<String>,
-) -> Violation {
-    Violation::plain(field, Finding::Invalid { why: why.into(), instead: instead.into() })
-}
-
 /// Fields whose shape is there and whose behaviour is not, in this version.
 fn unsupported(spec: &ModelDeploymentSpec) -> Vec<Violation> {
     let mut faults = Vec::new();
     if spec.accelerator.as_ref().is_some_and(|accelerator| accelerator.device_class_name.is_some()) {
-        faults.push(not_supported(
-            "spec.accelerator.deviceClassName",
-            "dynamic resource allocation",
-            "Leave it out; the accelerator is asked for as an extended resource.",
-        ));
+        let field = "spec.accelerator.deviceClassName";
+        faults.push(Violation::of_request(field, RequestFinding::DeviceClassNotSupported));
     }
     faults
 }
@@ -140,11 +128,7 @@ fn context_length(spec: &ModelDeploymentSpec) -> Option<Violation> {
     let longest = spec.model.facts.as_ref()?.max_context_length?;
     let asked = spec.engine.context_length?;
     (asked > longest).then(|| {
-        invalid(
-            "spec.engine.contextLength",
-            format!("{asked} is more than the model's own {longest} (spec.model.facts.maxContextLength)"),
-            format!("Set it to at most {longest}."),
-        )
+        Violation::of_request("spec.engine.contextLength", RequestFinding::ContextTooLong { asked, longest })
     })
 }
 
@@ -175,19 +159,12 @@ fn accelerator(
         }),
     };
     if asked.products.is_some() && row.labels.product.is_none() {
-        faults.push(invalid(
-            "spec.accelerator.products",
-            format!("no node label names the product of {} accelerators", row.vendor),
-            "Leave it out.",
-        ));
+        let finding = RequestFinding::ProductsUnknown { vendor: row.vendor };
+        faults.push(Violation::of_request("spec.accelerator.products", finding));
     }
     faults.extend(engine_without_library(spec, row));
     if asked.partition.is_some() && count > 1 {
-        faults.push(invalid(
-            "spec.accelerator.count",
-            "partitions cannot work together on one model",
-            "Set it to 1, or leave spec.accelerator.partition out to use whole devices.",
-        ));
+        faults.push(Violation::of_request("spec.accelerator.count", RequestFinding::PartitionsCombined));
     }
     faults.extend(partition_isolation(spec, policy));
     faults.extend(parallelism(spec, count));
@@ -221,23 +198,20 @@ fn device_resource(vendor: &Vendor, model: &ModelDeployment, snapshot: &Snapshot
 }
 
 fn no_partition(vendor: &Vendor, profile: &str) -> Violation {
-    let why = if vendor.partitions.is_empty() {
-        format!("{} accelerators have no hardware partitions that are known here", vendor.vendor)
+    let finding = if vendor.partitions.is_empty() {
+        RequestFinding::PartitionsUnknown { vendor: vendor.vendor }
     } else {
-        format!("{} accelerators have no partition {profile}", vendor.vendor)
+        RequestFinding::PartitionUnknown { vendor: vendor.vendor, partition: profile.to_owned() }
     };
-    invalid("spec.accelerator.partition", why, "Leave it out to use whole devices.")
+    Violation::of_request("spec.accelerator.partition", finding)
 }
 
 /// An engine that has no library for the vendor's devices.
 fn engine_without_library(spec: &ModelDeploymentSpec, vendor: &Vendor) -> Option<Violation> {
     let engine = spec.engine.type_;
     (!(description(engine).drives)(vendor)).then(|| {
-        invalid(
-            "spec.engine.type",
-            format!("{engine} does not work with {} accelerators", vendor.vendor),
-            "Set it to another engine, or spec.accelerator.vendor to another vendor.",
-        )
+        let finding = RequestFinding::VendorNotSupported { engine, vendor: vendor.vendor };
+        Violation::of_request("spec.engine.type", finding)
     })
 }
 
@@ -256,20 +230,16 @@ fn parallelism(spec: &ModelDeploymentSpec, count: i32) -> Option<Violation> {
     let heads = spec.model.facts.as_ref()?.attention_heads?;
     let spreads = description(spec.engine.type_).spreads_heads;
     (spreads && heads.checked_rem(count).is_some_and(|rest| rest != 0)).then(|| {
-        invalid(
-            "spec.accelerator.count",
-            format!("{heads} attention heads cannot be spread evenly over {count} accelerators"),
-            format!("Set it to a divisor of {heads}."),
-        )
+        Violation::of_request("spec.accelerator.count", RequestFinding::HeadsNotDivisible { heads, count })
     })
 }
 
 fn choice(vendor_asked: bool, count_asked: bool) -> String {
     let count = if count_asked {
-        "spec.accelerator.count asks for it"
+        "set in spec.accelerator.count"
     } else {
-        "one is the least, as the size of the model is not reckoned with yet"
+        "the default of 1, because this version does not calculate memory"
     };
-    let vendor = if vendor_asked { "spec.accelerator.vendor" } else { "NVIDIA is the default" };
+    let vendor = if vendor_asked { "spec.accelerator.vendor" } else { "the default of NVIDIA" };
     format!("{count}; vendor: {vendor}")
 }

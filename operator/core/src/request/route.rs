@@ -3,9 +3,8 @@
 use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::model_deployment::GatewayAccess;
 
-use super::check::invalid;
 use crate::snapshot::{ChildKind, Key, Snapshot};
-use crate::violation::Violation;
+use crate::violation::{RequestFinding, Violation};
 
 /// The way from a gateway to a model.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,11 +40,7 @@ pub(super) fn route(
         return Ok(None);
     };
     let Some(gateway) = snapshot.settings.gateway.clone() else {
-        return Err(vec![invalid(
-            "spec.access.gateway",
-            "this installation names no gateway",
-            "Leave it out, or ask the administrators to name one (--gateway, gateway.name of the chart).",
-        )]);
+        return Err(vec![Violation::of_request("spec.access.gateway", RequestFinding::GatewayNotConfigured)]);
     };
     Ok(is_served(asked, snapshot).then(|| RouteSettings {
         gateway,

@@ -4,10 +4,9 @@ use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::model_deployment::{Scaling, ScheduleWindow};
 use hemvist_api::values::ScalingMetric;
 
-use super::check::invalid;
 use crate::engine::{LoadMeasures, description};
 use crate::snapshot::{ChildKind, LoadSource, Snapshot};
-use crate::violation::Violation;
+use crate::violation::{RequestFinding, Violation};
 
 /// How the number of replicas follows the load.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -105,23 +104,17 @@ fn measure(
     spec: &ModelDeploymentSpec,
     asked: &Scaling,
 ) -> Result<(LoadMeasures, &'static str, Target), Vec<Violation>> {
-    let refused = |why: String, instead: &str| Err(vec![invalid("spec.scaling.metric", why, instead)]);
+    let refused = |finding| Err(vec![Violation::of_request("spec.scaling.metric", finding)]);
     let engine = spec.engine.type_;
     let Some(measures) = description(engine).load else {
-        return refused(
-            format!("what an engine of type {engine} measures of its load is not known"),
-            "Set spec.replicas instead, or let a HorizontalPodAutoscaler of your own scale the ModelDeployment.",
-        );
+        return refused(RequestFinding::LoadNotKnown { engine });
     };
     match (asked.metric, measures.cache_used) {
         (ScalingMetric::QueueDepth, _) => Ok((measures, measures.waiting, Target::Requests(asked.target))),
         (ScalingMetric::KeyValueCacheUsage, Some(share)) => {
             Ok((measures, share, Target::PerCent(asked.target)))
         }
-        (ScalingMetric::KeyValueCacheUsage, None) => refused(
-            format!("{engine} does not measure how much of its key-value cache is used"),
-            "Set it to QueueDepth.",
-        ),
+        (ScalingMetric::KeyValueCacheUsage, None) => refused(RequestFinding::CacheNotMeasured { engine }),
     }
 }
 
@@ -130,19 +123,12 @@ fn without_prometheus(asked: &Scaling, load: &LoadSource) -> Vec<Violation> {
     if load.prometheus.is_some() {
         return Vec::new();
     }
-    let why = |what: &str| {
-        format!("{what} takes KEDA with the address of a Prometheus, and this installation names none")
-    };
-    let by_administrators =
-        "ask the administrators for one (--prometheus-address, load.prometheusAddress of the chart)";
     let mut faults = Vec::new();
     if asked.min_replicas == 0 {
-        let instead = format!("Set it to 1 or more, or {by_administrators}.");
-        faults.push(invalid("spec.scaling.minReplicas", why("0 replicas"), instead));
+        faults.push(Violation::of_request("spec.scaling.minReplicas", RequestFinding::ZeroNeedsPrometheus));
     }
     if asked.schedule.iter().flatten().next().is_some() {
-        let instead = format!("Leave it out, or {by_administrators}.");
-        faults.push(invalid("spec.scaling.schedule", why("a schedule"), instead));
+        faults.push(Violation::of_request("spec.scaling.schedule", RequestFinding::ScheduleNeedsPrometheus));
     }
     faults
 }
@@ -150,38 +136,32 @@ fn without_prometheus(asked: &Scaling, load: &LoadSource) -> Vec<Violation> {
 /// A model without replicas measures nothing, so something else has to start it again.
 fn without_waker(asked: &Scaling, load: &LoadSource) -> Option<Violation> {
     let woken = load.requests.is_some() || asked.schedule.iter().flatten().next().is_some();
-    (asked.min_replicas == 0 && load.prometheus.is_some() && !woken).then(|| {
-        invalid(
-            "spec.scaling.minReplicas",
-            "a model with 0 replicas measures no request, so nothing would start it again",
-            "Set it to 1 or more, state spec.scaling.schedule, or ask the administrators for a query of the requests that a \
-             gateway counts (--requests-query, load.requestsQuery of the chart).",
-        )
-    })
+    (asked.min_replicas == 0 && load.prometheus.is_some() && !woken)
+        .then(|| Violation::of_request("spec.scaling.minReplicas", RequestFinding::NothingStartsIt))
 }
 
 /// Who decides the number, and why. Where KEDA is to and is not there, or not yet, the model is not refused: what runs
 /// would stop because somebody else's operator is being replaced.
 fn autoscaler(asked: &Scaling, snapshot: &Snapshot, measures: LoadMeasures) -> (Autoscaler, String) {
     let Some(prometheus) = snapshot.settings.load.prometheus.clone() else {
-        let reason = "the installation names no Prometheus for KEDA, so Kubernetes' own autoscaler follows the custom \
-                      metrics of the pods";
+        let reason = "no Prometheus is configured for KEDA, so a HorizontalPodAutoscaler follows the custom metrics of the \
+                      pods";
         return (Autoscaler::HorizontalPodAutoscaler, reason.to_owned());
     };
     let schedule: Vec<Window> = asked.schedule.iter().flatten().map(Window::from).collect();
     if !snapshot.served.contains(&ChildKind::ScaledObject) {
         let mut reason =
-            "KEDA's kind ScaledObject is not served by this cluster, so Kubernetes' own autoscaler follows the custom \
-             metrics of the pods"
+            "the cluster does not serve KEDA's ScaledObject, so a HorizontalPodAutoscaler follows the custom metrics of the \
+             pods"
                 .to_owned();
         if asked.min_replicas == 0 || !schedule.is_empty() {
-            reason += ", at least one replica runs, and spec.scaling.schedule waits";
+            reason += ", at least one replica keeps running, and spec.scaling.schedule has no effect until KEDA is installed";
         }
         return (Autoscaler::HorizontalPodAutoscaler, reason);
     }
     let keda =
         KedaSettings { prometheus, measures, incoming: snapshot.settings.load.requests.clone(), schedule };
-    let reason = "KEDA's kind ScaledObject is served, and the installation names a Prometheus".to_owned();
+    let reason = "the cluster serves KEDA's ScaledObject, and a Prometheus is configured".to_owned();
     (Autoscaler::ScaledObject(keda), reason)
 }
 

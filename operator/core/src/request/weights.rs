@@ -6,11 +6,11 @@ use hemvist_api::model_deployment::{
 };
 use hemvist_api::values::{Digest, EngineType, ModelFormat, RelativePath};
 
-use super::check::invalid;
 use super::{AdapterSettings, FetchedWeights, Mirror, WeightsSource};
 use crate::engine::description;
+use crate::rules::listing;
 use crate::snapshot::Settings;
-use crate::violation::{Violation, listing};
+use crate::violation::{RequestFinding, Violation};
 
 /// The weights of the model.
 pub(super) fn weights(
@@ -33,11 +33,8 @@ pub(super) fn adapters(
     for adapter in listed {
         let field = format!("spec.model.adapters[name={}]", adapter.name);
         if adapter.name == model_name {
-            faults.push(invalid(
-                format!("{field}.name"),
-                "the model itself has this name, so a request for it would not say which is meant",
-                "Give the adapter a name of its own.",
-            ));
+            let finding = RequestFinding::AdapterNameTaken;
+            faults.push(Violation::of_request(format!("{field}.name"), finding));
         }
         let source = ModelSource::from(&adapter.source);
         match located(&field, &source, adapter.digest.as_ref(), spec.model.format, settings) {
@@ -58,11 +55,8 @@ fn untaken(engine: EngineType) -> Option<Violation> {
     let others = EngineType::ALL.iter().filter(|other| takes(**other)).map(|other| other.as_str());
     let others: Vec<_> = others.collect();
     (!takes(engine)).then(|| {
-        invalid(
-            "spec.model.adapters",
-            format!("nobody knows how {engine} would be told of adapters"),
-            format!("Leave spec.model.adapters out, or use one of {}.", others.join(", ")),
-        )
+        let others = others.join(", ");
+        Violation::of_request("spec.model.adapters", RequestFinding::AdaptersNotSupported { engine, others })
     })
 }
 
@@ -85,7 +79,7 @@ fn located(
             let claim_name = claim_name.as_str().to_owned();
             let digest = digest.map(|digest| digest.as_str().to_owned());
             if digest.is_some() && settings.tools_image.is_none() {
-                return Err(vec![no_tools(&format!("{field}.digest"), "checked")]);
+                return Err(vec![no_tools(&format!("{field}.digest"), "verified")]);
             }
             ("persistentVolumeClaim", path.clone(), WeightsSource::VolumeClaim { claim_name, path, digest })
         }
@@ -94,19 +88,15 @@ fn located(
             ("mirror", fetched.path.clone(), WeightsSource::Mirror(Box::new(fetched)))
         }
         _ => {
-            return Err(vec![invalid(
+            return Err(vec![Violation::of_request(
                 format!("{field}.source"),
-                "no source is set",
-                "Set exactly one of image, persistentVolumeClaim and mirror.",
+                RequestFinding::SourceMissing,
             )]);
         }
     };
     if format == ModelFormat::GGUF && !path.to_ascii_lowercase().ends_with(".gguf") {
-        return Err(vec![invalid(
-            format!("{field}.source.{kind}.path"),
-            format!("{path:?} does not name a GGUF file"),
-            "Name the file, such as models/model-q4.gguf; of a split model the first part.",
-        )]);
+        let finding = RequestFinding::FileNotNamed { path: format!("{path:?}") };
+        return Err(vec![Violation::of_request(format!("{field}.source.{kind}.path"), finding)]);
     }
     Ok(located)
 }
@@ -137,8 +127,8 @@ fn fetched(
             ("hub", mirror, endpoint, secret_name)
         }
         _ => {
-            let way_out = "Set exactly one of objectStore and hub.";
-            return Err(vec![invalid(format!("{field}.source.mirror"), "no mirror is set", way_out)]);
+            let finding = RequestFinding::MirrorMissing;
+            return Err(vec![Violation::of_request(format!("{field}.source.mirror"), finding)]);
         }
     };
     let mut faults = Vec::new();
@@ -146,11 +136,7 @@ fn fetched(
         faults.push(no_tools(&format!("{field}.source.mirror"), "fetched"));
     }
     if digest.is_none() {
-        faults.push(invalid(
-            format!("{field}.digest"),
-            "what is fetched is known to be right by its digest alone, and none is stated",
-            "State the one that hemvist model digest prints.",
-        ));
+        faults.push(Violation::of_request(format!("{field}.digest"), RequestFinding::MirrorNeedsDigest));
     }
     let address = settings.mirrors.address(endpoint);
     if address.is_none() {
@@ -171,25 +157,14 @@ fn fetched(
 }
 
 /// The fault of weights that nothing is there to fetch or to check with.
-fn no_tools(field: &str, done: &str) -> Violation {
-    invalid(
-        field,
-        format!(
-            "the weights would have to be {done} before they are served, and the installation names no image for that"
-        ),
-        "Have the image of hemvist-fetch named in the settings of the installation (tools.image), or put the weights into an \
-         OCI image.",
-    )
+fn no_tools(field: &str, done: &'static str) -> Violation {
+    Violation::of_request(field, RequestFinding::ToolsNotConfigured { done })
 }
 
 /// The fault of a mirror that the installation does not know.
 fn unlisted(field: String, endpoint: &str, settings: &Settings) -> Violation {
     let known = listing(settings.mirrors.endpoints(), "none");
-    invalid(
-        field,
-        format!("{endpoint} is not among the mirrors of the installation, which are {known}"),
-        "Name one of these, or have this one added to the settings of the installation (mirrors), with its networks.",
-    )
+    Violation::of_request(field, RequestFinding::MirrorNotListed { endpoint: endpoint.to_owned(), known })
 }
 
 /// Whether something is fetched or held to a digest before it is served.

@@ -7,7 +7,7 @@ use hemvist_api::values::Enforcement;
 
 use super::draft;
 use crate::admission::{Compiled, Scope};
-use crate::violation::listing;
+use crate::rules::listing;
 
 /// What is known of how the API server enforces an AIPolicy as it is now.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

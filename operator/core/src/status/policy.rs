@@ -11,9 +11,9 @@ use super::enforced::enforced;
 use super::{Compilation, PolicyTally, draft};
 use crate::date;
 use crate::policy::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS, WARNING_DAYS, fields_without_effect, licence_advice};
+use crate::rules::listing;
 use crate::snapshot::{Key, Settings};
 use crate::snapshot::{PolicyBook, PolicyEntry};
-use crate::violation::listing;
 
 /// The most sentences of advice in one message.
 const MAX_ADVICE: usize = 3;

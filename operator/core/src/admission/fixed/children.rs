@@ -4,8 +4,10 @@ use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
 
 use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{Expr, all, any, name, text, texts};
-use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::message::{Fact, Message};
+use crate::admission::object::{Compiled, Door, Rule};
 use crate::admission::pods::label;
+use crate::rules::object;
 use crate::snapshot::Settings;
 
 /// The name of the ResourceQuota that Hemvist keeps in a namespace.
@@ -61,16 +63,16 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
     let by_server = user().equals(text("system:apiserver"));
     let holds =
         any([!ours, is_operator(settings), is_cluster_controller(settings), by_server, is_autoscaler]);
-    let message = Message::new("")
-        .value(name("request").path(["resource", "resource"]))
-        .words(" ")
-        .value(request_name())
-        .words(format!(
-            ": what carries the labels {APP_MANAGED_BY}={HEMVIST} or {MODEL_DEPLOYMENT_UID} is made and changed by Hemvist \
-             alone, and not by "
-        ))
-        .value(user())
-        .words(". Change the ModelDeployment or the AIPolicy instead.");
+    let labels = format!("{APP_MANAGED_BY}={HEMVIST} or {MODEL_DEPLOYMENT_UID}");
+    let message = Message::of_rule(
+        &object::CHILD_CHANGED,
+        [
+            ("kind", Fact::Value(name("request").path(["resource", "resource"]))),
+            ("name", Fact::Value(request_name())),
+            ("labels", Fact::text(&labels)),
+            ("user", Fact::Value(user())),
+        ],
+    );
     always("hemvist-children", governed(settings), DOORS, vec![Rule::new(holds, message)])
 }
 

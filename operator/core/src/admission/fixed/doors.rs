@@ -2,17 +2,17 @@
 
 use super::{always, governed, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{any, name, text, texts};
-use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::message::{Fact, Message};
+use crate::admission::object::{Compiled, Door, Rule};
 use crate::admission::scope::Scope;
+use crate::rules::object;
 use crate::snapshot::Settings;
 
 /// Binding a pod to a node: the scheduler alone. A binding carries nothing of the pod, so every pod of a governed
 /// namespace is meant.
 pub(in crate::admission) fn bindings(settings: &Settings) -> Compiled {
     let schedulers = &settings.identities.schedulers;
-    let message = Message::new("a pod is bound to a node by the scheduler alone, and not by ")
-        .value(user())
-        .words(". Leave spec.nodeName out and say with node affinity where the pod may go.");
+    let message = Message::of_rule(&object::BOUND_BY_OTHERS, [("user", Fact::Value(user()))]);
     let door = Door { group: "", resources: &["pods/binding", "bindings"], operations: &["CREATE"] };
     let rule = Rule::new(user().is_in(texts(schedulers)), message);
     always("hemvist-bindings", governed(settings), &[door], vec![rule])
@@ -29,15 +29,9 @@ pub(in crate::admission) fn connections(settings: &Settings) -> Compiled {
     let services = Door { group: "", resources: &["services/proxy"], operations: &["CONNECT"] };
     let is_service = name("request").path(["resource", "resource"]).equals(text("services"));
     let is_sensitive = request_name().matches("--(sensitive|secret)-");
-    let into_sensitive = Message::new(
-        "exec, attach, port-forward and proxy into pods of Sensitive and Secret models are refused (pod ",
-    )
-    .value(request_name())
-    .words("). Read its logs and metrics, or ask the model through its Service.");
-    let through_server = Message::new(
-        "services/proxy leads past the network policies of a model, so it is refused in governed namespaces. Ask the \
-         model through its Service from a namespace in spec.access.consumers.",
-    );
+    let into_sensitive =
+        Message::of_rule(&object::CONNECTION_DENIED, [("name", Fact::Value(request_name()))]);
+    let through_server = Message::of_rule(&object::SERVICE_PROXY_DENIED, []);
     let rules = vec![
         Rule::new(any([is_service.clone(), !is_sensitive]), into_sensitive),
         Rule::new(!is_service, through_server),
@@ -63,9 +57,7 @@ pub(in crate::admission) fn statuses(settings: &Settings) -> Compiled {
         // With its namespace a statement goes too.
         crate::admission::cel::all([removal, is_cluster_controller(settings)]),
     ]);
-    let message = Message::new("status and UsageStatements are written by Hemvist alone, and not by ")
-        .value(user())
-        .words(". They are rebuilt from what is seen; change the spec instead.");
+    let message = Message::of_rule(&object::STATUS_BY_OTHERS, [("user", Fact::Value(user()))]);
     always(
         "hemvist-statuses",
         Scope::everywhere(),

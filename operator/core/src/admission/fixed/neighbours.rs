@@ -9,8 +9,10 @@ use hemvist_api::labels::{
 
 use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator};
 use crate::admission::cel::{Expr, all, any, name, text, texts};
-use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::message::{Fact, Message};
+use crate::admission::object::{Compiled, Door, Rule};
 use crate::render::{COMPONENT, NAME};
+use crate::rules::object;
 use crate::snapshot::Settings;
 
 /// The label that the controller of a Deployment puts on its pods.
@@ -58,19 +60,9 @@ pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
     let rules = vec![
         Rule::new(
             network,
-            Message::new(format!(
-                "spec.podSelector: a NetworkPolicy that allows traffic could open the pods of models, because \
-                 NetworkPolicies add up. Let its selector leave them out: name a label that only your pods have, or \
-                 require {MODEL_DEPLOYMENT_UID} DoesNotExist. Who may reach a model stands in its spec.access.consumers."
-            )),
+            Message::of_rule(&object::NETWORK_OPENED, [("label", Fact::text(MODEL_DEPLOYMENT_UID))]),
         ),
-        Rule::new(
-            any([may_scale, !of_a_model]),
-            Message::new(
-                "spec.scaleTargetRef: the Deployments of models are scaled by Hemvist. Set spec.replicas or spec.scaling of \
-                 the ModelDeployment.",
-            ),
-        ),
+        Rule::new(any([may_scale, !of_a_model]), Message::of_rule(&object::SCALED_BY_OTHERS, [])),
     ];
     always("hemvist-neighbours", governed(settings), &doors, rules)
 }

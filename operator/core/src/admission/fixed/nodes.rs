@@ -4,10 +4,11 @@ use hemvist_api::labels::{NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
 
 use super::{always, in_a_group, user};
 use crate::admission::cel::{Expr, all, any, name, text};
-use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::message::{Fact, Message};
+use crate::admission::object::{Compiled, Door, Rule};
 use crate::admission::scope::Scope;
+use crate::rules::{listing, object};
 use crate::snapshot::Settings;
-use crate::violation::listing;
 
 /// What all these labels begin with.
 const PREFIX: &str = "hemvist.node-restriction.kubernetes.io/";
@@ -30,12 +31,14 @@ pub(in crate::admission) fn nodes(settings: &Settings) -> Compiled {
     let same = is_new.choose(none, unchanged);
     let groups = &settings.identities.clearance_groups;
     let holds: Expr = any([in_a_group(groups), same]);
-    let message = Message::new(format!(
-        "metadata.labels: {NODE_REGION}, {NODE_DATA_CENTRE}, {NODE_CLEARANCE} and all others below {PREFIX} say where a node \
-         is and what it may hold; they are set by members of {} alone, and not by ",
-        listing(groups.iter(), "no group")
-    ))
-    .value(user())
-    .words(". Ask them to clear the node.");
+    let message = Message::of_rule(
+        &object::NODE_LABEL_BY_OTHERS,
+        [
+            ("groups", Fact::text(&listing(groups.iter(), "no group"))),
+            ("labels", Fact::text(&format!("{NODE_REGION}, {NODE_DATA_CENTRE}, {NODE_CLEARANCE}"))),
+            ("prefix", Fact::text(PREFIX)),
+            ("user", Fact::Value(user())),
+        ],
+    );
     always("hemvist-nodes", Scope::everywhere(), &[door], vec![Rule::new(holds, message)])
 }

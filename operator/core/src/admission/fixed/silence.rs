@@ -7,18 +7,19 @@ use hemvist_api::AIPolicy;
 use hemvist_api::labels::{
     APP_MANAGED_BY, HEMVIST, INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE,
 };
-use hemvist_api::values::{InformationClass, RiskClass, UnmanagedAccelerators};
+use hemvist_api::values::{EngineType, InformationClass, RiskClass, UnmanagedAccelerators};
 
 use super::{always, governed, is_cluster_controller, is_operator, operator_only_probes, user};
 use crate::admission::accelerator::{asks_runtime_expr, some_container};
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
+use crate::admission::message::{Fact, Message};
 use crate::admission::models::{self, arguments};
-use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::object::{Compiled, Door, Rule};
 use crate::admission::pods::{self, AFFINITY_FIELD, label, made_by_chain, stays_within};
 use crate::admission::scope::Scope;
-use crate::policy::policy_field;
+use crate::rules::{listing, object};
 use crate::snapshot::Settings;
-use crate::violation::{AllowList, listing, noun};
+use crate::violation::{AllowList, Finding, Violation};
 
 /// Where policies of the root namespace speak of what.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,66 +117,57 @@ fn widen(scope: &mut Scope, by: &Scope) {
     *scope = scope.union(by);
 }
 
-/// A list that nobody states allows nothing.
-fn unspoken(spoken: &Spoken, field: &str, list: AllowList, class: &Expr) -> Rule {
-    let policy_field = policy_field(list);
-    Rule::new(
-        spoken.stated(list, class),
-        Message::new(format!(
-            "{field}: no AIPolicy of the root namespace states {policy_field} here, so no {} is allowed. State \
-             {policy_field} in an AIPolicy of the root namespace.",
-            noun(list)
-        )),
-    )
+/// A list that nobody states allows nothing. `field` is the field of the object, as an expression where it depends on it.
+fn unspoken(spoken: &Spoken, settings: &Settings, field: Expr, list: AllowList, class: &Expr) -> Rule {
+    let policy_field = list.policy_field().to_owned();
+    let finding =
+        Finding::ListNotStated { list, policy_field, root_namespace: settings.root_namespace.clone() };
+    let message = Message::about(&Violation::plain("", finding), [("field", field)]);
+    Rule::new(spoken.stated(list, class), message)
 }
 
 fn bound(spoken: &Spoken, settings: &Settings) -> Rule {
-    let root = &settings.root_namespace;
-    Rule::new(
-        spoken.bound.holds_request(),
-        Message::new(format!(
-            "metadata.namespace: no AIPolicy of {root} binds the namespace, so nothing is allowed in it. Create an AIPolicy \
-             in {root} that binds this namespace."
-        )),
-    )
+    let finding = Finding::NoPolicy { root_namespace: settings.root_namespace.clone() };
+    Rule::new(spoken.bound.holds_request(), plain("metadata.namespace", finding))
+}
+
+/// The message of a finding that needs no policy and is the same for every object.
+fn plain(field: &str, finding: Finding) -> Message {
+    Message::about(&Violation::plain(field, finding), [])
 }
 
 /// ModelDeployments of which no policy speaks.
 pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Compiled {
     let mut rules = vec![
-        Rule::new(
-            operator_only_probes(settings),
-            Message::new("Hemvist itself makes no ModelDeployments; it only tries whether they are refused."),
-        ),
+        Rule::new(operator_only_probes(settings), Message::of_rule(&object::OPERATOR_SENDS_MODEL, [])),
         Rule::new(
             governed(settings).holds_request(),
-            Message::new(
-                "metadata.namespace: the namespace is not governed, so no model is served in it. Move the ModelDeployment \
-                 to a governed namespace.",
-            ),
+            plain("metadata.namespace", Finding::UngovernedNamespace),
         ),
         Rule::new(
             models::risk_of_model().differs(text(RiskClass::Unacceptable.as_str())),
-            Message::new(
-                "spec.purpose.riskClass: Unacceptable risk is forbidden by AI Act (Regulation (EU) 2024/1689) Article 5. No \
-                 policy can allow it.",
-            ),
+            plain("spec.purpose.riskClass", Finding::RiskClassUnacceptable),
         ),
         bound(spoken, settings),
     ];
     let fields = [
-        ("spec.purpose.informationClass", AllowList::InformationClasses),
-        ("spec.purpose.riskClass", AllowList::RiskClasses),
-        ("spec.purpose.informationClass", AllowList::DataCentres),
-        ("spec.model.licence", AllowList::Licences),
-        ("spec.model.format", AllowList::Formats),
-        ("spec.engine.image", AllowList::Registries),
-        ("spec.engine.type", AllowList::Engines),
+        (text("spec.purpose.informationClass"), AllowList::InformationClasses),
+        (text("spec.purpose.riskClass"), AllowList::RiskClasses),
+        (models::field_of_data_centres(), AllowList::DataCentres),
+        (text("spec.model.licence"), AllowList::Licences),
+        (text("spec.model.format"), AllowList::Formats),
+        (text("spec.engine.image"), AllowList::Registries),
+        (text("spec.engine.type"), AllowList::Engines),
     ];
-    rules.extend(fields.map(|(field, list)| unspoken(spoken, field, list, &models::class_of_model())));
-    let nothing_further = std::collections::BTreeSet::new();
-    let and_not_there = "and no AIPolicy of the root namespace states spec.engines.allowedArgs here";
-    rules.push(arguments(&nothing_further, and_not_there, Some(spoken.arguments.holds_request())));
+    let class = models::class_of_model();
+    rules.extend(fields.map(|(field, list)| unspoken(spoken, settings, field, list, &class)));
+    let unlisted = Finding::ArgumentNotStated {
+        argument: String::new(),
+        engine: EngineType::Custom,
+        root_namespace: settings.root_namespace.clone(),
+    };
+    let stated = Some(spoken.arguments.holds_request());
+    rules.push(arguments(&std::collections::BTreeSet::new(), &Violation::plain("", unlisted), stated));
     Compiled {
         exempt: vec![models::unchanged()],
         ..always("hemvist-models", Scope::everywhere(), &[models::DOOR], rules)
@@ -186,19 +178,16 @@ pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Comp
 pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compiled {
     const STATUS: Door = Door { group: "", resources: &["pods/status"], operations: &["UPDATE"] };
     let firm = vec![
-        Rule::new(
-            operator_only_probes(settings),
-            Message::new("Hemvist itself makes no pods; it only tries whether they are refused."),
-        ),
+        Rule::new(operator_only_probes(settings), Message::of_rule(&object::OPERATOR_SENDS_POD, [])),
         labels_of_models(settings),
         pods_of_models(settings),
     ];
     let class = pods::class_of_pod();
     let rules = [
         vec![identity(settings, spoken), known_class(), bound(spoken, settings)],
-        vec![unspoken(spoken, "metadata.labels", AllowList::InformationClasses, &class)],
-        vec![unspoken(spoken, AFFINITY_FIELD, AllowList::DataCentres, &class)],
-        vec![unspoken(spoken, "spec.containers[].image", AllowList::Registries, &class)],
+        vec![unspoken(spoken, settings, text("metadata.labels"), AllowList::InformationClasses, &class)],
+        vec![unspoken(spoken, settings, text(AFFINITY_FIELD), AllowList::DataCentres, &class)],
+        vec![unspoken(spoken, settings, text("spec.containers[].image"), AllowList::Registries, &class)],
         clearance(),
         host(),
         scheduling(settings),
@@ -232,12 +221,9 @@ fn labels_of_models(settings: &Settings) -> Rule {
         .chain([same_class]));
     let makers = user().is_in(texts(&settings.identities.pod_makers));
     let holds = is_new().choose(any([makers, free_of_them]), same);
-    let message = Message::new(format!(
-        "metadata.labels: {MODEL_DEPLOYMENT}, {MODEL_DEPLOYMENT_UID} and {APP_MANAGED_BY}={HEMVIST} are given to the pods \
-         of models by their controller alone, and neither they nor the class of such a pod are changed by "
-    ))
-    .value(user())
-    .words(". Leave them out, or change the ModelDeployment.");
+    let labels = format!("{MODEL_DEPLOYMENT}, {MODEL_DEPLOYMENT_UID} and {APP_MANAGED_BY}={HEMVIST}");
+    let facts = [("labels", Fact::text(&labels)), ("user", Fact::Value(user()))];
+    let message = Message::of_rule(&object::LABELS_RESERVED, facts);
     Rule::new(holds, message)
 }
 
@@ -253,36 +239,23 @@ fn pods_of_models(settings: &Settings) -> Rule {
     let same_spec = name("object").field("spec").equals(name("oldObject").field("spec"));
     let same = all([any([debugs, same_spec]), same("labels"), same("annotations"), same("ownerReferences")]);
     let by_cluster = any([is_cluster_controller(settings), is_operator(settings)]);
-    let message = Message::new(
-        "metadata and spec: the pod belongs to a model and stays as it was made; it is not changed by ",
-    )
-    .value(user())
-    .words(". Change the ModelDeployment.");
+    let message = Message::of_rule(&object::POD_OF_MODEL_CHANGED, [("user", Fact::Value(user()))]);
     Rule::new(any([is_new, of_nobody(), same, by_cluster]), message)
 }
 
 fn identity(settings: &Settings, spoken: &Spoken) -> Rule {
     let holds = any([made_by_chain(settings), spoken.unmanaged.holds_request()]);
-    let message = Message::new(
-        "spec: the pod asks for an accelerator (a resource, claim, device variable, runtime class, host device or \
-         privilege), and no ModelDeployment made it; it was sent by ",
-    )
-    .value(user())
-    .words(
-        ". No AIPolicy of the root namespace states unmanagedAccelerators: RequireResidency here. Serve the model by a \
-         ModelDeployment.",
-    );
+    let message = Message::of_rule(&object::NOT_OF_A_MODEL, [("user", Fact::Value(user()))]);
     Rule::new(holds, message)
 }
 
 fn known_class() -> Rule {
     Rule::new(
         pods::class_of_pod().is_in(texts(InformationClass::ALL)),
-        Message::new(format!(
-            "metadata.labels[{INFORMATION_CLASS}]: a pod that uses an accelerator says which class of information it is given; \
-             {} are known. State it.",
-            listing(InformationClass::ALL.iter(), "none")
-        )),
+        Message::of_rule(
+            &object::CLASS_NOT_STATED,
+            [("classes", Fact::text(&listing(InformationClass::ALL.iter(), "none")))],
+        ),
     )
 }
 
@@ -293,11 +266,14 @@ fn clearance() -> Vec<Rule> {
         let listed = listing(levels.iter(), "none");
         Rule::new(
             pods::class_of_pod().equals(text(class.as_str())).implies(stays_within(NODE_CLEARANCE, levels)),
-            Message::new(format!(
-                "{AFFINITY_FIELD}: a pod of class {class} that uses an accelerator goes to nodes with clearance {listed} \
-                 alone. Let every node selector term require {NODE_CLEARANCE} In values of that list, or serve the model \
-                 by a ModelDeployment, which does it."
-            )),
+            Message::of_rule(
+                &object::BEYOND_CLEARANCE,
+                [
+                    ("class", Fact::text(class)),
+                    ("listed", Fact::text(&listed)),
+                    ("label", Fact::text(NODE_CLEARANCE)),
+                ],
+            ),
         )
     };
     InformationClass::ALL.iter().map(rule).collect()
@@ -311,26 +287,12 @@ fn host() -> Vec<Rule> {
     let volumes = pod().maybe("volumes").or_none();
     let asks = some_container(&pod(), "c", &asks_runtime_expr(&name("c")));
     vec![
-        Rule::new(
-            !any(shared),
-            Message::new(
-                "spec: a pod that uses an accelerator does not share network, processes or memory of its node. Leave \
-                 hostNetwork, hostPID and hostIPC out.",
-            ),
-        ),
+        Rule::new(!any(shared), Message::of_rule(&object::HOST_SHARED, [])),
         Rule::new(
             !volumes.some("v", has(name("v").field("hostPath"))),
-            Message::new(
-                "spec.volumes: a pod that uses an accelerator mounts nothing of its node. Leave hostPath volumes out.",
-            ),
+            Message::of_rule(&object::HOST_PATH_MOUNTED, []),
         ),
-        Rule::new(
-            !asks,
-            Message::new(
-                "spec.containers: a pod that uses an accelerator gets it from the scheduler alone. Leave privileged and \
-                 variables such as NVIDIA_VISIBLE_DEVICES out, and ask for the resource.",
-            ),
-        ),
+        Rule::new(!asks, Message::of_rule(&object::DEVICE_TAKEN, [])),
     ]
 }
 
@@ -345,24 +307,17 @@ fn scheduling(settings: &Settings) -> Vec<Rule> {
     ]);
     let schedulers = &settings.identities.scheduler_names;
     vec![
-        Rule::new(
-            is_new.implies(unbound),
-            Message::new(
-                "spec.nodeName: the scheduler alone chooses the node of a pod that uses an accelerator. Leave it out.",
-            ),
-        ),
+        Rule::new(is_new.implies(unbound), Message::of_rule(&object::NODE_NAMED, [])),
         Rule::new(
             pod().maybe("schedulerName").or_empty().is_in(texts(schedulers)),
-            Message::new(format!(
-                "spec.schedulerName: a pod that uses an accelerator is scheduled by {}. Leave it out.",
-                listing(schedulers.iter(), "no scheduler")
-            )),
+            Message::of_rule(
+                &object::OTHER_SCHEDULER,
+                [("schedulers", Fact::text(&listing(schedulers.iter(), "no scheduler")))],
+            ),
         ),
         Rule::new(
             !pod().maybe("tolerations").or_none().some("t", blanket),
-            Message::new(
-                "spec.tolerations: a pod that uses an accelerator does not tolerate every taint. Give each toleration a key.",
-            ),
+            Message::of_rule(&object::TAINTS_TOLERATED, []),
         ),
     ]
 }
@@ -379,17 +334,8 @@ fn sensitive() -> Vec<Rule> {
     vec![
         Rule::new(
             any([!pods::class_of_pod().is_in(texts(classes)), debug.call("size", []).equals(Expr::Int(0))]),
-            Message::new(
-                "spec.ephemeralContainers: pods of class Sensitive and Secret take no debugging containers. Try it with a \
-                 model of class Open.",
-            ),
+            Message::of_rule(&object::DEBUG_CONTAINER, []),
         ),
-        Rule::new(
-            all(named),
-            Message::new(
-                "metadata.name: the name of a pod of class Sensitive or Secret that uses an accelerator has --sensitive- or \
-                 --secret- in it, because exec and its kin are refused by the name. Name it so.",
-            ),
-        ),
+        Rule::new(all(named), Message::of_rule(&object::CLASS_NOT_IN_NAME, [])),
     ]
 }

@@ -5,9 +5,11 @@ use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT, MODEL_DEPLO
 use super::{always, governed, is_operator, request_name, user};
 use crate::admission::accelerator::uses_accelerator_expr;
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
+use crate::admission::message::{Fact, Message};
 use crate::admission::models::variable;
-use crate::admission::object::{Compiled, Door, Message, Rule};
+use crate::admission::object::{Compiled, Door, Rule};
 use crate::admission::scope::Scope;
+use crate::rules::object;
 use crate::snapshot::Settings;
 
 /// Everything of Kubernetes itself that makes pods from a template, and LeaderWorkerSets. Controllers of other kinds make
@@ -54,13 +56,8 @@ pub(in crate::admission) fn workloads(settings: &Settings, open: &Scope) -> Comp
         name("request").field("operation").equals(text("UPDATE")),
         templates("object").equals(templates("oldObject")),
     ]);
-    let message = Message::new("the pod template of ")
-        .value(kind())
-        .words(" ")
-        .value(request_name())
-        .words(" asks for an accelerator (a resource, claim, device variable, runtime class, host device or privilege), and \
-                only Hemvist writes such templates here, as no AIPolicy of the root namespace states unmanagedAccelerators: \
-                RequireResidency for the namespace or one states Deny. Serve the model by a ModelDeployment.");
+    let facts = [("kind", Fact::Value(kind())), ("name", Fact::Value(request_name()))];
+    let message = Message::of_rule(&object::TEMPLATE_ACCELERATED, facts);
     let rules = vec![
         twins(any([makers.clone(), unchanged.clone()])),
         Rule::new(any([open.holds_request(), makers, unchanged, !accelerated]), message),
@@ -79,14 +76,19 @@ fn twins(allowed: Expr) -> Rule {
         of(MODEL_DEPLOYMENT_UID).differs(text("")),
         of(APP_MANAGED_BY).equals(text(HEMVIST)),
     ]);
-    let message = Message::new("the pod template of ")
-        .value(name("request").path(["resource", "resource"]))
-        .words(" ")
-        .value(request_name())
-        .words(format!(
-            " has the label {MODEL_DEPLOYMENT}, {MODEL_DEPLOYMENT_UID} or {APP_MANAGED_BY}={HEMVIST}, which lead requests to the \
-             pods of models and are given by Hemvist alone. Leave them out."
-        ));
+    let message = Message::of_rule(
+        &object::TEMPLATE_LABELLED,
+        [
+            ("kind", Fact::Value(name("request").path(["resource", "resource"]))),
+            ("name", Fact::Value(request_name())),
+            (
+                "labels",
+                Fact::text(&format!(
+                    "{MODEL_DEPLOYMENT}, {MODEL_DEPLOYMENT_UID} or {APP_MANAGED_BY}={HEMVIST}"
+                )),
+            ),
+        ],
+    );
     Rule::new(any([allowed, !variable("templates").some("t", twin)]), message)
 }
 

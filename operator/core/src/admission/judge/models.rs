@@ -1,12 +1,13 @@
 //! ModelDeployments, judged by what each policy says alone: the part of the judgement that needs neither the clock nor
 //! other policies.
 
+use hemvist_api::model_deployment::EngineArgument;
 use hemvist_api::{ModelDeployment, ModelDeploymentSpec};
 use k8s_openapi::jiff::civil::Date;
 
-use crate::engine::{ArgumentVerdict, allowed_argument};
 use crate::policy::{EffectivePolicy, binds};
-use crate::request::partition_isolation;
+use crate::request::{partition_isolation, refused_argument, unlisted_argument};
+use crate::rules::Found;
 use crate::snapshot::PolicyBook;
 use crate::snapshot::Settings;
 use crate::violation::{Finding, Violation};
@@ -25,55 +26,50 @@ pub fn judge_new_model(
     let mut violations: Vec<Violation> =
         together.check(model, today).into_iter().filter(|violation| violation.rule.is_none()).collect();
     let spec = &model.spec;
-    violations.extend(arguments(&together, spec, !together.lists_arguments()));
+    if !together.lists_arguments() {
+        let given = spec.engine.args.iter().flatten();
+        let root = &settings.root_namespace;
+        violations.extend(given.filter_map(|one| unlisted_argument(spec.engine.type_, &one.name, root)));
+    }
     for (key, entry) in &book.entries {
         if !binds(settings, key, entry, namespace) {
             continue;
         }
         let alone = EffectivePolicy::of_entry(settings, key, entry, namespace).excepted_as(&together);
-        let stated = alone.check(model, today).into_iter();
-        violations.extend(stated.filter(|violation| violation.rule.is_some() && !needs_clock(violation)));
+        let stated = alone.check_every_field(model, today).into_iter();
+        let found = stated.filter(|violation| violation.rule.is_some() && is_compiled(violation));
+        violations.extend(found.map(by_one_policy));
         violations.extend(partition_isolation(spec, &alone));
-        violations.extend(arguments(&alone, spec, false));
+        violations.extend(arguments(&alone, spec));
     }
     violations.sort();
     violations.dedup();
     violations
 }
 
-/// Whether only the controller can find it, because it depends on the day.
-const fn needs_clock(violation: &Violation) -> bool {
-    matches!(
-        violation.finding,
-        Finding::AssessmentExpired { .. }
-            | Finding::AssessmentTooOld { .. }
-            | Finding::AssessmentDateInvalid { .. }
-    )
+/// Whether the API server can find it, by the mark of its rule.
+fn is_compiled(violation: &Violation) -> bool {
+    violation.finding.rule().found == Found::Everywhere
 }
 
-/// Arguments that are neither the engine's own nor in a list of `policy`; where it has no list, those that are not the
-/// engine's own if `silent`, and none otherwise.
-fn arguments(policy: &EffectivePolicy, model: &ModelDeploymentSpec, silent: bool) -> Vec<Violation> {
-    let engine = model.engine.type_;
-    let lists = policy.argument_lists();
-    let refused = |name: &str, allowed: bool| match allowed_argument(engine, name, None) {
-        ArgumentVerdict::Allowed | ArgumentVerdict::BadValue { .. } => false,
-        ArgumentVerdict::Unknown => !allowed,
-        ArgumentVerdict::Reserved => true,
+/// The violation as it is known without the other policies.
+fn by_one_policy(violation: Violation) -> Violation {
+    let finding = match violation.finding {
+        Finding::NotInList { list, value, listed, .. } => {
+            Finding::NotInList { list, value, allowed: listed.clone(), listed }
+        }
+        other => other,
     };
-    let mut violations = Vec::new();
-    for argument in model.engine.args.iter().flatten() {
-        let field = format!("spec.engine.args[name={}]", argument.name);
-        let finding =
-            Finding::ArgumentNotAllowed { argument: argument.name.clone(), engine: engine.to_string() };
-        for (rule, list) in &lists {
-            if !silent && refused(&argument.name, list.contains(&argument.name)) {
-                violations.push(Violation::of_rule(field.clone(), finding.clone(), (*rule).clone()));
-            }
-        }
-        if silent && refused(&argument.name, false) {
-            violations.push(Violation::plain(field, finding));
-        }
-    }
-    violations
+    Violation { finding, ..violation }
+}
+
+/// Arguments that are neither the engine's own nor in a list of `policy`.
+fn arguments(policy: &EffectivePolicy, model: &ModelDeploymentSpec) -> Vec<Violation> {
+    let engine = model.engine.type_;
+    let of_lists = |argument: &EngineArgument| {
+        let lists = policy.argument_lists().into_iter();
+        let refused = lists.filter_map(|(rule, list)| refused_argument(engine, &argument.name, rule, list));
+        refused.collect::<Vec<_>>()
+    };
+    model.engine.args.iter().flatten().flat_map(of_lists).collect()
 }
