@@ -182,6 +182,11 @@ async fn ways_around_are_refused_and_say_what_to_do(region: &Governed) -> Result
     )
     .await?;
 
+    changes_by_hand_are_refused(region).await
+}
+
+/// What Hemvist has made, and what it says, is its own.
+async fn changes_by_hand_are_refused(region: &Governed) -> Result<()> {
     let child = ["scale", "deployment", "diktering--sensitive", "--namespace=halsa", "--replicas=3"];
     refused(region, "scaling what was made for a model", &child, "", &["Change the ModelDeployment"]).await?;
     let child = [

@@ -108,7 +108,7 @@ impl Schemas {
             match (property, &schema.additional_properties) {
                 (Some(property), _) => self.check(property, &path, field, faults),
                 (None, Some(JSONSchemaPropsOrBool::Schema(others))) => {
-                    self.check(others, &path, field, faults)
+                    self.check(others, &path, field, faults);
                 }
                 (None, Some(JSONSchemaPropsOrBool::Bool(true))) => {}
                 (None, _) if schema.x_kubernetes_preserve_unknown_fields == Some(true) => {}

@@ -180,7 +180,7 @@ fn the_accepted_objects_have_every_field_together() {
         seen.insert(path.to_owned());
         match value {
             Value::Object(fields) => {
-                fields.iter().for_each(|(name, field)| walk(&format!("{path}.{name}"), field, seen))
+                fields.iter().for_each(|(name, field)| walk(&format!("{path}.{name}"), field, seen));
             }
             Value::Array(items) => items.iter().for_each(|item| walk(&format!("{path}[]"), item, seen)),
             _ => {}

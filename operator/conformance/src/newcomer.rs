@@ -9,7 +9,8 @@
 //! - A model that is created does not run yet, so that a duty which was let lapse for a running one refuses it.
 
 use hemvist_api::values::Enforcement;
-use hemvist_core::violation::{Finding, Violation};
+use hemvist_core::rules::Found;
+use hemvist_core::violation::Violation;
 
 use crate::verdict::{Answer, NARROWED};
 
@@ -30,28 +31,8 @@ pub enum Agreement {
 }
 
 /// Whether a compiled policy can see it.
-const fn is_seen(violation: &Violation) -> bool {
-    match &violation.finding {
-        Finding::NoPolicy { .. }
-        | Finding::UngovernedNamespace
-        | Finding::PolicyUnreadable { .. }
-        | Finding::RiskClassUnacceptable
-        | Finding::NotInList { .. }
-        | Finding::ListNotStated { .. }
-        | Finding::AssessmentMissing { .. }
-        | Finding::HumanOversightMissing
-        | Finding::TransparencyNoticeMissing
-        | Finding::RecordReferenceMissing
-        | Finding::DigestMissing
-        | Finding::ArgumentNotAllowed { .. }
-        | Finding::IsolationTooLow { .. } => true,
-        Finding::AssessmentExpired { .. }
-        | Finding::AssessmentTooOld { .. }
-        | Finding::AssessmentDateInvalid { .. }
-        | Finding::NothingLeft { .. }
-        | Finding::NotSupported { .. }
-        | Finding::Invalid { .. } => false,
-    }
+fn is_seen(violation: &Violation) -> bool {
+    violation.finding.rule().found == Found::Everywhere
 }
 
 /// Holds an answer of the API server to what the core finds in the model that was sent.
@@ -114,7 +95,7 @@ fn is_told(violation: &Violation, policy: &str, message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hemvist_core::violation::RuleSource;
+    use hemvist_core::violation::{Finding, RuleSource};
 
     use super::*;
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hemvist_core::decide::decide;
-use hemvist_core::placement::{Exclusion, Verdict, messages};
+use hemvist_core::placement::{Candidate, Exclusion, Verdict, messages};
 use hemvist_core::snapshot::{Manifests, Settings};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
@@ -47,7 +47,9 @@ fn documents(file: &str) -> Vec<Value> {
 fn judged(node: &str, model: &str) -> (Vec<String>, Verdict, i64, String) {
     let mut manifests = Manifests::default();
     for file in [format!("{node}.yaml"), format!("models/{model}.yaml"), "models/policy.yaml".to_owned()] {
-        documents(&file).into_iter().for_each(|document| manifests.add(document).unwrap());
+        for document in documents(&file) {
+            manifests.add(document).unwrap();
+        }
     }
     let snapshot = manifests.snapshot(Time("2026-11-28T08:00:00Z".parse().unwrap()), Settings::default());
     let key = manifests.models.keys().next().unwrap_or_else(|| panic!("{model} cannot be read")).clone();
@@ -60,7 +62,7 @@ fn judged(node: &str, model: &str) -> (Vec<String>, Verdict, i64, String) {
     for reasons in placement.exclusions.values() {
         said += &messages(reasons, &plan.model);
     }
-    said.extend(placement.candidates.values().filter_map(|candidate| candidate.note()));
+    said.extend(placement.candidates.values().filter_map(Candidate::note));
     let codes = reasons.iter().map(|reason| reason.code().to_owned()).collect();
     (codes, placement.verdict(), room, said)
 }

@@ -275,7 +275,7 @@ fn changes() -> Vec<Change> {
         ("accelerator.resource", |model| model.accelerator.resource.push('x')),
         ("accelerator.count", |model| model.accelerator.count += 1),
         ("accelerator.product_label", |model| {
-            model.accelerator.product_label = Some("amd.com/gpu.product-name")
+            model.accelerator.product_label = Some("amd.com/gpu.product-name");
         }),
         ("accelerator.products", |model| model.accelerator.products.clear()),
         ("clearance.regions", |model| model.clearance.regions = None),

@@ -215,6 +215,7 @@ fn quantity(text: Arc<String>) -> Result<Value, ExecutionError> {
     Ok(Value::Opaque(Arc::new(KubernetesQuantity(parsed))))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that the library calls")]
 fn is_greater_than(
     This(this): This<Arc<dyn Opaque>>,
     other: Arc<dyn Opaque>,

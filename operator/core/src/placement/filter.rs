@@ -141,7 +141,7 @@ fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Opti
         return None;
     }
     let devices = claimable(snapshot, model, node);
-    (devices > 0).then(|| Offer {
+    (devices > 0).then_some(Offer {
         vendor: model.accelerator.vendor,
         unit: Unit::Device,
         usable: devices,

@@ -51,8 +51,6 @@ mod tests {
             device_classes: Arc::default(),
             usage: Arc::new(Usage::default()),
             served: BTreeSet::new(),
-            slices: Arc::default(),
-            device_classes: Arc::default(),
         };
         let models = [("halsa", "a"), ("halsa", "b"), ("kommunikation", "c")]
             .map(|(namespace, name)| Key::new(namespace, name));
