@@ -124,7 +124,10 @@ impl Placement {
 /// Every reason of a node in words, to be read after its name.
 pub fn messages(reasons: &[Exclusion], model: &ModelRequest) -> String {
     let texts: Vec<_> = reasons.iter().map(|reason| reason.message(model)).collect();
-    texts.join(", and ")
+    match texts.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{}, and {last}", others.join(", ")),
+        _ => texts.concat(),
+    }
 }
 
 pub(super) fn place(model: &ModelRequest) -> String {
