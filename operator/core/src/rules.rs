@@ -16,7 +16,7 @@ mod request;
 mod template;
 
 pub use finding::Finding;
-pub use list::AllowList;
+pub use list::{AllowList, Listed};
 pub use object::ObjectRule;
 pub use reason::{Explanation, Section, explanation};
 pub use request::RequestFinding;

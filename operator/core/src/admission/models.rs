@@ -20,6 +20,7 @@ use super::object::{Door, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
 use crate::engine::description;
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
+use crate::rules::Listed;
 use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 /// Writing a ModelDeployment. Deleting one is always allowed.
@@ -456,7 +457,8 @@ pub(super) fn not_in_list<T: Display>(
     rule: RuleSource,
 ) -> Violation {
     let listed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-    let finding = Finding::NotInList { list, value: String::new(), allowed: listed.clone(), listed };
+    let finding =
+        Finding::NotInList { list, value: String::new(), allowed: listed.clone(), listed: Listed(listed) };
     Violation::of_rule(field, finding, rule)
 }
 

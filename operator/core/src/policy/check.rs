@@ -12,6 +12,7 @@ use super::licence::Expression;
 use super::limit::{Limits, Statement};
 use super::unmet::unmet;
 use super::{EffectivePolicy, image, licence};
+use crate::rules::Listed;
 use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 const INFORMATION_CLASS: &str = "spec.purpose.informationClass";
@@ -51,23 +52,15 @@ pub(super) fn every(policy: &EffectivePolicy, whole: &ModelDeployment, today: Da
 
 /// The violations in order. Where a policy says the same by several of its fields, once is enough.
 fn without_doubles(mut violations: Vec<Violation>) -> Vec<Violation> {
-    // What each policy lists is for the message and does not tell two findings apart.
-    let same = |finding: &Finding| match finding.clone() {
-        Finding::NotInList { list, value, allowed, .. } => {
-            Finding::NotInList { list, value, allowed, listed: Vec::new() }
-        }
-        other => other,
-    };
-    violations.sort_by_cached_key(|one| (one.field.clone(), same(&one.finding), one.rule.clone()));
+    violations.sort();
     violations.dedup_by(|later, earlier| {
         let author = |rule: &Option<RuleSource>| {
             rule.as_ref().map(|source| (source.namespace.clone(), source.name.clone()))
         };
         later.field == earlier.field
-            && same(&later.finding) == same(&earlier.finding)
+            && later.finding == earlier.finding
             && author(&later.rule) == author(&earlier.rule)
     });
-    violations.sort();
     violations
 }
 
@@ -207,7 +200,7 @@ impl Refusals<'_> {
         let Judged { list, value, allowed } = judged;
         let allowed = if limits.stated_by_root() { allowed } else { Vec::new() };
         for limit in limits.iter().filter(|limit| refuses(&limit.value)) {
-            let listed = limit.value.iter().map(ToString::to_string).collect();
+            let listed = Listed(limit.value.iter().map(ToString::to_string).collect());
             let finding = Finding::NotInList { list, value: value.clone(), allowed: allowed.clone(), listed };
             self.violations.push(Violation::of_rule(field, finding, limit.source.clone()));
         }

@@ -3,7 +3,7 @@
 use hemvist_api::condition::Reason;
 use hemvist_api::values::{AssessmentType, EngineType, Isolation};
 
-use super::{AllowList, RequestFinding, Rule, findings};
+use super::{AllowList, Listed, RequestFinding, Rule, findings};
 
 /// The reason of a rule for every list.
 const BY_LIST: &[Reason] = &[
@@ -103,7 +103,7 @@ findings! {
         /// What all policies together allow, in order.
         allowed: Vec<String>,
         /// What the policy that refuses allows, in order.
-        listed: Vec<String>,
+        listed: Listed,
     } => Rule::new(
         BY_LIST,
         LISTED,

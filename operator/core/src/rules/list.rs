@@ -1,5 +1,7 @@
 //! The lists of an AIPolicy.
 
+use std::cmp::Ordering;
+
 use hemvist_api::condition::Reason;
 
 /// A list of what is allowed.
@@ -96,5 +98,29 @@ impl AllowList {
             }
             Self::Engines => "Use an allowed engine, or ask the policy's owner to add this one.",
         }
+    }
+}
+
+/// What one policy lists, for the message alone: it tells no finding from another, and two of them are always equal.
+#[derive(Clone, Debug, Default)]
+pub struct Listed(pub Vec<String>);
+
+impl PartialEq for Listed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Listed {}
+
+impl PartialOrd for Listed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Listed {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use hemvist_api::values::{AcceleratorVendor, AssessmentType, EngineType, Isolation, ModelFormat};
 
-use super::list::AllowList;
+use super::list::{AllowList, Listed};
 
 /// The most values that are listed in one sentence.
 const MAX_LISTED: usize = 8;
@@ -64,6 +64,12 @@ facts_as_displayed!(
 impl Fact for Vec<String> {
     fn text(&self) -> String {
         listing(self.iter(), "nothing")
+    }
+}
+
+impl Fact for Listed {
+    fn text(&self) -> String {
+        self.0.text()
     }
 }
 

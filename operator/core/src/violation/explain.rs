@@ -31,7 +31,7 @@ impl Violation {
             .push(("rule", self.rule.as_ref().map_or_else(|| "no AIPolicy".to_owned(), ToString::to_string)));
         match &self.finding {
             Finding::NotInList { list, allowed, listed, .. } => {
-                facts.push(("together", together(allowed, listed)));
+                facts.push(("together", together(allowed, &listed.0)));
                 facts.push(("way", list.way_out().to_owned()));
             }
             Finding::DigestMissing => {

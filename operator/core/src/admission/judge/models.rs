@@ -56,7 +56,7 @@ fn is_compiled(violation: &Violation) -> bool {
 fn by_one_policy(violation: Violation) -> Violation {
     let finding = match violation.finding {
         Finding::NotInList { list, value, listed, .. } => {
-            Finding::NotInList { list, value, allowed: listed.clone(), listed }
+            Finding::NotInList { list, value, allowed: listed.0.clone(), listed }
         }
         other => other,
     };
