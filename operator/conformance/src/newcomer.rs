@@ -35,6 +35,11 @@ fn is_seen(violation: &Violation) -> bool {
     violation.finding.rule().found == Found::Everywhere
 }
 
+/// Whether it is no question of policy, so that the schema may speak of it first.
+const fn cannot_be_carried_out(violation: &Violation) -> bool {
+    matches!(violation.finding, Finding::NotSupported { .. } | Finding::Invalid { .. })
+}
+
 /// Holds an answer of the API server to what the core finds in the model that was sent.
 ///
 /// # Errors
@@ -51,7 +56,7 @@ pub fn agree(
         .filter(|violation| violation.is_absolute() || enforcement == Enforcement::Deny)
         .collect();
     match answer {
-        Answer::Invalid(why) if violations.iter().all(is_seen) => {
+        Answer::Invalid(why) if !violations.iter().any(cannot_be_carried_out) => {
             Err(format!("the schema refuses what the core can carry out: {why}"))
         }
         Answer::Invalid(_) => Ok(Agreement::Invalid),
