@@ -8,6 +8,7 @@
 //!   is not valid.
 //! - A model that is created does not run yet, so that a duty which was let lapse for a running one refuses it.
 
+use hemvist_api::condition::Reason;
 use hemvist_api::values::Enforcement;
 use hemvist_core::rules::Found;
 use hemvist_core::violation::Violation;
@@ -35,6 +36,11 @@ fn is_seen(violation: &Violation) -> bool {
     violation.finding.rule().found == Found::Everywhere
 }
 
+/// Whether it is no question of policy, so that the schema may speak of it first.
+fn cannot_be_carried_out(violation: &Violation) -> bool {
+    matches!(violation.reason(), Reason::NotSupported | Reason::Invalid)
+}
+
 /// Holds an answer of the API server to what the core finds in the model that was sent.
 ///
 /// # Errors
@@ -51,7 +57,7 @@ pub fn agree(
         .filter(|violation| violation.is_absolute() || enforcement == Enforcement::Deny)
         .collect();
     match answer {
-        Answer::Invalid(why) if violations.iter().all(is_seen) => {
+        Answer::Invalid(why) if !violations.iter().any(cannot_be_carried_out) => {
             Err(format!("the schema refuses what the core can carry out: {why}"))
         }
         Answer::Invalid(_) => Ok(Agreement::Invalid),
