@@ -98,6 +98,8 @@ closed_enum! {
         WaitingForAccelerators,
         /// Replicas are on nodes that have lost their clearance, and they are being evicted.
         ClearanceLost,
+        /// Replicas run where their accelerators are not kept apart as their class demands.
+        IsolationLost,
         /// The question does not arise, because the object was not accepted.
         NotAccepted,
         /// The replicas that were asked for are available.

@@ -8,6 +8,7 @@
 //!   is not valid.
 //! - A model that is created does not run yet, so that a duty which was let lapse for a running one refuses it.
 
+use hemvist_api::condition::Reason;
 use hemvist_api::values::Enforcement;
 use hemvist_core::rules::Found;
 use hemvist_core::violation::Violation;
@@ -36,8 +37,8 @@ fn is_seen(violation: &Violation) -> bool {
 }
 
 /// Whether it is no question of policy, so that the schema may speak of it first.
-const fn cannot_be_carried_out(violation: &Violation) -> bool {
-    matches!(violation.finding, Finding::NotSupported { .. } | Finding::Invalid { .. })
+fn cannot_be_carried_out(violation: &Violation) -> bool {
+    matches!(violation.reason(), Reason::NotSupported | Reason::Invalid)
 }
 
 /// Holds an answer of the API server to what the core finds in the model that was sent.

@@ -205,7 +205,9 @@ impl Maker<'_> {
         }
         match self.random.below(5) {
             0 => {
-                json!([{ "key": "hemvist.dev/dedicated", "operator": "Exists" }, { "key": "y", "value": "z" }])
+                let key =
+                    if self.random.chance(self.wild / 2) { "hemvist.dev/dedicated" } else { "kept-for" };
+                json!([{ "key": key, "operator": "Exists" }, { "key": "y", "value": "z" }])
             }
             1 => json!([]),
             _ => Value::Null,

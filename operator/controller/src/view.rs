@@ -159,7 +159,7 @@ impl View {
             classes.iter().map(|(key, class)| (key.name.clone(), DeviceClass::clone(class))).collect()
         });
         refresh(&mut shared.usage, &self.pods, |pods| {
-            Usage::of(pods.iter().map(|(_, pod)| &**pod), &self.settings.other_devices)
+            Usage::of(pods.iter().map(|(_, pod)| &**pod), &self.settings)
         });
         Snapshot {
             now: now(),

@@ -7,7 +7,7 @@ use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::Enforcement;
 
 use crate::date;
-use crate::placement::{Placement, Verdict, clearance_exclusions};
+use crate::placement::{Placement, Verdict, stay_exclusions};
 use crate::policy::{DutyStanding, EffectivePolicy};
 use crate::request::{ModelRequest, validate};
 use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
@@ -138,20 +138,20 @@ fn runs(subject: &Subject<'_>) -> bool {
     deployment.is_some_and(|child| !child.terminating && uid.is_some() && child.owner_uid.as_deref() == uid)
 }
 
-/// Pods on nodes that are not cleared for them: the required affinity keeps new pods away, but it does not move those that
+/// Pods on nodes that are not cleared for them, or that do not keep them apart as their class demands: the required affinity keeps new pods away, but it does not move those that
 /// were there when a label or a policy changed. A node that is gone takes its pods with it.
 fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ModelRequest) -> Vec<Eviction> {
     let running = subject.pods.iter().filter(|pod| !pod.ended && !pod.terminating);
     running
         .filter_map(|pod| {
             let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-            let exclusions = clearance_exclusions(&model.clearance, model.information_class, node);
+            let exclusions = stay_exclusions(model, node);
             let exclusion = exclusions.first()?;
             Some(Eviction {
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),
                 node: node.name.clone(),
-                cause: Reason::ClearanceLost,
+                cause: exclusion.of_eviction(),
                 reason: exclusion.message(model),
             })
         })

@@ -17,7 +17,7 @@ use crate::snapshot::{NodeFacts, Snapshot};
 pub use exclusion::Exclusion;
 pub(crate) use explain::bounded;
 pub use explain::{grouped, messages};
-pub use filter::clearance_exclusions;
+pub use filter::{clearance_exclusions, not_isolated, stay_exclusions};
 
 /// Where a model can go.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -36,7 +36,7 @@ pub use policies::{PolicyBook, PolicyEntry};
 pub use route::{GatewayAnswer, RouteFacts};
 pub use sighting::{Isolation, ServedModel, Sighting};
 
-use crate::accelerator::{DeviceClass, SliceFacts};
+use crate::accelerator::{DeviceClass, Reach, SliceFacts};
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -167,22 +167,32 @@ pub struct Holder {
     pub model_uid: Option<String>,
     /// Name of the ModelDeployment it belongs to, if it does.
     pub model_name: Option<String>,
+    /// The information class that its label names, as it is written.
+    pub class: Option<String>,
     /// How many accelerators of each resource it holds; none where it reaches them in another way.
     pub accelerators: BTreeMap<String, i64>,
 }
 
 impl Usage {
-    /// Counts up the pods that sit on a node, use accelerators and have not ended. `others` are the devices that are none.
-    pub fn of<'a>(pods: impl IntoIterator<Item = &'a PodFacts>, others: &OtherDevices) -> Self {
+    /// Counts up the pods that sit on a node, use accelerators and have not ended. Pods of namespaces that are not governed
+    /// count for the devices that they ask for alone: device plugins and exporters reach every device, on every node.
+    pub fn of<'a>(pods: impl IntoIterator<Item = &'a PodFacts>, settings: &Settings) -> Self {
+        let others = &settings.other_devices;
+        let counts = |pod: &PodFacts| {
+            let holds = || pod.reach == Some(Reach::Claim) || pod.accelerators(others).next().is_some();
+            let governed = !settings.ungoverned_namespaces.contains(&pod.key.namespace);
+            !pod.ended && pod.uses_accelerator(others) && (governed || holds())
+        };
         let mut usage = Self::default();
         for pod in pods {
-            let Some(node) = pod.node.as_ref().filter(|_| !pod.ended && pod.uses_accelerator(others)) else {
+            let Some(node) = pod.node.as_ref().filter(|_| counts(pod)) else {
                 continue;
             };
             usage.by_node.entry(node.clone()).or_default().push(Holder {
                 pod: pod.key.clone(),
                 model_uid: pod.model_uid.clone(),
                 model_name: pod.model_name.clone(),
+                class: pod.class.clone(),
                 accelerators: pod
                     .accelerators(others)
                     .map(|(name, count)| (name.to_owned(), count))

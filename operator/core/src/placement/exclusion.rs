@@ -1,5 +1,6 @@
 //! The reasons why a node is out, with their codes and words.
 
+use hemvist_api::condition::Reason;
 use hemvist_api::values::{InformationClass, Isolation};
 
 use crate::accelerator::Unit;
@@ -166,6 +167,11 @@ impl Exclusion {
                 | Self::CannotWorkTogether { .. }
                 | Self::TooFewAccelerators { .. }
         )
+    }
+
+    /// The reason of a pod that has to leave a node for it.
+    pub const fn of_eviction(&self) -> Reason {
+        if self.is_of_clearance() { Reason::ClearanceLost } else { Reason::IsolationLost }
     }
 
     /// The reason in one word.

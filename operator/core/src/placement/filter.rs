@@ -107,6 +107,22 @@ pub fn clearance_exclusions(
     reasons
 }
 
+/// Why a pod of the model cannot stay on a node, the weightiest reason first; nothing if it can. Beside the clearance that is
+/// whether what it holds is kept apart as the class demands, as far as the node announces it.
+pub fn stay_exclusions(model: &ModelRequest, node: &NodeFacts) -> Vec<Exclusion> {
+    let mut reasons = clearance_exclusions(&model.clearance, model.information_class, node);
+    let offer = node.offers.get(&model.accelerator.resource);
+    reasons.extend(offer.and_then(|offer| not_isolated(model.isolation, offer)));
+    reasons
+}
+
+/// Whether a unit of what the node offers is less than `demanded`.
+pub fn not_isolated(demanded: Isolation, offer: &Offer) -> Option<Exclusion> {
+    let announced_by = offer.announced_by.clone().unwrap_or_default();
+    (offer.unit.isolation() < demanded.min(Isolation::WholeDevice))
+        .then_some(Exclusion::NotIsolated { unit: offer.unit, announced_by })
+}
+
 /// What the node offers the model, with the reasons why that is not enough.
 fn devices(
     snapshot: &Snapshot,
@@ -193,12 +209,11 @@ fn product(model: &ModelRequest, node: &NodeFacts) -> Option<Exclusion> {
 /// Whether units are what the class demands, and can work together where one replica needs several: a request for several
 /// shares or partitions can be given several of one device.
 fn apart(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {
-    let announced_by = offer.announced_by.clone().unwrap_or_default();
-    if offer.unit.isolation() < model.isolation.min(Isolation::WholeDevice) {
-        return Some(Exclusion::NotIsolated { unit: offer.unit, announced_by });
-    }
-    (model.accelerator.count > 1 && offer.unit < Unit::Device)
-        .then_some(Exclusion::CannotWorkTogether { unit: offer.unit, announced_by })
+    let announced_by = || offer.announced_by.clone().unwrap_or_default();
+    let together = model.accelerator.count > 1 && offer.unit < Unit::Device;
+    not_isolated(model.isolation, offer).or_else(|| {
+        together.then(|| Exclusion::CannotWorkTogether { unit: offer.unit, announced_by: announced_by() })
+    })
 }
 
 fn enough(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {

@@ -122,6 +122,11 @@ object_rules! {
         "a pod with an accelerator must not tolerate every taint",
         "Give each toleration a key.",
         "Taints keep nodes for an information class.";
+    DEDICATED_TOLERATED "PodToleratesDedicated" of "pods":
+        &["spec.tolerations"],
+        "a pod that no ModelDeployment created must not tolerate the taint hemvist.dev/dedicated",
+        "Remove the toleration.",
+        "Nodes with this taint are kept for the models of one information class.";
     DEBUG_CONTAINER "PodDebugContainer" of "pods":
         &["spec.ephemeralContainers"],
         "pods of class Sensitive and Secret accept no debug containers",

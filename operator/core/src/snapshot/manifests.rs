@@ -148,7 +148,7 @@ impl Manifests {
 
     /// The snapshot of these objects at `now`.
     pub fn snapshot(&self, now: Time, settings: Settings) -> Snapshot {
-        let usage = Usage::of(&self.pods, &settings.other_devices);
+        let usage = Usage::of(&self.pods, &settings);
         Snapshot {
             now,
             settings: Arc::new(settings),

@@ -7,7 +7,7 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 use super::draft;
 use super::obstacle::{holds_a_place, predecessor, silent_node};
 use crate::decide::{Decision, Plan, wanted};
-use crate::placement::{Verdict, bounded, clearance_exclusions};
+use crate::placement::{Verdict, bounded, stay_exclusions};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 
 pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> ConditionDraft {
@@ -20,8 +20,8 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
             "The model is not accepted.".to_owned(),
         );
     };
-    if let Some(text) = clearance_lost(snapshot, subject, plan) {
-        return draft(type_, ConditionStatus::False, Reason::ClearanceLost, text);
+    if let Some((reason, text)) = being_evicted(snapshot, subject, plan) {
+        return draft(type_, ConditionStatus::False, reason, text);
     }
     let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
@@ -51,15 +51,15 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
     }
 }
 
-/// Replicas on nodes that are no longer cleared, and whether there is anywhere else to go.
-fn clearance_lost(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
+/// Replicas on nodes where they cannot stay, with the reason, and whether there is anywhere else to go.
+fn being_evicted(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<(Reason, String)> {
     let model = &plan.model;
     let mut out = subject.pods.iter().filter(|pod| !pod.ended).filter_map(|pod| {
         let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-        let exclusions = clearance_exclusions(&model.clearance, model.information_class, node);
-        Some(format!("{} {}", node.name, exclusions.first()?.message(model)))
+        let exclusion = stay_exclusions(model, node).into_iter().next()?;
+        Some((exclusion.of_eviction(), format!("{} {}", node.name, exclusion.message(model))))
     });
-    let first = out.next()?;
+    let (reason, first) = out.next()?;
     let elsewhere = match plan.placement.verdict() {
         Verdict::Fits => "There is room on other nodes.".to_owned(),
         Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for(snapshot, model)),
@@ -68,7 +68,8 @@ fn clearance_lost(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Op
     let more = out.count();
     let others =
         if more > 0 { format!(", and {more} more replicas are in the same case") } else { String::new() };
-    Some(bounded(&format!("A replica is being evicted, because {first}{others}. {elsewhere}"), 1024))
+    let text = format!("A replica is being evicted, because {first}{others}. {elsewhere}");
+    Some((reason, bounded(&text, 1024)))
 }
 
 fn places(snapshot: &Snapshot, bound: &[&PodFacts]) -> String {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hemvist_api::AIPolicy;
 use hemvist_api::labels::{
     APP_MANAGED_BY, HEMVIST, INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE,
+    NODE_DEDICATED_TAINT,
 };
 use hemvist_api::values::{EngineType, InformationClass, RiskClass, UnmanagedAccelerators};
 
@@ -305,6 +306,7 @@ fn scheduling(settings: &Settings) -> Vec<Rule> {
         name("t").maybe("operator").or_empty().equals(text("Exists")),
         name("t").maybe("key").or_empty().equals(text("")),
     ]);
+    let dedicated = name("t").maybe("key").or_empty().equals(text(NODE_DEDICATED_TAINT));
     let schedulers = &settings.identities.scheduler_names;
     vec![
         Rule::new(is_new.implies(unbound), Message::of_rule(&object::NODE_NAMED, [])),
@@ -318,6 +320,10 @@ fn scheduling(settings: &Settings) -> Vec<Rule> {
         Rule::new(
             !pod().maybe("tolerations").or_none().some("t", blanket),
             Message::of_rule(&object::TAINTS_TOLERATED, []),
+        ),
+        Rule::new(
+            any([made_by_chain(settings), !pod().maybe("tolerations").or_none().some("t", dedicated)]),
+            Message::of_rule(&object::DEDICATED_TOLERATED, []),
         ),
     ]
 }

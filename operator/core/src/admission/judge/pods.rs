@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hemvist_api::AIPolicySpec;
 use hemvist_api::labels::{
     APP_MANAGED_BY, HEMVIST, HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_UID,
-    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEVICES, NODE_REGION, WHOLE_DEVICES,
+    NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEDICATED_TAINT, NODE_DEVICES, NODE_REGION, WHOLE_DEVICES,
 };
 use hemvist_api::values::{Enforcement, InformationClass, Isolation, UnmanagedAccelerators};
 use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec};
@@ -194,7 +194,9 @@ impl Judge<'_> {
         let blanket = spec.tolerations.iter().flatten().any(|one| {
             one.operator.as_deref() == Some("Exists") && one.key.as_deref().unwrap_or_default().is_empty()
         });
-        self.refuse("spec.tolerations", blanket);
+        let dedicated =
+            spec.tolerations.iter().flatten().any(|one| one.key.as_deref() == Some(NODE_DEDICATED_TAINT));
+        self.refuse("spec.tolerations", blanket || (dedicated && !self.made_by_chain()));
     }
 
     fn sensitive(&mut self) {

@@ -38,6 +38,13 @@ pub(super) const PLACEMENT: &[Explanation] = &[
         "Nothing if that was intended; otherwise restore the labels of the node.",
     ),
     explained(
+        Reason::IsolationLost,
+        "`Placed` is `False`",
+        "Replicas run on nodes that hand out shares or partitions of devices, or that other pods use, and their information \
+         class demands more. Hemvist evicts them.",
+        "Offer whole devices on a cleared node, or clear a node that has them. Nothing if that was intended.",
+    ),
+    explained(
         Reason::WaitingForPredecessor,
         "`Placed` is `False`",
         "A replica waits for the accelerators of an old replica that is terminating.",
