@@ -114,7 +114,7 @@ const CRATES: [Crate; 12] = [
             &["exceptions"],
             &["policies"],
             &["allowed", "fault", "verdict"],
-            &["models"],
+            &["models", "newcomer"],
             &["extremes", "pods"],
             &["server"],
             &["trial"],
@@ -196,7 +196,7 @@ const CRATES: [Crate; 12] = [
 const CORE: Crate = Crate {
     folder: "operator/core/src",
     layers: &[
-        &["date", "quantity"],
+        &["date", "quantity", "rules"],
         &["bytes"],
         &["accelerator"],
         &["engine"],
