@@ -234,7 +234,7 @@ bounded_string! {
 }
 
 bounded_string! {
-    /// A reference in the organisation's diary or another register, such as `RJL 2026/1234`.
+    /// A reference in the organisation's registry, such as …, such as `RJL 2026/1234`.
     Reference, length(min = 1, max = 128)
 }
 

@@ -32,22 +32,24 @@ pub async fn run(narrator: &Narrator) -> Result<()> {
     region::create_nodes(&cluster.client()).await?;
     narrator.text(&region::table_of_nodes(&cluster).await?)?;
 
-    narrator.heading("Hemvist, installed from its chart; the operator has the rights that the chart gives it, and no others")?;
+    narrator.heading("Hemvist, installed from its chart, with exactly the chart's permissions")?;
     let installation = Installation::install(&cluster, &[]).await?;
     let operator = installation.start(&installation.operator("hemvist-operator")?)?;
     let oracle = Oracle::start(cluster.client(), ROOT_NAMESPACE);
 
-    narrator.heading("The policies: one of the region, and a stricter one of a department")?;
+    narrator.heading("Two policies: the region's, and a stricter one of a department")?;
     region::apply_policies(&cluster).await?;
     region::wait_until_enforced(&cluster).await?;
-    narrator.text("The API server itself now refuses what they forbid, by ValidatingAdmissionPolicies, also while no operator runs.")?;
+    narrator.text(
+        "The API server now enforces them with ValidatingAdmissionPolicies, also while no operator runs.",
+    )?;
     narrator.command(&cluster, &["get", "aip", "--all-namespaces", "--output=wide"]).await?;
 
-    narrator.heading("Ten models of four departments: four are refused at the door")?;
+    narrator.heading("Ten models of four departments: the API server rejects four")?;
     let (let_in, refusals) = region::apply_models_at_the_door(&cluster).await?;
     narrator.shown(&["apply", "-f", "examples/region/models"], &let_in)?;
     tell_refusals(narrator, &refusals)?;
-    narrator.heading("The six others are carried out")?;
+    narrator.heading("The other six are deployed")?;
     settle(narrator, &cluster).await?;
     tell_reasons(narrator, &cluster).await?;
     policies_counted(&cluster).await?;
@@ -56,13 +58,13 @@ pub async fn run(narrator: &Narrator) -> Result<()> {
     ways_around(narrator, &cluster).await?;
     lose_clearance(narrator, &cluster).await?;
 
-    narrator.heading("What an independent observer saw")?;
+    narrator.heading("What an independent observer recorded")?;
     let report = oracle.report().await?;
     // Its open watches would keep the API server from stopping.
     drop(oracle);
     report.ensure_clean(9)?;
     narrator.text(&format!(
-        "{} bindings of pods to nodes, each judged by the policies and labels of that moment: 0 violations.",
+        "{} bindings of pods to nodes, each checked against the policies and labels of that moment: 0 violations.",
         report.bindings.len()
     ))?;
     operator.stop().await.context("stopping the operator")?;
@@ -106,7 +108,7 @@ pub fn tell_refusals(narrator: &Narrator, refusals: &[Refusal]) -> Result<()> {
 
 /// Tries, as an administrator, two ways around the models.
 async fn ways_around(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
-    narrator.heading("Two ways around it, tried by an administrator")?;
+    narrator.heading("An administrator tries to bypass it in two ways")?;
     let pod = r#"{"spec": {"containers": [{"name": "gpu", "image": "registry.region.example/vllm/vllm-openai", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]}}"#;
     let run = ["run", "gpu", "--namespace=teknik", "--image=any", "--overrides", pod];
     narrator.refused(cluster, &run).await?;
@@ -218,7 +220,7 @@ fn text(value: &Value) -> String {
 }
 
 async fn tell_reasons(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
-    narrator.heading("What waits says for what, and what would help")?;
+    narrator.heading("Why a model waits")?;
     for (key, model) in models(cluster).await? {
         let Some(condition) = ready(&model).filter(|condition| condition["status"] != "True") else {
             continue;

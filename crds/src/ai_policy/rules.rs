@@ -16,7 +16,7 @@ pub struct Decision {
     #[schemars(length(min = 1, max = 200))]
     pub title: String,
 
-    /// Its number in the diary. Example: `RJL 2026/100`.
+    /// Its registry number. Example: `RJL 2026/100`.
     pub reference: Reference,
 
     /// Who decided. Example: `Regionfullmäktige`.
@@ -44,7 +44,7 @@ pub struct InformationClassRule {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub data_centres: Option<Vec<DataCentre>>,
 
-    /// How far a model of the class is kept apart from others, at the least. Example: `WholeNode`.
+    /// The weakest isolation that is allowed for the class. Example: `WholeNode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
 
@@ -213,7 +213,7 @@ pub struct Models {
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// The registries, whole or with the beginning of a path. Example: `["registry.region.example"]`.
+    /// The registries, with an optional path prefix. Example: `["registry.region.example"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -49,7 +49,7 @@ pub struct FieldWithoutEffect {
     #[schemars(length(max = 256))]
     pub field: String,
 
-    /// Why, in words.
+    /// Why.
     #[schemars(length(max = 512))]
     pub message: String,
 }

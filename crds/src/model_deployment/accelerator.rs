@@ -13,7 +13,7 @@ pub struct Accelerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<AcceleratorVendor>,
 
-    /// Products that will do, as in the label `nvidia.com/gpu.product`. Absent: any. Example:
+    /// Acceptable products, as in the label `nvidia.com/gpu.product`. Absent: any. Example:
     /// `["NVIDIA-H100-80GB-HBM3"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
@@ -43,7 +43,7 @@ pub struct Accelerator {
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
-    /// The data centres that will do. Absent: every one that the policy allows. Example: `["jkpg-a"]`.
+    /// Acceptable data centres. Absent: every one that the policy allows. Example: `["jkpg-a"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -44,7 +44,7 @@ pub struct Engine {
     pub custom: Option<CustomEngine>,
 }
 
-/// An engine of your own. What it has to know of the model is in its environment, in variables that begin with `HEMVIST_`.
+/// An engine of your own. It finds the settings of the model in environment variables that begin with `HEMVIST_`.
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomEngine {

@@ -30,7 +30,7 @@ pub struct Model {
     /// Example: `Apache-2.0`.
     pub licence: Licence,
 
-    /// Facts about the weights from which memory and start-up time are reckoned.
+    /// Facts about the weights, used to calculate memory and start-up time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<ModelFacts>,
 
@@ -127,7 +127,7 @@ pub struct ObjectStoreMirror {
     #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$"))]
     pub bucket: String,
 
-    /// The beginning of the keys. Example: `llama-3.3-70b`.
+    /// The prefix of the keys. Example: `llama-3.3-70b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<RelativePath>,
 

@@ -42,12 +42,12 @@ pub struct Purpose {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_oversight: Option<HumanOversight>,
 
-    /// What the people who meet the model are told. Example: `Du samtalar med ett AI-system.`
+    /// The notice to people who use the model. Example: `Du samtalar med ett AI-system.`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000))]
     pub transparency_notice: Option<String>,
 
-    /// The number in the diary under which the use was decided. Example: `RJL 2026/1234`.
+    /// The registry number of the decision. Example: `RJL 2026/1234`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_reference: Option<Reference>,
 

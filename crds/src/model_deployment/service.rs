@@ -51,7 +51,7 @@ pub struct ScheduleWindow {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
 
-    /// When it begins, as five fields of cron. Example: `30 6 * * 1-5`.
+    /// When it begins, as a cron expression of five fields. Example: `30 6 * * 1-5`.
     #[schemars(length(max = 64), regex(pattern = CRON))]
     pub start: String,
 
@@ -111,7 +111,7 @@ pub struct GatewayAccess {
     )]
     pub hostname: String,
 
-    /// What its paths begin with there. Example: `/journal`.
+    /// The path prefix of the model. Example: `/journal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128), regex(pattern = r"^(/[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$"))]
     pub path: Option<String>,

@@ -34,7 +34,7 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
 
-    /// Ready of wanted replicas, for people. Example: `1/2`.
+    /// Ready and desired replicas. Example: `1/2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub replica_summary: Option<String>,
@@ -156,7 +156,7 @@ pub struct ResolvedNumber {
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResolvedText {
-    /// The words, separated by commas.
+    /// The values, comma-separated.
     #[schemars(length(max = 1024))]
     pub value: String,
 
@@ -185,7 +185,7 @@ pub struct Fit {
     #[schemars(length(max = 24))]
     pub overhead: String,
 
-    /// Whether it fits, in words.
+    /// Whether it fits.
     #[schemars(length(max = 512))]
     pub verdict: String,
 }
@@ -194,14 +194,14 @@ pub struct Fit {
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exclusion {
-    /// The reason, in one word. Example: `DataCentreNotAllowed`.
+    /// The reason. Example: `DataCentreNotAllowed`.
     #[schemars(length(max = 64))]
     pub reason: String,
 
     /// How many nodes. Example: `6`.
     pub nodes: i32,
 
-    /// The reason in words, with the first of the nodes.
+    /// The reason as a sentence, with the first of the nodes.
     #[schemars(length(max = 512))]
     pub message: String,
 }
@@ -242,7 +242,7 @@ pub struct ExceptionUse {
     #[schemars(length(max = 16), inner(length(max = 63)))]
     pub waives: Vec<String>,
 
-    /// Why, in the first words of the policy.
+    /// Why: the beginning of the reason in the policy.
     #[schemars(length(max = 256))]
     pub reason: String,
 

@@ -24,9 +24,13 @@ async fn trouble_of_the_pods_is_the_reason_of_the_model() -> Result<()> {
         ("crash-loop", "CrashLoop", ["container engine ended", "exit code 1"]),
         ("image-pull", "ImagePullFailed", ["the image of container engine", "Back-off pulling image"]),
         ("out-of-memory", "OutOfMemory", ["more memory than its limit", "exit code 137"]),
-        ("loading", "Starting", ["0 of 1 replicas", "load the model"]),
+        ("loading", "Starting", ["0 of 1 replicas", "are loading the model"]),
         ("too-slow", "Unschedulable", ["Insufficient cpu", "scheduler"]),
-        ("not-there", "NoEligibleNode", ["roomy has NVIDIA-L40S", "which was not asked for"]),
+        (
+            "not-there",
+            "NoEligibleNode",
+            ["roomy has NVIDIA-L40S", "which is not in spec.accelerator.products"],
+        ),
     ];
     for (name, _, _) in expected {
         let mut object = model("teknik", name);

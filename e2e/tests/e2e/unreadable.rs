@@ -82,7 +82,7 @@ async fn change_schema(governed: &Governed, crd: &str, operations: &Value) -> Re
 
 async fn the_model_says_so_and_is_not_carried_out(governed: &Governed) -> Result<()> {
     let message = governed.wait_for_reason("teknik/bad", "Unreadable").await?;
-    for word in ["Catastrophic", "Correct the field"] {
+    for word in ["Catastrophic", "Fix that field"] {
         ensure!(message.contains(word), "the model does not say {word:?}: {message}");
     }
     let model = governed.model("teknik/bad").await?;

@@ -191,7 +191,7 @@ async fn a_new_version(governed: &Governed, first: &Value, old: &Value) -> Resul
     fetch_ends(governed, &third, 10, &wrong).await?;
     let model = wait_for_available(governed, "True", "ModelDigestMismatch").await?;
     let told = text(&condition(&model, "Available")["message"]);
-    ensure!(told.contains("The old version goes on serving"), "{told}");
+    ensure!(told.contains("The old version keeps serving"), "{told}");
     wait_until("the Job to be given up", PATIENCE, async || {
         let job = job(governed, &digest('3')).await?;
         let failed = condition(&job, "Failed");

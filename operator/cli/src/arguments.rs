@@ -16,7 +16,7 @@ use k8s_openapi::jiff::tz::Offset;
 /// The exit codes, as every help ends with them.
 macro_rules! exit_codes {
     () => {
-        "Exit codes: 0 nothing found, 1 something found, 3 wrong usage, 4 the input cannot be read or holds nothing to look at."
+        "Exit codes: 0 no findings, 1 findings, 3 wrong usage, 4 input cannot be read or has nothing to check."
     };
 }
 
@@ -24,10 +24,8 @@ macro_rules! exit_codes {
 const UNGOVERNED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// What follows the help of the program.
-const AFTER_HELP: &str = concat!(
-    exit_codes!(),
-    "\n\nNo command of this version needs a cluster or a network. Commands that look at a cluster come in later versions."
-);
+const AFTER_HELP: &str =
+    concat!(exit_codes!(), "\n\nNo command of this version needs a cluster or a network.");
 
 /// What follows the help of `check`.
 const AFTER_CHECK: &str = concat!(
@@ -37,7 +35,7 @@ const AFTER_CHECK: &str = concat!(
     exit_codes!()
 );
 
-/// Judges and renders the objects of Hemvist in files, without a cluster.
+/// Checks, renders and explains Hemvist objects in files, without a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "hemvist", after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -49,10 +47,10 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say of every ModelDeployment in files whether it is accepted, and if not, why not
+    /// Check which ModelDeployments in files are accepted, and why not
     #[command(after_help = AFTER_CHECK)]
     Check(CheckArguments),
-    /// Print the Kubernetes objects that the ModelDeployments in files become; they work without Hemvist
+    /// Print the Kubernetes objects of the ModelDeployments in files
     #[command(after_help = exit_codes!())]
     Render(RenderArguments),
     /// Work with AIPolicies
@@ -63,7 +61,7 @@ pub enum Command {
     Model(ModelCommand),
     /// Print the CustomResourceDefinitions of Hemvist
     Crds,
-    /// Say what the reason of a condition means and what to do; without a reason, list them all
+    /// Explain the reason of a condition; without a reason, list them all
     #[command(after_help = exit_codes!())]
     Explain {
         /// The reason, such as AssessmentMissing
@@ -109,11 +107,11 @@ pub struct InputArguments {
 /// What the installation is told.
 #[derive(Args, Debug)]
 pub struct InstallationArguments {
-    /// The namespace whose AIPolicies bind the others
+    /// The namespace whose AIPolicies apply to the others
     #[arg(long, value_name = "NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]
     root_namespace: String,
 
-    /// Namespaces that are not governed, with commas between them; empty for none
+    /// Namespaces that Hemvist does not govern, comma-separated; empty for none
     #[arg(long, value_name = "NAMESPACES", value_delimiter = ',', default_values = UNGOVERNED)]
     ungoverned_namespaces: Vec<String>,
 
@@ -125,7 +123,7 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "USER")]
     operator_user: Option<String>,
 
-    /// Whether the operator asks replicas how they are, and is let in to the port where they say it
+    /// Whether the operator probes replicas, and NetworkPolicies allow it to reach their status port
     #[arg(
         long, value_name = "BOOLEAN", default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
         default_missing_value = "true", require_equals = true
@@ -137,7 +135,7 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "IMAGE")]
     proxy_image: Option<String>,
 
-    /// The image with the program that fetches and verifies weights, as the operator is told it
+    /// The image that fetches and verifies weights, as in the operator's --tools-image
     #[arg(long, value_name = "IMAGE")]
     tools_image: Option<String>,
 
@@ -146,15 +144,15 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "MIRRORS", value_parser = mirrors)]
     mirrors: Option<Mirrors>,
 
-    /// The address of the Prometheus by which KEDA scales models
+    /// The address of the Prometheus that KEDA queries
     #[arg(long, value_name = "URL")]
     prometheus_address: Option<String>,
 
-    /// A query of that Prometheus for the requests that come for the model $name in $namespace
+    /// A Prometheus query for the requests to the model $name in $namespace
     #[arg(long, value_name = "PROMQL")]
     requests_query: Option<String>,
 
-    /// The Gateway that may lead requests to models
+    /// The Gateway that may route requests to models
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = key)]
     gateway: Option<Key>,
 
@@ -168,7 +166,7 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = guest)]
     serves: Vec<ChildKind>,
 
-    /// The day on which to judge, such as 2026-11-22, in UTC; today where it is left out
+    /// The date to check for, such as 2026-11-22 (UTC); default: today
     #[arg(long, value_name = "DATE", value_parser = day)]
     now: Option<Date>,
 }
@@ -180,11 +178,11 @@ pub struct CheckArguments {
     #[command(flatten)]
     pub input: InputArguments,
 
-    /// A file or folder with Nodes, and with Pods where what they hold counts: says where each model can go
+    /// A file or folder with Nodes, and Pods if their usage counts: shows where each model fits
     #[arg(long, value_name = "FILE")]
     pub nodes: Vec<PathBuf>,
 
-    /// Let warnings count as findings too
+    /// Count warnings as findings
     #[arg(long)]
     pub strict: bool,
 
@@ -216,7 +214,7 @@ pub struct CompileArguments {
     #[command(flatten)]
     pub installation: InstallationArguments,
 
-    /// Name the policies as the API server wants them on its own disk (manifest-based admission, Kubernetes 1.37)
+    /// Name the policies for manifest-based admission, where the API server reads them from its disk (Kubernetes 1.37)
     #[arg(long = "static")]
     pub on_disk: bool,
 
@@ -228,7 +226,7 @@ pub struct CompileArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     scheduler_names: Vec<String>,
 
-    /// Users of the controllers that make pods from the templates that Hemvist writes
+    /// Users of the controllers that create pods from templates
     #[arg(long, value_name = "USERS", value_delimiter = ',')]
     pod_makers: Vec<String>,
 
@@ -244,15 +242,15 @@ pub struct CompileArguments {
     #[arg(long, value_name = "USERS", value_delimiter = ',')]
     autoscalers: Vec<String>,
 
-    /// Groups that may say where a node is and what it may hold
+    /// Groups that may set the clearance labels of nodes
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     clearance_groups: Vec<String>,
 
-    /// What the names of extended resources begin with that are no accelerators
+    /// Prefixes of extended resources that are not accelerators
     #[arg(long, value_name = "PREFIXES", value_delimiter = ',')]
     other_resources: Vec<String>,
 
-    /// Runtime classes that give a container no device
+    /// RuntimeClasses that give containers no device
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     other_runtime_classes: Vec<String>,
 }
@@ -340,7 +338,7 @@ impl InstallationArguments {
 }
 
 fn day(text: &str) -> Result<Date, String> {
-    date::parse(text).ok_or_else(|| "a day is written YYYY-MM-DD".to_owned())
+    date::parse(text).ok_or_else(|| "write a date as YYYY-MM-DD".to_owned())
 }
 
 fn mirrors(text: &str) -> Result<Mirrors, String> {
@@ -351,7 +349,7 @@ fn guest(text: &str) -> Result<ChildKind, String> {
     let known: Vec<_> = ChildKind::guests().map(ChildKind::as_str).collect();
     ChildKind::guests()
         .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| format!("the kinds that a cluster may serve or not are {}", known.join(", ")))
+        .ok_or_else(|| format!("the optional kinds are {}", known.join(", ")))
 }
 
 fn key(text: &str) -> Result<Key, String> {

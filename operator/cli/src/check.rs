@@ -143,9 +143,7 @@ fn placement(snapshot: &Snapshot, plan: &Plan) -> Option<PlacementReport> {
     let placement = &plan.placement;
     let (verdict, message) = match placement.verdict() {
         PlacementVerdict::Fits => ("Fits", fits(placement.wanted)),
-        PlacementVerdict::Waiting => {
-            ("Waiting", format!("waits for {}", placement.waiting_for(snapshot, &plan.model)))
-        }
+        PlacementVerdict::Waiting => ("Waiting", format!("{}", placement.waiting_for(snapshot, &plan.model))),
         PlacementVerdict::NoEligibleNode => ("NoEligibleNode", placement.no_eligible_node(&plan.model)),
     };
     let candidates = placement.candidates.iter().map(|(node, candidate)| CandidateReport {
@@ -170,9 +168,9 @@ fn placement(snapshot: &Snapshot, plan: &Plan) -> Option<PlacementReport> {
 
 fn fits(wanted: i64) -> String {
     match wanted {
-        0 => "no replica is wanted".to_owned(),
-        1 => "the one replica that is wanted has a place".to_owned(),
-        _ => format!("all {wanted} replicas that are wanted have a place"),
+        0 => "scaled to zero".to_owned(),
+        1 => "the one replica fits".to_owned(),
+        _ => format!("all {wanted} replicas fit"),
     }
 }
 

@@ -138,7 +138,7 @@ impl Collection {
         let (Some(version), Some(kind)) = (root.text("apiVersion"), root.text("kind")) else {
             let intended = ["apiVersion", "kind", "spec"].iter().any(|name| root.field(name).is_some());
             let level = if intended { Level::Error } else { Level::Warning };
-            let message = "is no Kubernetes object, because it does not state apiVersion and kind".to_owned();
+            let message = "is not a Kubernetes object: apiVersion and kind are missing".to_owned();
             return self.problem(level, place(&source.name, document, root.position), message);
         };
         let (version, kind) = (version.to_owned(), kind.to_owned());
@@ -167,7 +167,7 @@ impl Collection {
         let is_known = object.version == format!("{GROUP}/{VERSION}")
             && [MODEL_DEPLOYMENT, AI_POLICY].contains(&object.kind.as_str());
         if is_ours && !is_known {
-            let message = format!("{} {} is no kind that this version reads", object.version, object.kind);
+            let message = format!("{} {} is not a kind that this version reads", object.version, object.kind);
             return self.problem(Level::Error, at(object.root.position), message);
         }
         let metadata = object.root.field("metadata");
@@ -187,7 +187,7 @@ impl Collection {
         if let Some(first) = self.seen.get(&identity).cloned() {
             let name = if namespace.is_empty() { name.to_owned() } else { key.to_string() };
             let message = format!(
-                "{} {name} stands already at {}:{}; only that one counts here",
+                "{} {name} is already defined at {}:{}; this one is ignored",
                 object.kind, first.file, first.line
             );
             return self.problem(Level::Error, here, message);

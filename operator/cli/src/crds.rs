@@ -10,7 +10,7 @@ pub fn crds() -> Outcome {
     match all_definitions().iter().map(yaml::document).collect::<Result<String, _>>() {
         Ok(text) => Outcome::result(text),
         Err(error) => {
-            Outcome::failure(Exit::Input, format!("error: a definition has no form in YAML: {error}\n"))
+            Outcome::failure(Exit::Input, format!("error: a CRD cannot be written as YAML: {error}\n"))
         }
     }
 }

@@ -60,9 +60,9 @@ fn policy(policy: &PolicyReport) -> String {
     let verdict = if policy.findings.iter().any(|finding| finding.level == Level::Error) {
         "invalid"
     } else if policy.findings.is_empty() {
-        "in order"
+        "valid"
     } else {
-        "partly without effect"
+        "valid, with fields that have no effect"
     };
     let mut text = heading(verdict, "AIPolicy", &policy.namespace, &policy.name, &policy.place);
     text.extend(policy.findings.iter().map(finding));
@@ -96,7 +96,7 @@ fn placement(placement: &PlacementReport) -> String {
     for exclusion in &placement.exclusions {
         let _ = writeln!(
             text,
-            "    {} is out: {} ({})",
+            "    {} is excluded: {} ({})",
             exclusion.node,
             exclusion.message,
             exclusion.reasons.join(", ")
@@ -114,11 +114,10 @@ fn summary(report: &Report) -> String {
         report.day,
     );
     if report.models.iter().any(|model| model.placement.is_some()) {
-        text += "Each model's place is reckoned for it alone, as if no other model here were new.\n";
+        text += "Each model is placed for itself, as if no other model in these files were new.\n";
     }
     if incomplete {
-        text +=
-            "A document could not be parsed. If it was a policy, more may be refused than is said here.\n";
+        text += "A document could not be parsed. If it is an AIPolicy, the cluster may refuse more than this report says.\n";
     }
     let models = report.models.iter().map(|model| &model.findings);
     let mut findings = models.chain(report.policies.iter().map(|policy| &policy.findings)).flatten();

@@ -50,7 +50,7 @@ fn unsafe_to_compile(collection: &Collection, files: usize) -> Option<Outcome> {
         .values()
         .any(|one| matches!(one, PolicyEntry::Unreadable { .. }));
     if !text.is_empty() || unreadable {
-        text += "Nothing is compiled, because a rule may be missing.\n";
+        text += "Nothing is compiled, because a document could not be read and a rule may be missing.\n";
         return Some(Outcome::failure(
             if collection.incomplete { Exit::Input } else { Exit::Findings },
             text,

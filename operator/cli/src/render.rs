@@ -76,7 +76,7 @@ fn unsafe_to_render(collection: &Collection) -> Option<Outcome> {
     if text.is_empty() {
         return None;
     }
-    text += "Nothing is rendered, because a rule may be missing.\n";
+    text += "Nothing is rendered, because a document could not be read and a rule may be missing.\n";
     Some(Outcome::failure(if collection.incomplete { Exit::Input } else { Exit::Findings }, text))
 }
 
@@ -99,12 +99,12 @@ fn objects(
     }
     if !origin.has_uid {
         notes.push(format!(
-            "ModelDeployment {key} has no UID, so its objects have no owner: deleting it leaves them.\n"
+            "ModelDeployment {key} has no UID, so its objects get no owner reference: deleting it does not delete them.\n"
         ));
     }
     if settings.proxy_image.is_none() {
         notes.push(format!(
-            "ModelDeployment {key} has an example for the image of its proxy. Name yours with --proxy-image.\n"
+            "ModelDeployment {key} gets an example image for its proxy. Set yours with --proxy-image.\n"
         ));
     }
     Ok(Printed { text: format!("# What ModelDeployment {key} becomes.\n{text}"), note: notes.concat() })

@@ -74,7 +74,7 @@ impl Schemas {
     fn check(&self, schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Faults) {
         if let Some(wanted) = schema.type_.as_deref().filter(|wanted| !is_of_type(&value.node, wanted)) {
             let found = described(&value.node);
-            faults.block(path, value, &format!("is {found} where {} belongs", with_article(wanted)));
+            faults.block(path, value, &format!("is {found}, but must be {}", with_article(wanted)));
             return;
         }
         if let Some(allowed) = &schema.enum_ {
@@ -84,7 +84,7 @@ impl Schemas {
                 faults.block(
                     path,
                     value,
-                    &format!("is {}, which is none of {}", described(&value.node), words.join(", ")),
+                    &format!("is {}, but must be one of {}", described(&value.node), words.join(", ")),
                 );
             }
         }
@@ -127,10 +127,10 @@ impl Schemas {
     ) {
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
         if let Some(max) = schema.max_items.filter(|max| count > *max) {
-            faults.block(path, value, &format!("has {count} items, and {max} are the most"));
+            faults.block(path, value, &format!("has {count} items, but must have at most {max}"));
         }
         if let Some(min) = schema.min_items.filter(|min| count < *min) {
-            faults.add(path, value, &format!("has {count} items, and {min} are the least"));
+            faults.add(path, value, &format!("has {count} items, but must have at least {min}"));
         }
         let Some(JSONSchemaPropsOrArray::Schema(of_item)) = &schema.items else { return };
         let mut seen = BTreeSet::new();
@@ -148,7 +148,7 @@ impl Schemas {
             };
             let words = identity.join(" and ");
             if !seen.insert(identity) {
-                faults.add(&path, item, &format!("repeats {words}, which can stand in the list once"));
+                faults.add(&path, item, &format!("repeats {words}, which must be unique in the list"));
             }
         }
     }
@@ -186,7 +186,7 @@ impl Faults {
 }
 
 fn unknown(path: &str, at: &Located, faults: &mut Faults) {
-    faults.add(path, at, "is no field of this kind; without it the object would mean something else");
+    faults.add(path, at, "is not a field of this kind");
 }
 
 fn is_of_type(node: &Node, wanted: &str) -> bool {
@@ -207,35 +207,35 @@ fn described(node: &Node) -> String {
         Node::Number(number) => number.to_string(),
         Node::Text(text) => format!("{text:?}"),
         Node::List(_) => "a list".to_owned(),
-        Node::Fields(_) => "a group of fields".to_owned(),
+        Node::Fields(_) => "an object".to_owned(),
     }
 }
 
 fn with_article(type_: &str) -> &str {
     match type_ {
         "string" => "a text",
-        "integer" => "a whole number",
+        "integer" => "an integer",
         "number" => "a number",
-        "boolean" => "true or false",
+        "boolean" => "a boolean",
         "array" => "a list",
-        "object" => "a group of fields",
+        "object" => "an object",
         other => other,
     }
 }
 
 fn required(schema: &JSONSchemaProps, path: &str, value: &Located, faults: &mut Faults) {
     for name in schema.required.iter().flatten().filter(|name| value.field(name).is_none()) {
-        faults.block(&below(path, name), value, "is required and missing");
+        faults.block(&below(path, name), value, "is required");
     }
 }
 
 fn length(schema: &JSONSchemaProps, path: &str, value: &Located, text: &str, faults: &mut Faults) {
     let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     if let Some(max) = schema.max_length.filter(|max| count > *max) {
-        faults.block(path, value, &format!("has {count} characters, and {max} are the most"));
+        faults.block(path, value, &format!("has {count} characters, but must have at most {max}"));
     }
     if let Some(min) = schema.min_length.filter(|min| count < *min) {
-        faults.add(path, value, &format!("has {count} characters, and {min} are the least"));
+        faults.add(path, value, &format!("has {count} characters, but must have at least {min}"));
     }
 }
 
@@ -247,10 +247,10 @@ fn bounds(schema: &JSONSchemaProps, path: &str, value: &Located, number: Option<
         _ => (None, None),
     };
     if let Some(max) = schema.maximum.or(most).filter(|max| number > *max) {
-        faults.add(path, value, &format!("is {number}, and {max} is the most"));
+        faults.add(path, value, &format!("is {number}, but must be at most {max}"));
     }
     if let Some(min) = schema.minimum.or(least).filter(|min| number < *min) {
-        faults.add(path, value, &format!("is {number}, and {min} is the least"));
+        faults.add(path, value, &format!("is {number}, but must be at least {min}"));
     }
 }
 
@@ -287,17 +287,17 @@ spec:
 ";
         let found = faults("AIPolicy", text);
         let expected = [
-            "2: spce is no field",
-            "4: spec.enforcement is \"Deney\", which is none of ",
-            "6: spec.residency.dataCentre is no field",
+            "2: spce is not a field",
+            "4: spec.enforcement is \"Deney\", but must be one of ",
+            "6: spec.residency.dataCentre is not a field",
             "7: spec.residency.regions[1] repeats \"se-f\"",
-            "8: spec.namespaces is \"halsa\" where a list belongs",
-            "10: spec.models.requireDigest is empty where true or false belongs",
-            "14: spec.informationClasses[1].requires.maxAssessmentAgeDays is 0, and 1 is the least",
+            "8: spec.namespaces is \"halsa\", but must be a list",
+            "10: spec.models.requireDigest is empty, but must be a boolean",
+            "14: spec.informationClasses[1].requires.maxAssessmentAgeDays is 0, but must be at least 1",
             "13: spec.informationClasses[1] repeats \"Open\"",
-            "15: spec.informationClasses[2].class is required and missing",
-            "16: spec.quota.accelerators is 1.5 where a whole number belongs",
-            "17: spec.decision.title has 0 characters, and 1 are the least",
+            "15: spec.informationClasses[2].class is required",
+            "16: spec.quota.accelerators is 1.5, but must be an integer",
+            "17: spec.decision.title has 0 characters, but must have at least 1",
         ];
         for wanted in expected {
             assert!(
@@ -310,7 +310,7 @@ spec:
 
     #[test]
     fn an_object_without_spec_lacks_it() {
-        assert_eq!(faults("ModelDeployment", "kind: ModelDeployment\n"), ["1: spec is required and missing"]);
+        assert_eq!(faults("ModelDeployment", "kind: ModelDeployment\n"), ["1: spec is required"]);
     }
 
     #[test]

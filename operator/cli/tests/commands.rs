@@ -158,7 +158,7 @@ fn what_cannot_be_read_says_what_was_looked_for() {
     assert_eq!(ran.stderr, "error: no ModelDeployment or AIPolicy in 1 file with 1 object\n");
     let ran = hemvist(&["check", &fixture("faults/values.yaml")]);
     assert_eq!((ran.exit, ran.stdout.as_str()), (Exit::Input, ""));
-    assert!(ran.stderr.contains("is no Kubernetes object"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is not a Kubernetes object"), "{}", ran.stderr);
     let ran = hemvist_with_input(&["check", "-"], &[0xff, 0xfe]);
     assert_eq!(ran.exit, Exit::Input);
     assert!(ran.stderr.contains("standard input cannot be read"), "{}", ran.stderr);
@@ -291,7 +291,7 @@ fn help_and_version_are_results() {
     let help = hemvist(&["--help"]);
     assert_eq!(help.exit, Exit::Success);
     assert!(!hemvist(&["check", "--help"]).stdout.contains('`'));
-    assert!(help.stdout.contains("later versions") && help.stderr.is_empty(), "{}", help.stdout);
+    assert!(help.stdout.contains("needs a cluster") && help.stderr.is_empty(), "{}", help.stdout);
     let version = hemvist(&["version"]).stdout;
     assert!(version.starts_with("hemvist ") && version.contains("hemvist.dev/v1alpha1"), "{version}");
 }

@@ -147,7 +147,7 @@ fn rules_are_asked_where_the_api_server_asks_them() {
     let shape = said(&broken.replace("strategy: Auto", "strategy: Unheard"));
     assert_eq!(
         shape,
-        ["spec.rollout.strategy is \"Unheard\", which is none of Auto, Recreate, Rolling, Surge"]
+        ["spec.rollout.strategy is \"Unheard\", but must be one of Auto, Recreate, Rolling, Surge"]
     );
 }
 
@@ -158,7 +158,10 @@ fn a_number_that_no_schema_allows_is_a_fault_and_no_crash() {
     for count in ["0", "-1", "-2147483648"] {
         let report = check_text("-", &model.replace("count: 4", &format!("count: {count}")));
         let faults = as_written(&report["models"][0]);
-        assert_eq!(faults[0]["message"], format!("spec.accelerator.count is {count}, and 1 is the least"));
+        assert_eq!(
+            faults[0]["message"],
+            format!("spec.accelerator.count is {count}, but must be at least 1")
+        );
     }
 }
 

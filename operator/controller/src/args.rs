@@ -15,11 +15,11 @@ use hemvist_core::snapshot::{Key, LoadSource, Mirrors, Settings, ToleratedTaint}
 use self::cluster::{ClusterArgs, named};
 use crate::jitter::random_word;
 
-/// Runs open-weights language models on cleared nodes: the controller of Hemvist.
+/// The Hemvist operator: runs open-weights language models on cleared nodes.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "hemvist-operator", version, args_override_self = true)]
 pub struct Args {
-    /// Namespace whose AIPolicies bind the others.
+    /// Namespace whose AIPolicies apply to the others.
     #[arg(long, env = "HEMVIST_ROOT_NAMESPACE", default_value = DEFAULT_ROOT_NAMESPACE)]
     root_namespace: String,
 
@@ -81,7 +81,7 @@ pub struct Args {
     #[arg(long, env = "HEMVIST_TOLERATIONS", value_name = "TAINTS", value_delimiter = ',')]
     tolerations: Vec<ToleratedTaint>,
 
-    /// ModelDeployments that are worked on at the same time.
+    /// ModelDeployments reconciled at the same time.
     #[arg(long, env = "HEMVIST_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
 
@@ -93,7 +93,7 @@ pub struct Args {
     #[arg(long, env = "HEMVIST_METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
     metrics_address: SocketAddr,
 
-    /// Whether only the holder of a Lease works, so that several replicas can run.
+    /// Whether to use leader election, so that several replicas can run.
     #[arg(
         long, env = "HEMVIST_LEADER_ELECT", default_value_t = true, action = ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true", require_equals = true
@@ -116,7 +116,7 @@ pub struct Args {
     #[arg(long, env = "HEMVIST_RENEW_DEADLINE_SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=3600))]
     renew_deadline_seconds: u32,
 
-    /// How often the Lease is renewed, or looked at by those who do not hold it; less than the renew deadline.
+    /// How often to renew or try to acquire the Lease; less than the renew deadline.
     #[arg(long, env = "HEMVIST_RETRY_PERIOD_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     retry_period_seconds: u32,
 
@@ -136,7 +136,7 @@ pub struct Args {
     #[arg(long, env = "HEMVIST_REQUEST_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=300))]
     request_timeout_seconds: u32,
 
-    /// How often every object is looked at again and every kind is listed anew, give or take a fifth.
+    /// How often to reconcile every object and list every kind again, ±20 %.
     #[arg(long, env = "HEMVIST_RESYNC_MINUTES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1440))]
     resync_minutes: u32,
 }
@@ -168,7 +168,7 @@ pub struct Options {
     pub settings: Arc<Settings>,
     /// Whether policies are compiled into the API server.
     pub compiles: bool,
-    /// ModelDeployments that are worked on at the same time.
+    /// ModelDeployments reconciled at the same time.
     pub concurrency: usize,
     /// Address of /healthz and /readyz.
     pub health_address: SocketAddr,

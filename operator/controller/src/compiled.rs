@@ -143,6 +143,6 @@ impl CompiledState {
 /// It was changed just now.
 pub fn not_yet() -> Compilation {
     Compilation::NotYet {
-        why: "The policy is being compiled into the API server and tried there.".to_owned(),
+        why: "The policy is being compiled into the API server and verified there.".to_owned(),
     }
 }

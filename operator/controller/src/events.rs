@@ -145,7 +145,7 @@ pub fn admission_repair(id: &CompiledId, uid: &str, author: Option<(&Key, &str)>
         type_: EventType::Warning,
         reason: "AdmissionRepaired".to_owned(),
         action: "Repair",
-        note: bounded(&format!("{id} was {what} by somebody else, and is as it was again.")),
+        note: bounded(&format!("{id} was {what} by someone else; Hemvist restored it.")),
     }
 }
 

@@ -40,7 +40,7 @@ impl Departure {
     const fn as_str(self) -> &'static str {
         match self {
             Self::DeletedAgainstBudget => {
-                "deleted, though its PodDisruptionBudget did not allow an eviction, because residency outranks availability"
+                "deleted, because its PodDisruptionBudget did not allow an eviction and residency outranks availability"
             }
             Self::Evicted | Self::GoneAlready => "evicted",
         }

@@ -67,7 +67,7 @@ async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, 
     Ok(listener)
 }
 
-/// Alive is who gets on, not who answers.
+/// The process is alive while its workers make progress; an answer over HTTP is not enough.
 async fn healthz(State(report): State<Report>) -> (StatusCode, &'static str) {
     if report.pulses.iter().all(|pulse| pulse.age() < LONGEST_SILENCE) {
         (StatusCode::OK, "ok")
@@ -81,7 +81,7 @@ async fn readyz(State(report): State<Report>) -> (StatusCode, &'static str) {
     if report.view.synced() {
         (StatusCode::OK, "ok")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the cluster has not been listed yet")
+        (StatusCode::SERVICE_UNAVAILABLE, "the caches are not synced yet")
     }
 }
 

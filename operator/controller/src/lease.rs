@@ -24,7 +24,7 @@ use crate::jitter::Jitter;
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another process holds the Lease now.
-    #[error("the lease is held by {0} now")]
+    #[error("the Lease is now held by {0}")]
     Taken(String),
     /// It could not be renewed in time.
     #[error("the lease could not be renewed for {} s: {last}", .patience.as_secs())]
@@ -99,10 +99,10 @@ impl Elector {
             deadline.call(api.replace(&options.name, &PostParams::default(), &lease)).await.map(|_| true)
         };
         match released.await {
-            Ok(true) => tracing::info!(lease = options.name, "the lease is given back"),
+            Ok(true) => tracing::info!(lease = options.name, "released the Lease"),
             Ok(false) => {}
             Err::<bool, CallError>(error) => {
-                tracing::warn!("the lease could not be given back and runs out: {error}");
+                tracing::warn!("could not release the Lease, which expires by itself: {error}");
             }
         }
     }
@@ -116,12 +116,12 @@ impl Elector {
                 Ok(Attempt::Held(lease)) => return (*lease, begin),
                 Ok(Attempt::HeldBy(holder)) => {
                     if told.as_ref() != Some(&holder) {
-                        tracing::info!(holder, "waiting for the lease");
+                        tracing::info!(holder, "waiting for the Lease");
                         told = Some(holder);
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(category = error.category(), "trying to take the lease: {error}");
+                    tracing::warn!(category = error.category(), "acquiring the Lease: {error}");
                 }
             }
             sleep(self.jitter.around(self.options.retry_period)).await;

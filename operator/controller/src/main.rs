@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     };
     telemetry::start(&options.log);
     if chosen.is_err() {
-        tracing::warn!("a provider of cryptography was installed before ours");
+        tracing::warn!("a TLS provider was already installed");
     }
     // One thread: the work is waiting for the API server, and each further thread would keep a heap of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

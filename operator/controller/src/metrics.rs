@@ -135,17 +135,21 @@ impl Metrics {
         own.register("reconcile_time_seconds", "How long a reconcile takes", self.seconds.clone());
         own.register(
             "max_concurrent_reconciles",
-            "Reconciles that may run at once",
+            "Most reconciles at the same time",
             self.concurrency.clone(),
         );
-        own.register("active_workers", "Reconciles that run now", self.active.clone());
+        own.register("active_workers", "Reconciles running now", self.active.clone());
         let own = self.registry.sub_registry_with_prefix("workqueue");
-        own.register("depth", "Keys that wait to be worked on", self.queue_depth.clone());
+        own.register("depth", "Keys waiting in the queue", self.queue_depth.clone());
         own.register("adds", "Additions to a queue", self.queue_adds.clone());
-        own.register("retries", "Keys that are tried again after a failure", self.queue_retries.clone());
+        own.register("retries", "Keys requeued after a failure", self.queue_retries.clone());
         let own = &mut self.registry;
         own.register("rest_client_requests", "Requests to the API server", self.requests.clone());
-        own.register("leader_election_master_status", "1 where this process works", self.leader.clone());
+        own.register(
+            "leader_election_master_status",
+            "1 while this process is the leader",
+            self.leader.clone(),
+        );
     }
 
     fn register_own(&mut self) {
@@ -153,20 +157,20 @@ impl Metrics {
         own.register("model_deployments", "ModelDeployments by the reason of Ready", self.models.clone());
         own.register(
             "evictions",
-            "Pods that had to leave a node that is not cleared for them",
+            "Pods evicted from nodes that are not cleared for them",
             self.evictions.clone(),
         );
         own.register(
             "admission_repairs",
-            "Compiled policies and bindings that somebody else had changed or deleted",
+            "Compiled policies and bindings restored after someone else changed or deleted them",
             self.admission_repairs.clone(),
         );
         own.register(
             "events_dropped",
-            "Events that were not written because too many waited",
+            "Events dropped because too many were waiting",
             self.events_dropped.clone(),
         );
-        own.register("watch_errors", "Watches that broke or could not be started", self.watch_errors.clone());
+        own.register("watch_errors", "Watches that failed", self.watch_errors.clone());
     }
 
     /// What the queue `name` counts.

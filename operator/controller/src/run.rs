@@ -60,7 +60,7 @@ impl RunError {
     }
 }
 
-/// Runs until the process is asked to end.
+/// Runs until the process is shutting down.
 ///
 /// # Errors
 /// Where it cannot begin, or must not go on.
@@ -116,7 +116,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         () = &mut write_events => Err(RunError::Ended("the writer of events")),
     };
     if ended.is_ok() {
-        tracing::info!("asked to end");
+        tracing::info!("shutting down");
         stop.send_replace(true);
         tokio::select! {
             () = &mut work => {}
@@ -132,7 +132,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
 /// Publishes an event whenever a day begins.
 async fn publish_days(triggers: Triggers) {
     clock::each_day(|| {
-        tracing::info!("a day begins: everything is looked at again");
+        tracing::info!("a new day in UTC: reconciling everything");
         triggers.publish(&Event::Day);
     })
     .await;
@@ -172,7 +172,7 @@ async fn work(
         }
     }
     context.metrics.set_leader(name, true);
-    tracing::info!(models = context.view.model_keys().len(), "the work begins");
+    tracing::info!(models = context.view.model_keys().len(), "starting workers");
     context.triggers.publish(&Event::Start);
     join_all(workers.into_iter().map(|one| one.run(context.clone(), stopped.clone()))).await;
 }

@@ -102,7 +102,7 @@ impl Workers {
         }
         let ended = timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
         if ended.is_err() {
-            tracing::warn!(controller, "{} reconciles did not end in time", running.len());
+            tracing::warn!(controller, "{} reconciles did not finish in time", running.len());
         }
     }
 
@@ -146,7 +146,7 @@ fn judge(context: &Context, next: Next) -> (&'static str, Ending) {
         Next::Gone => ("success", Ending::Done),
         Next::Settled => ("success", Ending::Again(context.jitter.around(context.resync))),
         Next::Retry(category) => {
-            tracing::info!(category, "tried again later");
+            tracing::info!(category, "requeued");
             ("requeue", Ending::Failed)
         }
     }

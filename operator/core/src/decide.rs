@@ -174,7 +174,7 @@ fn from_broken_accelerators(subject: &Subject<'_>, placement: &Placement) -> Vec
             uid: pod.uid.clone(),
             node: pod.node.clone()?,
             cause: Reason::AcceleratorUnhealthy,
-            reason: "has given it an accelerator that is broken, and another one is free".to_owned(),
+            reason: "has an unhealthy accelerator that the pod holds, and another one is free".to_owned(),
         })
     };
     subject.pods.iter().filter(useless).filter_map(eviction).collect()

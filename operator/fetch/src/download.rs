@@ -119,7 +119,7 @@ impl Download<'_> {
                     if attempt >= ATTEMPTS {
                         return Err(failure);
                     }
-                    tracing::warn!(path = entry.path, length, "{}; trying again", failure.message);
+                    tracing::warn!(path = entry.path, length, "{}; retrying", failure.message);
                     std::thread::sleep(FIRST_WAIT * 2_u32.pow(attempt - 1));
                 }
             }
@@ -149,13 +149,16 @@ impl Download<'_> {
         file.set_len(*length).map_err(failed)?;
         file.seek(SeekFrom::Start(*length)).map_err(failed)?;
         let broke_off = |why: String| {
-            Failure::new(Reason::MirrorUnreachable, format!("{}: the mirror broke off: {why}", entry.path))
+            Failure::new(
+                Reason::MirrorUnreachable,
+                format!("{}: the mirror closed the connection: {why}", entry.path),
+            )
         };
         let mut chunk = vec![0; CHUNK];
         while *length < entry.size && !self.stopped.load(Ordering::Relaxed) {
             let most = usize::try_from(entry.size - *length).unwrap_or(CHUNK).min(CHUNK);
             match content.read(&mut chunk[..most]) {
-                Ok(0) => return Err(broke_off(format!("{length} of {} bytes came", entry.size))),
+                Ok(0) => return Err(broke_off(format!("received {length} of {} bytes", entry.size))),
                 Ok(came) => {
                     file.write_all(&chunk[..came]).map_err(failed)?;
                     *length += came as u64;
@@ -179,7 +182,7 @@ impl Download<'_> {
             tracing::info!(
                 bytes,
                 percent,
-                "{} of {}, {} in a second",
+                "{} of {}, {}/s",
                 mebibytes(bytes),
                 mebibytes(total),
                 mebibytes(rate)

@@ -55,7 +55,7 @@ pub fn fetch(mirror: &dyn Mirror, order: &Order) -> Result<String, Failure> {
             mebibytes(kept)
         );
         if download(mirror, &store, &entries, kept, order.threads)? == Downloaded::Changed {
-            tracing::warn!("the mirror has changed; beginning anew");
+            tracing::warn!("the mirror has changed; starting over");
             continue;
         }
         let found = digest(&named(&store.partial(), file.as_deref()), order.threads)?;
@@ -67,9 +67,9 @@ pub fn fetch(mirror: &dyn Mirror, order: &Order) -> Result<String, Failure> {
         if kept == 0 {
             return Err(Failure::mismatch("what the mirror holds", &order.digest, &found));
         }
-        tracing::warn!("what was kept of an earlier fetch does not fit; beginning anew");
+        tracing::warn!("the partial download does not match; starting over");
     }
-    let message = "the mirror changed each time it was read; fetch from a place that nobody writes to";
+    let message = "the mirror changed during every attempt; fetch from a place that nobody writes to";
     Err(Failure::new(Reason::MirrorContentRefused, message))
 }
 

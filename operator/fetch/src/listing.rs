@@ -85,22 +85,25 @@ pub fn checked(entries: Vec<Entry>, surplus: Surplus) -> Result<Vec<Entry>, Fail
     let mut kept = Vec::new();
     for entry in entries {
         if !is_plain(&entry.path) {
-            return Err(refused(format!("the mirror holds {:?}, which is no plain path", entry.path)));
+            return Err(refused(format!("the mirror holds {:?}, which is not a plain path", entry.path)));
         }
         match (is_of_weights(&entry.path), surplus) {
             (true, _) => kept.push(entry),
-            (false, Surplus::LeftOut) => tracing::info!(path = entry.path, "left out: no file of weights"),
+            (false, Surplus::LeftOut) => tracing::info!(path = entry.path, "skipped: not a file of weights"),
             (false, Surplus::Refused) => {
-                return Err(refused(format!("the mirror holds {}, which is no file of weights", entry.path)));
+                return Err(refused(format!(
+                    "the mirror holds {}, which is not a file of weights",
+                    entry.path
+                )));
             }
         }
     }
     if kept.is_empty() {
-        return Err(refused("the mirror holds no file of weights at the place that is named".to_owned()));
+        return Err(refused("the mirror has no file of weights at this path".to_owned()));
     }
     if kept.len() > MOST_FILES {
         return Err(refused(format!(
-            "the mirror holds {} files, and more than {MOST_FILES} are no model",
+            "the mirror holds {} files, more than the limit of {MOST_FILES}",
             kept.len()
         )));
     }
@@ -172,7 +175,7 @@ mod tests {
             "",
             "a/",
         ] {
-            assert!(listed(&[path], Surplus::LeftOut).unwrap_err().contains("no plain path"), "{path:?}");
+            assert!(listed(&[path], Surplus::LeftOut).unwrap_err().contains("not a plain path"), "{path:?}");
         }
         assert_eq!(listed(&["sub/å b.json"], Surplus::Refused), Ok(vec!["sub/å b.json".to_owned()]));
     }

@@ -29,7 +29,7 @@ impl Failure {
 
     /// That the content of `what` is not what the digest says.
     pub fn mismatch(what: &str, expected: &Digest, found: &Digest) -> Self {
-        let message = format!("{what} has the digest {found}, and the model states {expected}");
+        let message = format!("{what} has the digest {found}, but the model states {expected}");
         Self::new(Reason::ModelDigestMismatch, message)
     }
 }

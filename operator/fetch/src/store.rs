@@ -134,7 +134,7 @@ impl Store {
             return Ok(());
         }
         let message = format!(
-            "{} more are to be fetched, and the volume has room for {}; some of it is kept free",
+            "{} more must be fetched, and the volume has {} free (besides a reserve)",
             mebibytes(wanted),
             mebibytes(free)
         );

@@ -247,7 +247,10 @@ impl Bed {
         let said = self.surroundings.autoscaled("False", "AutoscalerFailing").await?;
         ensure!(said.contains(&self.prometheus.address()), "{said}");
         let ready = condition(&self.model().await?, "Ready").clone();
-        ensure!(text(&ready["message"]).ends_with("Nothing scales it: see Autoscaled."), "{ready}");
+        ensure!(
+            text(&ready["message"]).ends_with("Autoscaling does not work: see the condition Autoscaled."),
+            "{ready}"
+        );
         let counts = Gateway::counts_at(&self.surroundings.node);
         self.prometheus.start(self.surroundings.governed.cluster(), Some(&counts)).await?;
         self.surroundings.autoscaled("True", "AutoscalerWorks").await?;

@@ -84,7 +84,8 @@ impl Bed {
         let ready = condition(&model, "Ready");
         ensure!(
             ready["status"] == "True"
-                && text(&ready["message"]).ends_with("No gateway leads to it: see Routed."),
+                && text(&ready["message"])
+                    .ends_with("The route through the gateway does not work: see the condition Routed."),
             "{ready}"
         );
         let [namespace, name] = GATEWAY;

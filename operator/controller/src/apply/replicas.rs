@@ -43,7 +43,7 @@ pub(super) async fn hand_over(
     let Some(deployment) = &child.deployment else { return Ok(()) };
     let replicas = deployment.wanted.max(*bounds.start()).min(*bounds.end());
     let name = child.key.name.as_str();
-    tracing::info!(name, replicas, "an autoscaler decides the replicas from here on");
+    tracing::info!(name, replicas, "an autoscaler now owns spec.replicas");
     let number = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

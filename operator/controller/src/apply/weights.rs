@@ -38,7 +38,7 @@ pub(super) async fn put_fetch(
         if wanted.is_some_and(|wanted| stays(&job, wanted)) {
             there = Some(job);
         } else {
-            tracing::info!(name = job.key.name, "deleting a Job that is not wanted, or was given up");
+            tracing::info!(name = job.key.name, "pruning a Job that failed or is no longer needed");
             writer.delete::<Job>(&job).await?;
         }
     }
@@ -86,7 +86,7 @@ pub(super) async fn put_replicas(
         if may_stay(&old, &deployment) {
             stays = Some(old);
         } else {
-            tracing::info!(name = old.key.name, "deleting an old version that may not go on where it is");
+            tracing::info!(name = old.key.name, "pruning an old version that may not stay where it runs");
             writer.delete::<Deployment>(&old).await?;
         }
     }

@@ -34,11 +34,11 @@ pub struct ApplyError {
 
 #[derive(Debug, thiserror::Error)]
 enum Cause {
-    #[error("an object of this name exists that Hemvist did not make")]
+    #[error("an object of this name exists and was not created by Hemvist")]
     NotOurs,
-    #[error("the earlier one is still being deleted")]
+    #[error("the previous one is still being deleted")]
     Leaving,
-    #[error("the API server answered with an object that has no name")]
+    #[error("the API server returned an object without a name")]
     Unnamed,
     #[error(transparent)]
     Call(#[from] CallError),
@@ -152,7 +152,7 @@ impl<'a> Writer<'a> {
     async fn remove_others<K: Child>(&self, kept: &str) -> Result<(), ApplyError> {
         for child in self.children::<K>() {
             if child.key.name != kept {
-                tracing::info!(kind = %K::KIND, name = child.key.name, "deleting an object that the model is not to have any more");
+                tracing::info!(kind = %K::KIND, name = child.key.name, "pruning an object that the model no longer needs");
                 self.delete::<K>(&child).await?;
             }
         }
@@ -309,7 +309,7 @@ impl<'a> Writer<'a> {
         version: Option<String>,
     ) -> Result<ChildObject<K>, CallError> {
         object["metadata"]["resourceVersion"] = Value::from(version);
-        tracing::info!(kind = %K::KIND, name, "taking out fields that others have added");
+        tracing::info!(kind = %K::KIND, name, "removing fields that others added");
         let params = PostParams { field_manager: Some(HEMVIST.to_owned()), ..PostParams::default() };
         let request = Request::new(K::url_path(&(), Some(self.namespace)))
             .replace(name, &params, object.to_string().into_bytes())

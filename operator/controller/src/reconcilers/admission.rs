@@ -42,7 +42,7 @@ enum AdmissionError {
     #[error("compiling policies: {0}")]
     Write(#[from] WriteError),
     /// What was compiled is no JSON.
-    #[error("compiling policies: writing what was compiled as JSON: {0}")]
+    #[error("compiling policies: serializing a compiled policy: {0}")]
     Json(#[from] serde_json::Error),
 }
 
@@ -184,7 +184,7 @@ impl Round<'_> {
         let why = worst(&tried).map(|result| match result {
             ProbeResult::NotRefused(why) => why.clone(),
             ProbeResult::Refused | ProbeResult::Overtaken => {
-                "Something has changed, so that it is tried again.".to_owned()
+                "Something changed meanwhile, so it is being verified again.".to_owned()
             }
         });
         self.memory(|memory| memory.silence_proven = why.is_none());
@@ -240,12 +240,11 @@ impl Round<'_> {
         let no_right = error.source.code() == Some(403);
         let closed = !no_right && self.put_closed(book, key, &why).await;
         let consequence = if closed {
-            "Everything that it may bind is refused until it does."
+            "Until it does, the API server denies everything in the namespaces of this policy."
         } else {
-            "The controller alone enforces it, and nothing is opened that it alone allows."
+            "Only the controller enforces it. The API server still denies by default what only this policy allows."
         };
-        let why =
-            format!("The API server does not take what the policy is compiled to: {why}. {consequence}");
+        let why = format!("The API server rejects the compiled policy: {why}. {consequence}");
         // A right that is missing says nothing of what was written, and is there again when somebody gives it.
         if !no_right {
             let refused = Refused { hash, at: Instant::now(), why: why.clone() };
@@ -257,7 +256,7 @@ impl Round<'_> {
     /// An AIPolicy that the API server does not take in its compiled form is compiled to one that refuses wherever it may
     /// bind: no judgement is a no. Says whether it took that.
     async fn put_closed(&self, book: &PolicyBook, key: &Key, why: &str) -> bool {
-        let unreadable = PolicyEntry::Unreadable { error: format!("the API server does not take it: {why}") };
+        let unreadable = PolicyEntry::Unreadable { error: format!("the API server rejects it: {why}") };
         let mut closed = book.clone();
         closed.entries.insert(key.clone(), unreadable);
         let closed = compile(&closed, self.settings, self.today).policies.remove(key).unwrap_or_default();
@@ -302,7 +301,7 @@ impl Round<'_> {
                     .collect()
             };
             for (id, uid) in seen {
-                tracing::info!("deleting {id}, which no AIPolicy is compiled to any more");
+                tracing::info!("pruning {id}: no AIPolicy compiles to it any more");
                 delete(self.context, &id, &uid).await?;
             }
         }
@@ -311,7 +310,7 @@ impl Round<'_> {
 
     /// Nothing more is done before what no policy speaks of is closed.
     fn stop(&self, changed: &BTreeSet<Key>, why: &str) -> Next {
-        tracing::warn!("what no AIPolicy speaks of is not known to be refused: {why}");
+        tracing::warn!("default deny is not verified: {why}");
         for key in changed {
             self.note(key, Compilation::NotYet { why: why.to_owned() });
         }
@@ -324,7 +323,7 @@ impl Round<'_> {
             AdmissionError::Write(error) => (told(error), error.is_lasting()),
             AdmissionError::Json(error) => (error.to_string(), true),
         };
-        let why = format!("What the policies are compiled to could not be written: {why}.");
+        let why = format!("Writing the compiled policies failed: {why}.");
         for key in self.admission.policies.keys() {
             if !matches!(self.known(key), Some(Compilation::Proven { .. })) {
                 let why = why.clone();

@@ -244,7 +244,7 @@ async fn a_policy_that_the_server_does_not_take_is_closed_and_stops_no_other() {
     world.api.refuse_containing("'MIT'", 422);
     assert_eq!(world.reconcile().await.unwrap(), Next::Retry("not_in_force"));
     let Some(Compilation::Failed { why }) = world.compilation() else { panic!("{:?}", world.compilation()) };
-    assert!(why.contains("Everything that it may bind is refused"), "{why}");
+    assert!(why.contains("the API server denies everything in the namespaces of this policy"), "{why}");
     let closed = world.api.stored(&format!("{POLICIES}/{OF_MODELS}")).unwrap();
     assert!(closed["spec"].to_string().contains("cannot be read"), "{closed}");
     world.writes();

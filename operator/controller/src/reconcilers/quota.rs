@@ -88,7 +88,7 @@ async fn write(context: &Context, key: &Key, wanted: &Value) -> Result<(), CallE
     let api: Api<QuotaObject> = Api::namespaced(context.client.get(), &key.namespace);
     let params = PatchParams::apply(HEMVIST).force().validation_strict();
     let written = context.deadline.call(api.patch(&key.name, &params, &Patch::Apply(wanted))).await?;
-    tracing::info!(namespace = key.namespace, "the limit to accelerators is written");
+    tracing::info!(namespace = key.namespace, "wrote the ResourceQuota for accelerators");
     if let Some(stamp) = Stamp::of(written.meta()) {
         context.view.quotas.lock().written(stamp, written.seen);
     }
@@ -100,7 +100,7 @@ async fn delete(context: &Context, key: &Key, uid: &str) -> Result<(), CallError
     let params = DeleteParams::background()
         .preconditions(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
     match context.deadline.call(api.delete(&key.name, &params)).await {
-        Ok(_) => tracing::info!(namespace = key.namespace, "the limit to accelerators is lifted"),
+        Ok(_) => tracing::info!(namespace = key.namespace, "deleted the ResourceQuota for accelerators"),
         Err(error) if error.is_not_found() || error.is_conflict() => {}
         Err(error) => return Err(error),
     }

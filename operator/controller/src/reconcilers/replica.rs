@@ -62,7 +62,7 @@ async fn reconcile(context: &Context, key: &Key) -> Next {
     let Some(pod) = pod.filter(|pod| is_worth_a_look(pod)) else { return Next::Gone };
     let Some(address) = pod.address.as_deref().and_then(|text| text.parse().ok()) else { return Next::Gone };
     let sighting = look(address).await;
-    tracing::debug!(pod = %key, ?sighting, "a replica was asked");
+    tracing::debug!(pod = %key, ?sighting, "probed a replica");
     let reached = sighting.status_port_answers;
     if context.view.probes.remember(&pod.uid, &sighting)
         && let Some(name) = &pod.model_name

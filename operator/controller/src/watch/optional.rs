@@ -24,12 +24,12 @@ impl Watches {
         let jitter = Jitter::default();
         loop {
             self.wait_until_served::<K>(&client, true, &jitter).await;
-            tracing::info!(kind = %K::KIND, "the cluster serves a kind that can be of use");
+            tracing::info!(kind = %K::KIND, "optional CRD found");
             tokio::select! {
                 () = self.clone().watch::<Children<K>>(Api::all(client.clone())) => {}
                 () = self.use_while_served::<K>(&client, &jitter) => {}
             }
-            tracing::info!(kind = %K::KIND, "the cluster does not serve the kind any more");
+            tracing::info!(kind = %K::KIND, "optional CRD gone");
             self.forget_all::<K>();
             self.set_served::<K>(false);
         }
@@ -54,7 +54,7 @@ impl Watches {
                     LOOK
                 }
                 Err(error) => {
-                    tracing::warn!(kind = %K::KIND, "asking whether the kind is served: {error}");
+                    tracing::warn!(kind = %K::KIND, "discovering an optional CRD: {error}");
                     LOOK_AGAIN
                 }
             };

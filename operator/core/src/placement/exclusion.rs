@@ -105,7 +105,7 @@ pub enum Exclusion {
     },
     /// An administrator has declared it to be off.
     OutOfService,
-    /// It takes no new pods.
+    /// It is cordoned.
     Cordoned,
     /// Its kubelet does not say that it is ready.
     NotReady,
@@ -216,10 +216,10 @@ impl Exclusion {
             }
             Self::NotCleared { clearance } if clearance.is_empty() => "has no clearance label".to_owned(),
             Self::NotCleared { clearance } => {
-                format!("has the clearance {clearance:?}, which is no information class")
+                format!("has clearance {clearance:?}, which is not an information class")
             }
             Self::ClearanceTooLow { clearance } => {
-                format!("is cleared for {clearance} only, and the model is {class}")
+                format!("is cleared up to {clearance}, and the model is {class}")
             }
             Self::DevicesNotLabelled { label } if label.is_empty() => {
                 format!("has no label that says that its devices are whole, which {class} requires")
@@ -253,11 +253,11 @@ impl Exclusion {
             Self::Tainted { taint } => format!("has the taint {taint}, which the pods do not tolerate"),
             Self::StartingUp { taint } => format!("is starting up, as its taint {taint} says"),
             Self::OutOfService => "is declared out of service".to_owned(),
-            Self::Cordoned => "takes no new pods".to_owned(),
+            Self::Cordoned => "is cordoned".to_owned(),
             Self::NotReady => "is not ready".to_owned(),
-            Self::UnderPressure { condition } => format!("takes no new pods because of {condition}"),
+            Self::UnderPressure { condition } => format!("is cordoned because of {condition}"),
             Self::SharedWithOthers { holder } => {
-                format!("is shared with {holder}, and {} needs a node of its own", model.information_class)
+                format!("also runs {holder}, and {} models need a node of their own", model.information_class)
             }
             Self::Busy { free, total } => {
                 format!("has {free} of {total} {} free", model.accelerator.resource)
@@ -277,10 +277,10 @@ impl Exclusion {
             Self::NotOffered { labelled } => {
                 format!("is labelled {labelled}, and no device plugin offers them")
             }
-            Self::ProductNotAsked { product } if product.is_empty() => {
-                "does not say which product it has".to_owned()
+            Self::ProductNotAsked { product } if product.is_empty() => "has no product label".to_owned(),
+            Self::ProductNotAsked { product } => {
+                format!("has {product}, which is not in spec.accelerator.products")
             }
-            Self::ProductNotAsked { product } => format!("has {product}, which was not asked for"),
             Self::NotIsolated { unit, announced_by } => {
                 let demanded = model.isolation.min(Isolation::WholeDevice);
                 format!(

@@ -90,7 +90,7 @@ impl Placement {
         }
         let holders = self.holders(snapshot, model);
         if !holders.is_empty() {
-            text = format!("{text}; held by {holders}");
+            text = format!("{text}; in use by {holders}");
         }
         bounded(&text, 1000)
     }

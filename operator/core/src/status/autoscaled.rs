@@ -30,27 +30,24 @@ fn judged(
     let autoscaler = objects.scaled_object.as_ref().or(objects.horizontal_pod_autoscaler.as_ref());
     let Some(facts) = autoscaler.and_then(|child| child.autoscaler.as_ref()) else {
         // It is made when nobody else decides the number of replicas any more.
-        return unknown(format!("The {kind} {name} is not there yet."));
+        return unknown(format!("{kind} {name} does not exist yet."));
     };
     if facts.works {
-        let text = format!("The {kind} {name} says that it works. It follows {}.", settings.followed);
+        let text = format!("{kind} {name} works and follows {}.", settings.followed);
         return (ConditionStatus::True, Reason::AutoscalerWorks, text);
     }
     let Some((word, sentence)) = &facts.fault else {
-        let text = format!(
-            "The {kind} {name} has not said whether it works. Where that lasts, nobody carries it out: {}.",
-            whose(&settings.by)
-        );
+        let text = format!("{kind} {name} has reported no status. If that lasts, {}.", whose(&settings.by));
         return unknown(text);
     };
     let measured = objects.deployment.as_ref().and_then(|child| child.deployment.as_ref());
     if settings.by == Autoscaler::HorizontalPodAutoscaler && measured.is_none_or(|facts| facts.ready == 0) {
         return unknown(format!(
-            "The {kind} {name} follows what replicas measure, and none takes requests yet."
+            "{kind} {name} follows metrics of the replicas, and no replica is ready yet."
         ));
     }
     let text = format!(
-        "The {kind} {name} does not work ({word}): {sentence} The number of replicas stays as it is. {}",
+        "{kind} {name} does not work ({word}): {sentence} The number of replicas stays as it is. {}",
         help(settings)
     );
     (ConditionStatus::False, Reason::AutoscalerFailing, text)
@@ -58,9 +55,9 @@ fn judged(
 
 const fn whose(by: &Autoscaler) -> &'static str {
     match by {
-        Autoscaler::HorizontalPodAutoscaler => "the cluster's controller manager does not run",
+        Autoscaler::HorizontalPodAutoscaler => "kube-controller-manager does not run",
         Autoscaler::ScaledObject(_) => {
-            "KEDA's operator does not run, or may not scale (admission.autoscalers of the chart)"
+            "KEDA's operator does not run, or may not scale (admission.autoscalers in the chart)"
         }
     }
 }
@@ -71,11 +68,11 @@ fn help(settings: &ScalingSettings) -> String {
     match &settings.by {
         Autoscaler::HorizontalPodAutoscaler => {
             format!(
-                "Have the pods' custom metrics API serve {followed}, or let KEDA scale (load.prometheusAddress of the chart)."
+                "Serve {followed} from a custom metrics API, or let KEDA scale (load.prometheusAddress in the chart)."
             )
         }
         Autoscaler::ScaledObject(keda) => {
-            format!("See whether {} answers KEDA, and knows {followed}.", keda.prometheus)
+            format!("Check that {} answers KEDA and has the metric {followed}.", keda.prometheus)
         }
     }
 }

@@ -27,18 +27,18 @@ pub(super) fn available(
             type_,
             ConditionStatus::Unknown,
             Reason::ApplyFailed,
-            "The objects could not be written.".to_owned(),
+            "Objects of the model could not be written: see the condition Ready.".to_owned(),
         );
     };
     let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
-        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
+        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "Scaled to zero.".to_owned());
     }
     let seen = objects.deployment.as_ref().and_then(|child| child.deployment.clone()).unwrap_or_default();
     let current = seen.observed_generation >= seen.generation;
     if current && seen.available >= wanted {
         if seen.updated < wanted || seen.replicas > seen.updated {
-            let text = format!("{} of {wanted} replicas are of the new version.", seen.updated.min(wanted));
+            let text = format!("{} of {wanted} replicas run the new version.", seen.updated.min(wanted));
             return draft(type_, ConditionStatus::True, Reason::RollingOut, text);
         }
         return all_available(snapshot, subject, plan);
@@ -50,7 +50,7 @@ pub(super) fn available(
 /// it said that it is not ready, and an accelerator can break under a replica that has not noticed.
 fn all_available(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> ConditionDraft {
     let wanted = wanted(subject, &plan.model);
-    let text = format!("{wanted} of {wanted} replicas take requests.");
+    let text = format!("{wanted} of {wanted} replicas are available.");
     let available = |reason, text| draft(ConditionType::Available, ConditionStatus::True, reason, text);
     if let Some(silence) = silent_node(snapshot, subject, plan) {
         return available(Reason::NodeNotReady, format!("{text} {silence}"));
@@ -84,13 +84,13 @@ fn unavailable(
         return not_available(reason(trouble), sentence(trouble));
     }
     if let Some(failure) = &seen.replica_failure {
-        return not_available(Reason::ApplyFailed, format!("A replica could not be made: {failure}"));
+        return not_available(Reason::ApplyFailed, format!("A pod could not be created: {failure}"));
     }
     let text = if seen.observed_generation < seen.generation {
-        "The replicas are being made or changed.".to_owned()
+        "Replicas are being created or updated.".to_owned()
     } else {
         let ready = seen.ready.min(wanted);
-        format!("{ready} of {wanted} replicas take requests; the others start and load the model.")
+        format!("{ready} of {wanted} replicas are available; the others are loading the model.")
     };
     not_available(Reason::Starting, text)
 }
@@ -124,36 +124,34 @@ pub(super) const fn reason(trouble: &PodTrouble) -> Reason {
 /// What is wrong, why, and what helps where the cluster's words do not say it.
 pub(super) fn sentence(trouble: &PodTrouble) -> String {
     let (what, help) = match trouble.kind {
-        TroubleKind::DigestMismatch => {
-            ("The weights are not those whose digest the model states, and are not served", "")
-        }
+        TroubleKind::DigestMismatch => ("The weights do not match their digest, so they are not served", ""),
         TroubleKind::WeightsUnreadable => {
-            ("The weights could not be verified, and are not served", "It is tried again.")
+            ("The weights could not be verified, so they are not served", "The kubelet retries.")
         }
         TroubleKind::AcceleratorUnhealthy => (
-            "An accelerator that a replica holds is broken",
-            "If it fails for it, its pod is moved once another accelerator is free.",
+            "An accelerator of a replica is unhealthy",
+            "If the replica stops serving, Hemvist evicts its pod once another accelerator is free.",
         ),
         TroubleKind::OutOfMemory => (
             "A replica ran out of memory",
-            "Set a shorter spec.engine.contextLength or a lower concurrency, or correct spec.model.facts.weights.",
+            "Lower spec.engine.contextLength or the concurrency, or correct spec.model.facts.weights.",
         ),
         TroubleKind::ArchitectureMismatch => (
-            "An image is for processors of another kind than the node has",
-            "Name the image that is built for the node, by its digest.",
+            "An image is built for another CPU architecture than the node's",
+            "Reference the image for the node's architecture, or a multi-architecture index, by digest.",
         ),
-        TroubleKind::ImagePullFailed => ("An image cannot be pulled", "It is tried again."),
-        TroubleKind::ContainerStartFailed => ("A container cannot be started", "It is tried again."),
+        TroubleKind::ImagePullFailed => ("An image cannot be pulled", "The kubelet retries."),
+        TroubleKind::ContainerStartFailed => ("A container cannot be started", "The kubelet retries."),
         TroubleKind::StartupTimeout => (
-            "A replica did not answer in the time that it has to start, and is started again",
+            "A replica did not become ready within its start-up time and is restarted",
             "The weights may load too slowly, or the engine may listen on another port.",
         ),
-        TroubleKind::CrashLoop => ("A replica ends again and again", "See kubectl logs --previous."),
+        TroubleKind::CrashLoop => ("A replica exits again and again", "See kubectl logs --previous."),
         TroubleKind::Restarting => {
-            ("A replica ended while it took requests", "It starts again and loads the model.")
+            ("A replica exited while it was serving", "It restarts and loads the model.")
         }
-        TroubleKind::Evicted => ("A replica was evicted by its node", "Another one takes its place."),
-        TroubleKind::Unschedulable => ("The scheduler finds no node for a replica", ""),
+        TroubleKind::Evicted => ("The node evicted a replica", "A new pod replaces it."),
+        TroubleKind::Unschedulable => ("The scheduler found no node for a replica", ""),
     };
     let text = format!("{what}: {}", trouble.message);
     if help.is_empty() { text } else { format!("{}. {help}", text.trim_end_matches('.')) }

@@ -26,19 +26,26 @@ fn told(decision: &Decision) -> (ConditionStatus, Reason, String) {
     if *refuses {
         let unmet: Vec<Violation> =
             decision.violations.iter().filter(|violation| violation.is_duty()).cloned().collect();
-        let message = format!("A duty is not met, and the policies only warn. {}", summary(&unmet));
+        let message = format!(
+            "A duty is not met; the strictest enforcement here is Warn or Audit. {}",
+            summary(&unmet)
+        );
         return (ConditionStatus::False, Reason::DutiesNotMet, message);
     }
     if !lapses.is_empty() {
-        let by = rule.as_ref().map_or_else(String::new, |rule| format!(", as {rule} says"));
+        let by = rule.as_ref().map_or_else(String::new, |rule| format!(" ({rule})"));
         let (reason, how_long) = match lapses.iter().filter_map(|lapse| lapse.until).min() {
             Some(last) => (
                 Reason::GraceRunning,
-                format!("A duty has lapsed. The model runs on through {last} and is stopped then{by}."),
+                format!(
+                    "A duty is no longer met. The model keeps running through {last} and is stopped after that day{by}."
+                ),
             ),
             None => (
                 Reason::ExpiredAndKept,
-                format!("A duty has lapsed. The model runs on and no new one would be accepted{by}."),
+                format!(
+                    "A duty is no longer met. The model keeps running; as a new model it would be refused{by}."
+                ),
             ),
         };
         let unmet: Vec<Violation> = lapses.iter().map(|lapse| lapse.violation.clone()).collect();
@@ -46,12 +53,10 @@ fn told(decision: &Decision) -> (ConditionStatus, Reason, String) {
     }
     if let Some(Lapse { violation, day, .. }) = next {
         let last = date::days_after(*day, -1);
-        let message = format!(
-            "Every duty is met through {last} and one is not from {day} on, if nothing is done. {}",
-            violation.message()
-        );
+        let message =
+            format!("All duties are met through {last}. From {day} on one is not: {}", violation.message());
         return (ConditionStatus::True, Reason::ExpiresSoon, message);
     }
-    let message = "Every duty is met, and none ends within 30 days.";
+    let message = "All duties are met, and none ends within 30 days.";
     (ConditionStatus::True, Reason::DutiesCurrent, message.to_owned())
 }

@@ -29,7 +29,7 @@ pub enum Compilation {
     Proven {
         /// The names of what was tried.
         policies: Vec<String>,
-        /// Where a breach is only warned of, or only noted.
+        /// Where a breach is only warned about, or only noted.
         lenient: Vec<(Enforcement, Scope)>,
     },
 }
@@ -54,13 +54,13 @@ pub(super) fn enforced(compilation: &Compilation) -> ConditionDraft {
         Compilation::Off => (
             ConditionStatus::False,
             Reason::ControllerOnly,
-            "The controller alone enforces this policy: compiling it into the API server is switched off."
+            "Only the controller enforces this policy: compiling policies into the API server is off (admission.enabled in the chart)."
                 .to_owned(),
         ),
         Compilation::NotYet { why } => (
             ConditionStatus::False,
             Reason::NotYetEnforced,
-            format!("{why} Until then the controller alone enforces it."),
+            format!("{why} Until then only the controller enforces it."),
         ),
         Compilation::Failed { why } => (ConditionStatus::False, Reason::EnforcementFailed, why.clone()),
         Compilation::Proven { policies, lenient } => {
@@ -72,17 +72,16 @@ pub(super) fn enforced(compilation: &Compilation) -> ConditionDraft {
 
 fn proven(policies: &[String], lenient: &[(Enforcement, Scope)]) -> String {
     let tried = listing(policies.iter(), "nothing");
-    let mut message =
-        format!("The API server itself refuses what the policy forbids. Tried, and refused by: {tried}.");
+    let mut message = format!("The API server enforces the policy. Verified by dry run: {tried}.");
     for (enforcement, scope) in lenient {
         let what = match enforcement {
-            Enforcement::Audit => "only noted in the audit log",
-            Enforcement::Warn | Enforcement::Deny => "only warned of",
+            Enforcement::Audit => "only recorded in the audit log",
+            Enforcement::Warn | Enforcement::Deny => "only warned about",
         };
         // Writing to a String cannot fail.
         let _ = write!(
             message,
-            " In {} what it says of ModelDeployments is {what}, because the strictest enforcement there is {enforcement}.",
+            " In {}, violations by ModelDeployments are {what}, because the strictest enforcement there is {enforcement}.",
             in_words(scope)
         );
     }
@@ -93,7 +92,7 @@ fn in_words(scope: &Scope) -> String {
     match scope {
         Scope::Only(names) => listing(names.iter(), "no namespace"),
         Scope::AllBut(names) if names.is_empty() => "every namespace".to_owned(),
-        Scope::AllBut(names) => format!("every namespace but {}", listing(names.iter(), "none")),
+        Scope::AllBut(names) => format!("every namespace except {}", listing(names.iter(), "none")),
     }
 }
 
@@ -114,10 +113,10 @@ mod tests {
         let proven = Compilation::Proven { policies: vec!["a".to_owned(), "b".to_owned()], lenient };
         assert_eq!(
             told(&proven),
-            "True Enforced: The API server itself refuses what the policy forbids. Tried, and refused by: a, b. In halsa \
-             what it says of ModelDeployments is only warned of, because the strictest enforcement there is Warn. In every \
-             namespace but teknik what it says of ModelDeployments is only noted in the audit log, because the strictest \
-             enforcement there is Audit."
+            "True Enforced: The API server enforces the policy. Verified by dry run: a, b. In halsa, \
+             violations by ModelDeployments are only warned about, because the strictest enforcement there is Warn. In every \
+             namespace except teknik, violations by ModelDeployments are only recorded in the audit log, because the \
+             strictest enforcement there is Audit."
         );
     }
 
@@ -127,7 +126,7 @@ mod tests {
         let why = || "It is being tried.".to_owned();
         assert_eq!(
             told(&Compilation::NotYet { why: why() }),
-            "False NotYetEnforced: It is being tried. Until then the controller alone enforces it."
+            "False NotYetEnforced: It is being tried. Until then only the controller enforces it."
         );
         assert_eq!(told(&Compilation::Failed { why: why() }), "False EnforcementFailed: It is being tried.");
     }

@@ -29,7 +29,7 @@ pub(super) fn isolated(
 fn rendered(plan: &Plan) -> String {
     let let_in: Vec<_> = let_in(plan).collect();
     let whom = if let_in.is_empty() { "no namespace".to_owned() } else { let_in.join(", ") };
-    format!("A NetworkPolicy allows no traffic out, and traffic in from {whom}.")
+    format!("A NetworkPolicy denies all egress and allows ingress from {whom}.")
 }
 
 /// The namespaces that may ask the model.
@@ -41,11 +41,15 @@ fn let_in(plan: &Plan) -> impl Iterator<Item = &str> {
 /// What was seen of it at the replicas that serve.
 fn seen(settings: &Settings, subject: &Subject<'_>, plan: &Plan) -> (ConditionStatus, Reason, String) {
     let not_tried = |why: &str| {
-        let text = format!("Whether the cluster's network enforces it was not tried{why}.");
+        let text = format!("Whether the network enforces it has not been probed{why}.");
         (ConditionStatus::Unknown, Reason::EnforcementNotProbed, text)
     };
     if settings.inspector().is_none_or(|namespace| let_in(plan).any(|one| one == namespace)) {
-        return not_tried(if settings.inspects { ": the operator's own namespace is let in" } else { "" });
+        return not_tried(if settings.inspects {
+            ": the operator's own namespace is allowed in"
+        } else {
+            ""
+        });
     }
     let looked_at: Vec<_> = subject
         .pods
@@ -63,7 +67,7 @@ fn seen(settings: &Settings, subject: &Subject<'_>, plan: &Plan) -> (ConditionSt
         return (ConditionStatus::False, Reason::NotEnforced, text);
     }
     if found(Isolation::Unknown).is_some() {
-        return not_tried(": the operator reaches not even the port of a replica that is open to it");
+        return not_tried(": the operator cannot reach even the open status port of a replica");
     }
     if found(Isolation::Enforced).is_none() {
         return not_tried(" yet");

@@ -88,7 +88,7 @@ pub fn unreadable_model(
 ) -> ModelDeploymentStatus {
     let message = bounded(
         &format!(
-            "This version of Hemvist cannot read the object: {error}. It is not carried out. Correct the field it names."
+            "This version of Hemvist cannot read the object, so nothing is deployed: {error}. Fix that field."
         ),
         1000,
     );
@@ -143,7 +143,7 @@ fn conditions(
         let (reason, message) = if let Some(fetching) = fetching {
             (fetching.reason, fetching.message)
         } else if rolling_out && ready.status == ConditionStatus::True {
-            (Reason::RollingOut, "A new version takes over from the old one.".to_owned())
+            (Reason::RollingOut, "A new version is rolling out.".to_owned())
         } else {
             (ready.reason, ready.message.clone())
         };
@@ -171,7 +171,7 @@ fn accepted(decision: &Decision) -> ConditionDraft {
                 .iter()
                 .map(|policy| format!("{}/{}", policy.namespace, policy.name))
                 .collect();
-            let text = format!("Every AIPolicy that binds it allows it: {}.", policies.join(", "));
+            let text = format!("Every AIPolicy of this namespace allows it: {}.", policies.join(", "));
             draft(type_, ConditionStatus::True, Reason::Accepted, bounded(&text, 1000))
         }
     }
@@ -193,14 +193,11 @@ fn ready(
             (
                 Reason::NameConflict,
                 format!(
-                    "A {kind} named {name} exists that Hemvist did not make, and it is left alone. Rename the model or delete the {kind}."
+                    "{kind} {name} exists and was not created by Hemvist, so Hemvist leaves it alone. Rename the model, or delete that {kind}."
                 ),
             )
         } else {
-            (
-                Reason::ApplyFailed,
-                format!("The {kind} {name} could not be written and is tried again: {message}"),
-            )
+            (Reason::ApplyFailed, format!("Writing {kind} {name} failed; Hemvist retries: {message}"))
         };
         return draft(type_, ConditionStatus::False, reason, bounded(&text, 1000));
     }
@@ -212,8 +209,9 @@ fn ready(
     }
     let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
-        let again = if plan.model.scaling.is_some() { " KEDA starts one when it is." } else { "" };
-        let text = format!("No replica is wanted.{again}");
+        let again =
+            if plan.model.scaling.is_some() { " KEDA starts a replica when it is needed." } else { "" };
+        let text = format!("Scaled to zero.{again}");
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, text);
     }
     let text = format!(
@@ -227,8 +225,12 @@ fn ready(
 /// What a model that serves says of what stands beside and does not hold.
 fn beside_ready(condition: &ConditionDraft) -> Option<&'static str> {
     match (condition.status, condition.type_) {
-        (ConditionStatus::False, ConditionType::Routed) => Some(" No gateway leads to it: see Routed."),
-        (ConditionStatus::False, ConditionType::Autoscaled) => Some(" Nothing scales it: see Autoscaled."),
+        (ConditionStatus::False, ConditionType::Routed) => {
+            Some(" The route through the gateway does not work: see the condition Routed.")
+        }
+        (ConditionStatus::False, ConditionType::Autoscaled) => {
+            Some(" Autoscaling does not work: see the condition Autoscaled.")
+        }
         _ => None,
     }
 }
@@ -278,13 +280,12 @@ fn resolved(plan: &Plan, spec: &ModelDeploymentSpec, served_context: Option<i64>
 fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNumber> {
     let (value, reason) = match (asked, served) {
         (Some(asked), Some(served)) if served < asked => {
-            let reason = format!(
-                "spec.engine.contextLength asks for {asked}, and the engine serves no more than this."
-            );
+            let reason =
+                format!("spec.engine.contextLength is {asked}; the engine reports this lower limit.");
             (served, reason)
         }
-        (Some(asked), _) => (asked, "spec.engine.contextLength asks for it.".to_owned()),
-        (None, Some(served)) => (served, "The engine chose it.".to_owned()),
+        (Some(asked), _) => (asked, "Set in spec.engine.contextLength.".to_owned()),
+        (None, Some(served)) => (served, "Reported by the engine.".to_owned()),
         (None, None) => return None,
     };
     Some(ResolvedNumber { value, reason })
@@ -295,10 +296,8 @@ fn gateway(plan: &Plan, spec: &ModelDeploymentSpec) -> Option<String> {
     spec.access.as_ref()?.gateway.as_ref()?;
     Some(match &plan.model.route {
         Some(RouteSettings { hostname, path, .. }) => format!("{hostname}{path}/v1"),
-        None => {
-            "none: the cluster does not serve HTTPRoute, or InferencePool where an endpointPicker is named"
-                .to_owned()
-        }
+        None => "none: the cluster does not serve HTTPRoute, or InferencePool, which endpointPicker needs"
+            .to_owned(),
     })
 }
 

@@ -25,7 +25,7 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
     let node = pod.node.as_deref().unwrap_or_default();
     let elsewhere = match plan.placement.verdict() {
         Verdict::Fits => {
-            "Other nodes have room, and Kubernetes moves the replica after some minutes.".to_owned()
+            "Other nodes have room, and Kubernetes replaces the replica after a few minutes.".to_owned()
         }
         Verdict::Waiting => {
             format!("No other place is free: it needs {}.", plan.placement.waiting_for(snapshot, &plan.model))
@@ -58,10 +58,10 @@ pub(super) fn predecessor(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
         "The node is not ready, so nobody knows when that is: bring it back, or delete the pod with --force once the node is \
          off for certain."
     } else {
-        "It is given the time to finish its requests: spec.rollout.drainSeconds."
+        "It has spec.rollout.drainSeconds to finish its requests."
     };
     let text = format!(
-        "A replica waits for {} on node {node} to end, which still holds {} × {resource}. {why}",
+        "A replica waits until {} on node {node} has ended and released {} × {resource}. {why}",
         old.key.name,
         holds(old)?,
     );

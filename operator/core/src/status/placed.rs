@@ -25,7 +25,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
     }
     let wanted = wanted(subject, &plan.model);
     if wanted == 0 {
-        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "No replica is wanted.".to_owned());
+        return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "Scaled to zero.".to_owned());
     }
     let bound: Vec<_> = subject.pods.iter().filter(|pod| holds_a_place(pod)).collect();
     if i32::try_from(bound.len()).unwrap_or(i32::MAX) >= wanted {
@@ -61,14 +61,13 @@ fn being_evicted(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Opt
     });
     let (reason, first) = out.next()?;
     let elsewhere = match plan.placement.verdict() {
-        Verdict::Fits => "There is room on other nodes.".to_owned(),
+        Verdict::Fits => "Other nodes have room.".to_owned(),
         Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for(snapshot, model)),
         Verdict::NoEligibleNode => plan.placement.no_eligible_node(model),
     };
     let more = out.count();
-    let others =
-        if more > 0 { format!(", and {more} more replicas are in the same case") } else { String::new() };
-    let text = format!("A replica is being evicted, because {first}{others}. {elsewhere}");
+    let others = if more > 0 { format!(" (and {more} more replicas)") } else { String::new() };
+    let text = format!("Evicting a replica, because node {first}{others}. {elsewhere}");
     Some((reason, bounded(&text, 1024)))
 }
 
@@ -90,11 +89,13 @@ fn scheduling(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan, bound: us
     let refused = troubles.filter(|trouble| trouble.kind == TroubleKind::Unschedulable).min();
     refused.map_or_else(
         || {
-            let text = format!("{bound} of {wanted} replicas have a node; there is room for the others.");
+            let text = format!(
+                "{bound} of {wanted} replicas have a node; the others fit and wait for the scheduler."
+            );
             draft(type_, ConditionStatus::False, Reason::Scheduling, text)
         },
         |trouble| {
-            let text = format!("The scheduler finds no node for a replica: {}", trouble.message);
+            let text = format!("The scheduler found no node for a replica: {}", trouble.message);
             draft(type_, ConditionStatus::False, Reason::Unschedulable, text)
         },
     )

@@ -61,7 +61,7 @@ fn unreadable(key: &Key, settings: &Settings, error: &str, compilation: &Compila
         format!("Every model in {} is refused", key.namespace)
     };
     let error = error.trim_end_matches('.');
-    let message = format!("The policy cannot be read: {error}. {where_it_denies} until it can be.");
+    let message = format!("The policy cannot be read: {error}. {where_it_denies} until it is fixed.");
     let not_accepted = |type_, status: bool| draft(type_, status.into(), Reason::Unreadable, message.clone());
     vec![
         not_accepted(ConditionType::Ready, false),
@@ -127,7 +127,7 @@ fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
     if spec.climate.is_none() {
         return text;
     }
-    format!("{text} This version does not carry out spec.climate.")
+    format!("{text} spec.climate has no effect in this version.")
 }
 
 /// What the author should know though everything has effect, with a space before it; empty where there is nothing.
@@ -144,13 +144,13 @@ fn advice(spec: &AIPolicySpec) -> String {
 fn where_in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
     if key.namespace != settings.root_namespace {
         return format!(
-            "The policy is in force in {} and tightens what {} allows.",
+            "The policy is in force in {} and restricts what {} allows.",
             key.namespace, settings.root_namespace
         );
     }
     match &spec.namespaces {
         None => "The policy is in force in every governed namespace.".to_owned(),
-        Some(names) if names.is_empty() => "The policy names no namespace and binds none.".to_owned(),
+        Some(names) if names.is_empty() => "The policy lists no namespaces and applies to none.".to_owned(),
         Some(names) => format!("The policy is in force in {}.", listing(names.iter(), "no namespace")),
     }
 }
@@ -160,9 +160,9 @@ fn in_force_without(reason: Reason, without_effect: &[FieldWithoutEffect], setti
     let mut fields: Vec<&str> = without_effect.iter().map(|entry| entry.field.as_str()).collect();
     fields.dedup();
     let why = match reason {
-        Reason::RootNamespaceOnly => format!("can have effect in {} only", settings.root_namespace),
+        Reason::RootNamespaceOnly => format!("has effect only in {}", settings.root_namespace),
         Reason::NotWaivable => "has no effect".to_owned(),
-        _ => format!("would loosen what {} allows, without effect", settings.root_namespace),
+        _ => format!("would allow more than {}, so it has no effect", settings.root_namespace),
     };
     let first = without_effect
         .first()
@@ -176,24 +176,26 @@ fn in_force_without(reason: Reason, without_effect: &[FieldWithoutEffect], setti
 fn review_due(spec: &AIPolicySpec, today: Date) -> ConditionDraft {
     let written = spec.decision.as_ref().and_then(|decision| decision.review_by.as_ref());
     let (due, reason, message) = match written.map(|written| (written, date::parse(written.as_str()))) {
-        None => (false, Reason::NoReviewDate, "spec.decision.reviewBy is not stated.".to_owned()),
+        None => (false, Reason::NoReviewDate, "spec.decision.reviewBy is not set.".to_owned()),
         Some((written, Some(day))) if date::days_between(today, day) > WARNING_DAYS => {
-            (false, Reason::ReviewNotDue, format!("The policy is to be reviewed by {written}."))
+            (false, Reason::ReviewNotDue, format!("The review is due by {written}."))
         }
         Some((written, Some(day))) if day >= today => (
             false,
             Reason::ReviewSoon,
-            format!("The policy is to be reviewed by {written}, and that day is near. Nothing stops."),
+            format!(
+                "The review is due by {written}, within 30 days. The policy stays in force after that day."
+            ),
         ),
         Some((written, Some(_))) => (
             true,
             Reason::ReviewDatePassed,
-            format!("The policy was to be reviewed by {written}; its limits stay in force."),
+            format!("The review was due by {written}. The policy stays in force."),
         ),
         Some((written, None)) => (
             true,
             Reason::ReviewDatePassed,
-            format!("spec.decision.reviewBy is {written}, a day that no calendar has."),
+            format!("spec.decision.reviewBy is {written}, which is not a date."),
         ),
     };
     draft(ConditionType::ReviewDue, due.into(), reason, message)
@@ -308,7 +310,7 @@ mod tests {
         let conditions = status.conditions.unwrap();
         assert_eq!(
             conditions[1].message,
-            "spec.models.licences would loosen what hemvist-system allows, without effect. Every other limit of the \
+            "spec.models.licences would allow more than hemvist-system, so it has no effect. Every other limit of the \
              policy is in force. spec.models.licences: GPL-3.0 is not allowed by AIPolicy hemvist-system/region and \
              stays not allowed."
         );
@@ -407,7 +409,7 @@ mod tests {
         );
         assert_eq!(
             status.conditions.unwrap()[1].message,
-            "The policy cannot be read: unknown variant `X`. Every model in halsa is refused until it can be."
+            "The policy cannot be read: unknown variant `X`. Every model in halsa is refused until it is fixed."
         );
     }
 }

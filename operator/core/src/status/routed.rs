@@ -52,16 +52,16 @@ fn judged(
         its_own().find_map(|answer| Some((answer, answer.fault.as_ref()?)))
     {
         let (reason, does) = if answer.takes_it {
-            (Reason::RouteUnresolved, "takes the route and cannot carry it out")
+            (Reason::RouteUnresolved, "accepted the route but cannot resolve it")
         } else {
-            (Reason::RouteRefused, "does not take the route")
+            (Reason::RouteRefused, "did not accept the route")
         };
         let help = help(word, model, route);
-        let text = format!("The gateway {gateway} {does} ({word}): {sentence} {help}");
+        let text = format!("Gateway {gateway} {does} ({word}): {sentence} {help}");
         return (ConditionStatus::False, reason, text);
     }
     if its_own().next().is_some() {
-        let text = format!("The gateway {gateway} has taken the route: clients ask at {hostname}{path}/v1.");
+        let text = format!("Gateway {gateway} accepted the route. Send requests to {hostname}{path}/v1.");
         return (ConditionStatus::True, Reason::RouteAccepted, text);
     }
     let text = format!(
@@ -76,17 +76,15 @@ fn help(word: &str, model: &ModelRequest, route: &RouteSettings) -> String {
     let RouteSettings { gateway, hostname, .. } = route;
     match word {
         "NotAllowedByListeners" => format!(
-            "Let a listener of the Gateway take routes of the namespace {} (listeners[].allowedRoutes).",
+            "Allow routes from namespace {} on a listener of the Gateway (listeners[].allowedRoutes).",
             model.key.namespace
         ),
         "NoMatchingListenerHostname" => {
-            format!(
-                "Give the Gateway a listener for {hostname}, or ask for another host in spec.access.gateway.hostname."
-            )
+            format!("Add a listener for {hostname} to the Gateway, or change spec.access.gateway.hostname.")
         }
         "InvalidKind" if route.picker.is_some() => format!(
-            "The gateway may not know InferencePools: leave out spec.access.gateway.endpointPicker, or ask those who run {gateway}."
+            "The gateway may not support InferencePools: remove spec.access.gateway.endpointPicker, or ask the owner of {gateway}."
         ),
-        _ => format!("Ask those who run {gateway}."),
+        _ => format!("Ask the owner of {gateway}."),
     }
 }

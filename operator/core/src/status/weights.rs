@@ -39,19 +39,20 @@ pub(super) fn fetching(
         (Some(failure), given_up) => {
             // The cluster gives such a Job up as well, a moment after its pod has ended.
             let over = given_up.is_some() || FINAL.contains(&failure.reason);
-            let again = if over { "It is fetched anew after an hour." } else { "It is tried again." };
-            (failure.reason, format!("The weights could not be fetched: {}. {again}", failure.message))
+            let again = if over { "Hemvist fetches them again after an hour." } else { "The Job retries." };
+            (failure.reason, format!("Fetching the weights failed: {}. {again}", failure.message))
         }
         (None, Some((_, why))) => (
             Reason::FetchFailed,
-            format!("The Job that fetches the weights was given up: {why}. It is made anew after an hour."),
+            format!(
+                "The Job that fetches the weights failed: {why}. Hemvist creates a new one after an hour."
+            ),
         ),
         (None, None) => match trouble(subject) {
             Some(trouble) => (available::reason(trouble), without_weights(trouble)),
             None => (
                 Reason::FetchingWeights,
-                "The weights are fetched from their mirror and verified; replicas are made of them then."
-                    .to_owned(),
+                "A Job fetches and verifies the weights; replicas start after that.".to_owned(),
             ),
         },
     };
@@ -71,10 +72,10 @@ fn trouble<'a>(subject: &'a Subject<'_>) -> Option<&'a PodTrouble> {
 fn without_weights(trouble: &PodTrouble) -> String {
     // What helps a replica that needs too much memory does not help here.
     let sentence = match trouble.kind {
-        TroubleKind::OutOfMemory => format!("It is tried again: {}.", trouble.message),
+        TroubleKind::OutOfMemory => format!("The Job retries: {}.", trouble.message),
         _ => available::sentence(trouble),
     };
-    format!("The weights cannot be fetched yet. {sentence}")
+    format!("Fetching the weights has not started. {sentence}")
 }
 
 /// A condition as it is while weights are fetched: what serves goes on serving, and nothing else is there to be placed.
@@ -83,7 +84,7 @@ pub(super) fn while_fetching(condition: ConditionDraft, fetching: Option<&Fetchi
     let ConditionDraft { type_, status, reason: before, message: said } = condition;
     match (type_, status) {
         (ConditionType::Available, ConditionStatus::True) => {
-            draft(type_, status, *reason, format!("{message} The old version goes on serving."))
+            draft(type_, status, *reason, format!("{message} The old version keeps serving."))
         }
         (ConditionType::Available, _) => draft(type_, ConditionStatus::False, *reason, message.clone()),
         (ConditionType::Placed, ConditionStatus::False) if before == Reason::Scheduling => {

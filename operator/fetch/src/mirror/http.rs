@@ -36,9 +36,9 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|_| format!("{text:?} is no address"))?;
+        let uri: Uri = text.parse().map_err(|_| format!("{text:?} is not an address"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(format!("{text:?} is no address such as https://objects.region.example"));
+            return Err(format!("{text:?} is not an address such as https://objects.region.example"));
         };
         let local = matches!(authority.host(), "127.0.0.1" | "[::1]" | "localhost");
         let whole =
@@ -46,7 +46,7 @@ impl FromStr for Endpoint {
         match scheme {
             "https" if whole => {}
             "http" if whole && local => {}
-            "http" => return Err("without TLS only a server on the same machine is asked".to_owned()),
+            "http" => return Err("plain HTTP is allowed only to this machine".to_owned()),
             _ => return Err(format!("{text:?} has more than a host and a port")),
         }
         // What is signed is what is sent, and the usual port is not sent.

@@ -71,11 +71,11 @@ impl Hub {
             }
             let location = response.headers().get("location").and_then(|value| value.to_str().ok());
             address = location.and_then(|location| self.endpoint.same(location)).ok_or_else(|| {
-                let message = format!("{what}: the mirror sends on to another host, which is not followed");
+                let message = format!("{what}: the mirror redirects to another host, which is not followed");
                 Failure::new(Reason::MirrorContentRefused, message)
             })?;
         }
-        Err(Failure::new(Reason::MirrorContentRefused, format!("{what}: the mirror sends on in circles")))
+        Err(Failure::new(Reason::MirrorContentRefused, format!("{what}: the mirror redirects in a loop")))
     }
 }
 
@@ -91,7 +91,7 @@ impl Mirror for Hub {
             address = next.and_then(|next| self.endpoint.same(next));
             let text = http::text(&what, response, |_| String::new())?;
             let items: Vec<Item> = serde_json::from_str(&text).map_err(|error| {
-                Failure::new(Reason::MirrorContentRefused, format!("{what} is no list of files: {error}"))
+                Failure::new(Reason::MirrorContentRefused, format!("{what} is not a list of files: {error}"))
             })?;
             entries.extend(items.into_iter().filter(|item| item.kind != "directory").map(Item::entry));
             if entries.len() > MOST_FILES {

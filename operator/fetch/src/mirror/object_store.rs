@@ -72,13 +72,13 @@ impl ObjectStore {
         let response = response.map_err(|error| http::unanswered(&what, &error))?;
         let text = http::text(&what, response, error_code)?;
         Page::read(&text).map_err(|error| {
-            Failure::new(Reason::MirrorContentRefused, format!("{what} is no list of objects: {error}"))
+            Failure::new(Reason::MirrorContentRefused, format!("{what} is not a list of objects: {error}"))
         })
     }
 
     fn entry(&self, object: Object) -> Result<Option<Entry>, Failure> {
         let Some(path) = object.key.strip_prefix(&self.prefix) else {
-            let message = format!("the store lists {:?}, which was not asked for", object.key);
+            let message = format!("the store lists {:?}, which was not requested", object.key);
             return Err(Failure::new(Reason::MirrorContentRefused, message));
         };
         // What some clients write to have a folder to show.
@@ -160,7 +160,7 @@ impl Page {
                         ["ListBucketResult", "Contents", "Key"] => object.key.clone_from(&value),
                         ["ListBucketResult", "Contents", "ETag"] => object.etag = Some(value.clone()),
                         ["ListBucketResult", "Contents", "Size"] => {
-                            object.size = value.parse().map_err(|_| format!("{value:?} is no size"))?;
+                            object.size = value.parse().map_err(|_| format!("{value:?} is not a size"))?;
                         }
                         ["ListBucketResult", "Contents"] => page.objects.push(std::mem::take(&mut object)),
                         ["ListBucketResult"] => return Ok(page),
@@ -169,7 +169,7 @@ impl Page {
                     within.pop();
                     value.clear();
                 }
-                Event::Eof => return Err("it ends in the middle".to_owned()),
+                Event::Eof => return Err("it is cut off".to_owned()),
                 _ => {}
             }
         }

@@ -68,7 +68,7 @@ async fn device_is_told(surroundings: &Surroundings, device: &str) -> Result<Dur
     };
     let told = watch.tells("AcceleratorUnhealthy", PATIENCE, is_there).await?;
     watch.keeps_on("AcceleratorUnhealthy", HOLD).await?;
-    watch.has_said(&["1 of 1 replicas take requests", device])?;
+    watch.has_said(&["1 of 1 replicas are available", device])?;
     Ok(told)
 }
 
@@ -115,7 +115,7 @@ async fn is_drained(surroundings: &Surroundings) -> Result<(Duration, Duration)>
     let mut watch = Watch::new(surroundings, "Ready");
     let told = watch.tells("WaitingForAccelerators", PATIENCE, async || Ok(true)).await;
     let kept = watch.keeps_on("WaitingForAccelerators", HOLD).await;
-    let said = watch.has_said(&["real takes no new pods"]);
+    let said = watch.has_said(&["real is cordoned"]);
     let begun = Instant::now();
     kubectl.run(&["uncordon", node::NAME]).await?.success()?;
     serves(surroundings, 0).await?;

@@ -92,7 +92,7 @@ fn of_engines(broken: &Broken) -> Vec<Failure> {
             name: "the weights cannot be read",
             change: weights_of(&broken.weights.reference()),
             reason: "CrashLoop",
-            says: &["exit code 1", "its last words"],
+            says: &["exit code 1", "last output"],
             shown: has_ended,
         },
         Failure {

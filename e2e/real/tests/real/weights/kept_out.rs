@@ -30,7 +30,7 @@ pub async fn another_digest(stage: &Stage, before: &Value) -> Result<()> {
     };
     let told = watch.tells("ModelDigestMismatch", PATIENCE, has_ended).await?;
     println!("another digest: told {told:.1?} after the pod that fetched had ended");
-    watch.has_said(&[&wrong, &large.digest, "The old version goes on serving."])?;
+    watch.has_said(&[&wrong, &large.digest, "The old version keeps serving."])?;
     watch.keeps_on("ModelDigestMismatch", HOLD).await?;
     let (job, pods) = stage.job(&wrong).await?.context("the Job is gone")?;
     ensure!(pods.len() == 1, "{} pods have fetched the wrong weights", pods.len());
@@ -139,7 +139,7 @@ pub async fn what_does_not_fit(stage: &Stage) -> Result<()> {
     };
     let told = watch.tells("StorageFull", PATIENCE, has_ended).await?;
     println!("no room: told {told:.1?} after the pod that fetched had ended");
-    watch.has_said(&["49 MiB", "The old version goes on serving."])?;
+    watch.has_said(&["49 MiB", "The old version keeps serving."])?;
     watch.keeps_on("StorageFull", HOLD).await?;
     client::gets_an_answer(&stage.surroundings).await?;
     stage.make_room().await?;

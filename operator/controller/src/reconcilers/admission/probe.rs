@@ -99,7 +99,7 @@ fn not_refused(probe: &Probe, answer: Result<Value, CallError>) -> Option<String
             status.code,
             status.message.trim_end_matches('.')
         )),
-        Err(error) => Some(format!("It could not be tried whether {policy} is in force: {error}.")),
+        Err(error) => Some(format!("Whether {policy} is in force could not be verified: {error}.")),
     }
 }
 

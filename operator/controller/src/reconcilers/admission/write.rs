@@ -93,7 +93,7 @@ async fn write<K: CompiledType>(context: &Context, wanted: &Wanted) -> Result<St
     let replaced = replace::<K>(context, wanted, applied.resource_version()).await?;
     let hash = note(context, replaced);
     if hash != wanted.hash {
-        tracing::warn!("the API server keeps {} otherwise than it was written", wanted.id);
+        tracing::warn!("the API server stores {} differently from what was written", wanted.id);
         let answer = (wanted.hash.clone(), hash.clone());
         context.view.compiled.memory.lock().answered.insert(wanted.id.clone(), answer);
     }
@@ -126,7 +126,7 @@ fn note<K: CompiledType>(context: &Context, object: CompiledObject<K>) -> String
 fn tell_repair(context: &Context, wanted: &Wanted, seen: Option<&SeenCompiled>) {
     // One that has lost its label is not seen any more either.
     let what = if seen.is_some() { "changed" } else { "deleted or unlabelled" };
-    tracing::warn!("{} was {what} by somebody else, and is as it was again", wanted.id);
+    tracing::warn!("{} was {what} by someone else; restored", wanted.id);
     context.metrics.admission_repaired(&wanted.id.name);
     let author = wanted.author.as_ref().and_then(|key| {
         let uid = context.view.policies.lock().get(key)?.uid.clone();

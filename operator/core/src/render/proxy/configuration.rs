@@ -58,7 +58,7 @@ pub fn configuration(model: &ModelRequest, engine: &EngineDescription) -> Value 
                 cluster(ENGINE, model, &json!(MAX_REQUESTS), &Question::health(engine.health_path(&model.serving())), &HEALTH),
             ],
         },
-        // No `admin`: it would show and change everything, and ask nobody who he is.
+        // No `admin` listener: it has no authentication, and can show and change everything.
         "overload_manager": {
             "resource_monitors": [{
                 "name": "envoy.resource_monitors.global_downstream_max_connections",

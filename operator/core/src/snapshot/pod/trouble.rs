@@ -267,5 +267,5 @@ fn who_failed(words: &str) -> &'static str {
 /// The end of what a container left behind, with a beginning; empty where there is nothing.
 fn last_words(run: &Ended) -> String {
     let words = ending(&run.message);
-    if words.is_empty() { words } else { format!("; its last words: {words}") }
+    if words.is_empty() { words } else { format!("; last output: {words}") }
 }
