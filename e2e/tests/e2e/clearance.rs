@@ -96,7 +96,7 @@ async fn one_has_nowhere_to_go(region: &Governed) -> Result<()> {
     // The other node with four of that GPU is used by another model.
     let message = region.wait_for_reason(STRANDED, "WaitingForAccelerators").await?;
     for word in
-        ["4 × nvidia.com/gpu", "jkpg-a", "2 of 4 nvidia.com/gpu free", "held by teknik/kodassistent (2)"]
+        ["4 × nvidia.com/gpu", "jkpg-a", "2 of 4 nvidia.com/gpu free", "in use by teknik/kodassistent (2)"]
     {
         ensure!(message.contains(word), "{STRANDED} does not say {word:?}: {message}");
     }

@@ -337,7 +337,7 @@ async fn descriptions_are_worth_reading(region: &Governed) -> Result<()> {
     let description = kubectl(region, &["describe", "mdep", "-n", "halsa", "patientpilot"]).await?;
     for word in [
         "AssessmentMissing",
-        "Make the assessment",
+        "Carry out the assessment",
         "Accepted",
         "Stalled",
         "Events:",
@@ -347,7 +347,7 @@ async fn descriptions_are_worth_reading(region: &Governed) -> Result<()> {
         ensure!(description.contains(word), "the description does not say {word:?}:\n{description}");
     }
     let description = kubectl(region, &["describe", "aip", "-n", "halsa", "halsa"]).await?;
-    for word in ["InForce", "tightens what hemvist-system allows", "ControllerOnly", "ReviewNotDue"] {
+    for word in ["InForce", "restricts what hemvist-system allows", "ControllerOnly", "ReviewNotDue"] {
         ensure!(description.contains(word), "the description does not say {word:?}:\n{description}");
     }
     let explanation = kubectl(region, &["explain", "mdep.spec", "--recursive"]).await?;

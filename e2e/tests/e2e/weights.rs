@@ -119,7 +119,7 @@ async fn weights_are_served_when_they_are_fetched_and_an_old_version_until_then(
     let pod = fetch_ends(&governed, &first, 20, &full).await?;
     ensure!(pod["spec"]["automountServiceAccountToken"] == false, "{pod}");
     let told = governed.wait_for_reason(KEY, "StorageFull").await?;
-    ensure!(told.contains("24000 MiB") && told.contains("tried again"), "{told}");
+    ensure!(told.contains("24000 MiB") && told.contains("retries"), "{told}");
     // Without a hand: the Job tries again, and what it says last is what counts.
     fetch_ends(&governed, &first, 0, &json!({"reason": "Verified", "message": "fetched"})).await?;
     governed.wait_for_reason(KEY, "Serving").await?;

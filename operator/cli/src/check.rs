@@ -143,7 +143,9 @@ fn placement(snapshot: &Snapshot, plan: &Plan) -> Option<PlacementReport> {
     let placement = &plan.placement;
     let (verdict, message) = match placement.verdict() {
         PlacementVerdict::Fits => ("Fits", fits(placement.wanted)),
-        PlacementVerdict::Waiting => ("Waiting", format!("{}", placement.waiting_for(snapshot, &plan.model))),
+        PlacementVerdict::Waiting => {
+            ("Waiting", format!("waits for {}", placement.waiting_for(snapshot, &plan.model)))
+        }
         PlacementVerdict::NoEligibleNode => ("NoEligibleNode", placement.no_eligible_node(&plan.model)),
     };
     let candidates = placement.candidates.iter().map(|(node, candidate)| CandidateReport {

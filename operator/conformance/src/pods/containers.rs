@@ -7,8 +7,11 @@ use crate::models::reference;
 use crate::texts;
 
 /// Names of resources that stand for accelerators.
-pub(super) const ACCELERATORS: [&str; 11] = [
+pub(super) const ACCELERATORS: [&str; 14] = [
     "nvidia.com/gpu",
+    "nvidia.com/gpu",
+    "nvidia.com/gpu",
+    "amd.com/gpu",
     "amd.com/gpu",
     "amd.com/spx_nps1",
     "gpu.intel.com/xe",

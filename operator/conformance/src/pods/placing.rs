@@ -124,17 +124,24 @@ impl Maker<'_> {
             "topologyKey": HOSTNAME,
             "namespaceSelector": {},
             "labelSelector": { "matchExpressions": [
-                { "key": MODEL_DEPLOYMENT_UID, "operator": "NotIn", "values": ["own"] },
                 { "key": MODEL_DEPLOYMENT_UID, "operator": "Exists" },
             ] },
         });
         if self.random.chance(self.wild * 2) {
-            match self.random.below(5) {
+            let narrower = json!({ "key": MODEL_DEPLOYMENT_UID, "operator": "NotIn", "values": ["another"] });
+            match self.random.below(9) {
                 0 => term["topologyKey"] = json!("topology.kubernetes.io/zone"),
+                5 => term["labelSelector"]["matchLabels"] = json!({ "no": "such" }),
+                6 => term["namespaceSelector"] = json!({ "matchLabels": { "no": "such" } }),
+                7 => {
+                    term["labelSelector"]["matchExpressions"] =
+                        json!([term["labelSelector"]["matchExpressions"][0], narrower]);
+                }
+                8 => term["matchLabelKeys"] = json!(["pod-template-hash"]),
                 1 => term["namespaceSelector"] = Value::Null,
                 2 => term["labelSelector"] = json!({ "matchLabels": { "a": "b" } }),
                 3 => term["labelSelector"] = Value::Null,
-                _ => term["labelSelector"]["matchExpressions"][1]["operator"] = json!("DoesNotExist"),
+                _ => term["labelSelector"]["matchExpressions"][0]["operator"] = json!("DoesNotExist"),
             }
         }
         match self.random.below(1000) {

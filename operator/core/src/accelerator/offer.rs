@@ -55,6 +55,9 @@ pub struct Offer {
     pub announced_by: Option<String>,
     /// What says that the units cannot be used, as `key=value`.
     pub unusable: Option<String>,
+    /// Whether the name is left over: the device plugin offers the same devices under another one now. Pods that were given
+    /// units under this name hold them still.
+    pub left_over: bool,
 }
 
 /// Labels and annotations of a node, in which its devices are announced.
@@ -85,18 +88,20 @@ impl Announcements<'_> {
 /// Whether what is announced says this, of a node with so many units.
 fn holds(says: Says, value: &str, units: i64) -> bool {
     match says {
-        Says::Something => true,
+        Says::Something => !value.is_empty(),
         Says::OneOf(values) => values.contains(&value),
         Says::MoreThanOne => value.parse::<u64>().is_ok_and(|number| number > 1),
         Says::FewerThanUnits => value.parse::<i64>().is_ok_and(|number| number < units),
         Says::Contains(text) => value.contains(text),
-        Says::BeginsOtherwise(prefix, _) => !value.starts_with(prefix),
+        Says::BeginsOtherwise(prefix, _) => {
+            !value.is_empty() && !value.to_ascii_lowercase().starts_with(prefix)
+        }
     }
 }
 
-/// What the node offers under `resource`, of which it has `usable` units and knows `total`. `None` where the resource is not
-/// one that containers use accelerators by.
-fn offer(resource: &str, usable: i64, total: i64, announced: Announcements<'_>) -> Option<Offer> {
+/// What the node offers under `resource`, of which it has `usable` units and knows `total`; `units` counts those of every
+/// resource of devices of the vendor. `None` where the resource is not one that containers use accelerators by.
+fn offer(resource: &str, [usable, total, units]: [i64; 3], announced: Announcements<'_>) -> Option<Offer> {
     let (vendor, kind) = kind_of(resource)?;
     let by_name = match kind {
         ResourceKind::Device => Unit::Device,
@@ -112,8 +117,8 @@ fn offer(resource: &str, usable: i64, total: i64, announced: Announcements<'_>) 
         memory_mebibytes: memory(vendor, resource, announced),
         announced_by: (by_name < Unit::Device).then(|| format!("the name {resource}")),
         unusable: None,
+        left_over: false,
     };
-    let units = total.max(usable);
     for announcement in vendor.announcements {
         // Labels and annotations of the node speak of the resources of devices; a partition has labels of its own.
         if kind != ResourceKind::Device && !matches!(announcement.key, Key::OfResource(_)) {
@@ -145,24 +150,33 @@ fn memory(vendor: &Vendor, resource: &str, announced: Announcements<'_>) -> Opti
 
 /// What a node offers, by resource: of every resource of a known vendor that containers use accelerators by.
 ///
-/// `usable` and `total` are `status.allocatable` and `status.capacity`, in units. A resource that is in `total` alone, because
-/// the device plugin offers the same devices under another name now, is left out.
+/// `usable` and `total` are `status.allocatable` and `status.capacity`, in units.
 pub fn offers(
     usable: &BTreeMap<String, i64>,
     total: &BTreeMap<String, i64>,
     announced: Announcements<'_>,
 ) -> BTreeMap<String, Offer> {
+    let count = |list: &BTreeMap<String, i64>, name: &str| list.get(name).copied().unwrap_or_default();
     let names = usable.keys().chain(total.keys().filter(|name| !usable.contains_key(*name)));
-    let all: BTreeMap<_, _> = names
+    let mut all: BTreeMap<String, Offer> = names
         .filter_map(|name| {
-            let count = |list: &BTreeMap<String, i64>| list.get(name).copied().unwrap_or_default();
-            Some((name.clone(), offer(name, count(usable), count(total), announced)?))
+            let (vendor, _) = kind_of(name)?;
+            let devices = vendor.devices.iter();
+            let units = devices.map(|name| count(total, name).max(count(usable, name)));
+            let counts = [count(usable, name), count(total, name), units.fold(0, i64::saturating_add)];
+            Some((name.clone(), offer(name, counts, announced)?))
         })
         .collect();
-    let offered: Vec<_> = all.values().filter(|offer| offer.usable > 0).map(|offer| offer.vendor).collect();
-    let renamed =
-        |offer: &Offer| offer.usable == 0 && offered.contains(&offer.vendor) && offer.unusable.is_none();
-    all.into_iter().filter(|(_, offer)| !renamed(offer)).collect()
+    // A plugin that is told to rename offers the same devices under a name for shares, and the kubelet remembers the old one.
+    let renamed: Vec<_> = all
+        .iter()
+        .filter(|(name, offer)| offer.usable > 0 && matches!(kind_of(name), Some((_, ResourceKind::Share))))
+        .map(|(_, offer)| offer.vendor)
+        .collect();
+    for offer in all.values_mut().filter(|offer| offer.usable == 0 && offer.unusable.is_none()) {
+        offer.left_over = offer.unhealthy == 0 || renamed.contains(&offer.vendor);
+    }
+    all
 }
 
 /// What labels say of devices of `vendor`, whether or not anybody offers them: the product, and how many.
@@ -272,6 +286,13 @@ mod tests {
             BTreeMap::from([("nvidia.com/gpu".to_owned(), 1), ("nvidia.com/gpu.shared".to_owned(), 8)]);
         let none = BTreeMap::new();
         let found = offers(&usable, &total, Announcements { labels: &none, annotations: &none });
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["nvidia.com/gpu.shared"]);
+        assert!(found["nvidia.com/gpu"].left_over && !found["nvidia.com/gpu.shared"].left_over);
+        // Beside partitions the whole devices are others, and are unhealthy.
+        let usable =
+            BTreeMap::from([("nvidia.com/gpu".to_owned(), 0), ("nvidia.com/mig-1g.10gb".to_owned(), 28)]);
+        let total =
+            BTreeMap::from([("nvidia.com/gpu".to_owned(), 4), ("nvidia.com/mig-1g.10gb".to_owned(), 28)]);
+        let found = offers(&usable, &total, Announcements { labels: &none, annotations: &none });
+        assert!(!found["nvidia.com/gpu"].left_over);
     }
 }

@@ -29,15 +29,36 @@ struct SliceSpec {
     #[serde(default)]
     node_name: String,
     #[serde(default)]
+    pool: Pool,
+    #[serde(default)]
     devices: Vec<SliceDevice>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+struct Pool {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    generation: i64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SliceDevice {
+    /// Whether several claims can have a part of it each.
+    allow_multiple_allocations: Option<bool>,
+    #[serde(default)]
+    taints: Vec<DeviceTaint>,
     #[serde(default)]
     attributes: BTreeMap<String, Attribute>,
     #[serde(default)]
     capacity: BTreeMap<String, Capacity>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct DeviceTaint {
+    #[serde(default)]
+    effect: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,7 +78,11 @@ pub struct SliceFacts {
     pub node: String,
     /// The driver.
     pub driver: String,
-    /// Its whole devices.
+    /// The pool that the slice is part of.
+    pub pool: String,
+    /// The generation of the pool: only the newest counts.
+    pub generation: i64,
+    /// Its whole devices, of which none is tainted.
     pub devices: Vec<Device>,
 }
 
@@ -92,6 +117,8 @@ impl ResourceSliceObject {
         (!spec.node_name.is_empty()).then(|| SliceFacts {
             node: spec.node_name.clone(),
             driver: spec.driver.clone(),
+            pool: spec.pool.name.clone(),
+            generation: spec.pool.generation,
             devices,
         })
     }
@@ -103,6 +130,10 @@ impl SliceDevice {
     }
 
     fn is_whole(&self, known: &DynamicAllocation) -> bool {
+        let tainted = self.taints.iter().any(|taint| taint.effect != "None");
+        if tainted || self.allow_multiple_allocations == Some(true) {
+            return false;
+        }
         known.kind.is_none_or(|(name, whole)| self.text(known, name).is_some_and(|kind| kind == whole))
     }
 }

@@ -137,6 +137,8 @@ const NVIDIA: Vendor = Vendor {
         Name::Begins("nvidia.com/sriov"),
         Name::Begins("nvidia.com/mlnx"),
         Name::Begins("nvidia.com/ib"),
+        Name::Begins("nvidia.com/resibp"),
+        Name::Begins("nvidia.com/roce"),
     ],
     labels: Labels {
         product: Some("nvidia.com/gpu.product"),
@@ -156,7 +158,11 @@ const NVIDIA: Vendor = Vendor {
         share(Key::Label("nvidia.com/vgpu.present"), Says::OneOf(&["true"])),
         share(Key::Annotation("hami.io/node-nvidia-register"), Says::Something),
         share(Key::Annotation("volcano.sh/node-vgpu-register"), Says::Something),
+        share(Key::Annotation("4pd.io/node-nvidia-register"), Says::Something),
         share(Key::Label("cloud.google.com/gke-gpu-sharing-strategy"), Says::Something),
+        share(Key::Label("cloud.google.com/gke-max-shared-clients-per-gpu"), Says::MoreThanOne),
+        share(Key::Label("cloud.google.com/gke-accelerator-count"), Says::FewerThanUnits),
+        share(Key::Label("karpenter.k8s.aws/instance-gpu-count"), Says::FewerThanUnits),
         share(Key::Label("nos.nebuly.com/gpu-partitioning"), Says::OneOf(&["mps"])),
         partition(Key::OfResource(".slices.gi"), Says::Something),
         partition(Key::OfResource(".product"), Says::Contains("-MIG-")),
@@ -200,7 +206,15 @@ const AMD: Vendor = Vendor {
             Key::Label("beta.amd.com/compute-memory-partition"),
             Says::BeginsOtherwise("spx_", AMD_MODES),
         ),
-        share(Key::Label("amd.com/gpu.mode"), Says::OneOf(&["vf-passthrough"])),
+        partition(
+            Key::Label("amd.com/gpu.compute-memory-partition"),
+            Says::BeginsOtherwise("spx_", AMD_MODES),
+        ),
+        Announcement {
+            key: Key::Label("amd.com/gpu.mode"),
+            says: Says::OneOf(&["pf-passthrough", "vf-passthrough"]),
+            meaning: Meaning::Unusable,
+        },
         share(Key::Annotation("hami.io/node-amd-register"), Says::Something),
     ],
     dynamic: Some(DynamicAllocation {

@@ -47,13 +47,38 @@ pub fn some_container(spec: &Expr, variable: &'static str, test: &Expr) -> Expr 
 fn container_expr(devices: &OtherDevices, container: &Expr) -> Expr {
     let resources = |kind| {
         let list = container.clone().maybe_path(["resources", kind]).or_no_entries();
-        // Most names have no domain, and looking for the slash costs less than the expression.
-        let has_domain = name("r").call("contains", [text("/")]);
-        let of_device_class = name("r").call("startsWith", [text(format!("{DEVICE_CLASSES}/"))]);
-        let unknown = any([!name("r").matches(other_resources(devices)), of_device_class]);
-        list.some("r", super::cel::all([has_domain, unknown]))
+        list.some("r", is_accelerator_expr(devices, &name("r")))
     };
     any([resources("limits"), resources("requests"), asks_runtime_expr(container)])
+}
+
+/// Whether a resource of this name stands for accelerators.
+pub fn is_accelerator_expr(devices: &OtherDevices, resource: &Expr) -> Expr {
+    // Most names have no domain, and looking for the slash costs less than the expression.
+    let has_domain = resource.clone().call("contains", [text("/")]);
+    let of_device_class = resource.clone().call("startsWith", [text(format!("{DEVICE_CLASSES}/"))]);
+    let unknown = any([!resource.clone().matches(other_resources(devices)), of_device_class]);
+    super::cel::all([has_domain, unknown])
+}
+
+/// Whether the pod is given devices past what it asks for: by an annotation, or by a runtime class without a resource. What the
+/// image asks such a runtime for is not known here.
+pub fn given_devices_expr(devices: &OtherDevices, spec: &Expr, metadata: &Expr) -> Expr {
+    let annotations = metadata.clone().maybe("annotations").or_no_entries();
+    let runtime = spec.clone().maybe("runtimeClassName").or_empty();
+    let harmless = std::iter::once("").chain(devices.runtime_classes.iter().map(String::as_str));
+    let asks = |kind| {
+        let list = name("c").maybe_path(["resources", kind]).or_no_entries();
+        list.some("r", is_accelerator_expr(devices, &name("r")))
+    };
+    let asked = any([
+        some_container(spec, "c", &any([asks("limits"), asks("requests")])),
+        spec.clone().maybe("resourceClaims").or_none().call("size", []).exceeds(Expr::Int(0)),
+    ]);
+    any([
+        annotations.some("k", name("k").call("startsWith", [text(CDI_ANNOTATION)])),
+        super::cel::all([!runtime.is_in(texts(harmless)), !asked]),
+    ])
 }
 
 /// Whether the container asks its runtime for devices, past the scheduler: by a variable, by being privileged, or by a

@@ -6,17 +6,23 @@
 use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID};
 use hemvist_api::values::Isolation;
 
-use super::accelerator::some_container;
+use super::accelerator::{is_accelerator_expr, some_container};
 use super::cel::{Expr, all, any, has, name, text, texts};
 use super::models::variable;
 use super::pattern::quoted;
-use super::pods::pod;
-use crate::accelerator::{LabelTest, Name, SHARED_SUFFIX, VENDORS, label_tests};
+use super::pods::{label, pod};
+use crate::accelerator::{LabelTest, SHARED_SUFFIX, VENDORS, label_tests};
+use crate::snapshot::OtherDevices;
 
 /// Whether the devices of the pod are kept apart from those of others at least that far.
-pub(super) fn kept_apart(isolation: Isolation) -> Expr {
-    let lesser = name("r").matches(lesser_names(isolation));
-    let mut demands = vec![!asks_for(&lesser)];
+///
+/// Of a name that nobody knows it is not known what a unit is, and of a claim not what it is given, so both are refused.
+pub(super) fn kept_apart(devices: &OtherDevices, isolation: Isolation) -> Expr {
+    let shared = name("r").call("endsWith", [text(SHARED_SUFFIX)]);
+    let unknown = !name("r").matches(sufficient_names(isolation));
+    let lesser = all([is_accelerator_expr(devices, &name("r")), any([shared, unknown])]);
+    let claims = pod().maybe("resourceClaims").or_none().call("size", []);
+    let mut demands = vec![!asks_for(&lesser), !claims.exceeds(Expr::Int(0))];
     for resource in VENDORS.iter().flat_map(|vendor| vendor.devices) {
         let tests = label_tests(resource, isolation.min(Isolation::WholeDevice));
         if !tests.is_empty() {
@@ -41,17 +47,13 @@ fn asks_for(test: &Expr) -> Expr {
     some_container(&pod(), "c", &any([resources("limits"), resources("requests")]))
 }
 
-/// Names of resources whose units are less than `demanded`, as a regular expression.
-fn lesser_names(demanded: Isolation) -> String {
-    let shares = VENDORS.iter().flat_map(|vendor| vendor.shares).map(|name| match name {
-        Name::Is(one) => format!("^{}$", quoted(one)),
-        Name::Begins(prefix) => format!("^{}", quoted(prefix)),
-    });
+/// Names of resources whose units are at least what is demanded, unless a node announces less, as a regular expression.
+fn sufficient_names(demanded: Isolation) -> String {
+    let devices = VENDORS.iter().flat_map(|vendor| vendor.devices).map(|name| format!("^{}$", quoted(name)));
     let prefixes = VENDORS.iter().flat_map(|vendor| vendor.partitions);
     let partitions =
-        prefixes.filter(|_| demanded > Isolation::Partition).map(|prefix| format!("^{}", quoted(prefix)));
-    let suffix = format!("{}$", quoted(SHARED_SUFFIX));
-    shares.chain(partitions).chain([suffix]).collect::<Vec<_>>().join("|")
+        prefixes.filter(|_| demanded <= Isolation::Partition).map(|prefix| format!("^{}", quoted(prefix)));
+    devices.chain(partitions).collect::<Vec<_>>().join("|")
 }
 
 /// Whether the resource `r` is one of hardware partitions of which several pods may share one, as far as the pod says: its
@@ -92,22 +94,35 @@ fn keeps_off(key: Expr, test: &LabelTest) -> Expr {
     ])
 }
 
-/// Whether the pod goes to no node that has a pod of another model, in whatever namespace.
+/// Whether the pod goes to no node that has a pod of another model, in whatever namespace: every expression of the selector
+/// is met by each of them, and nothing else narrows it.
 fn keeps_node_to_itself() -> Expr {
     let terms = pod()
         .maybe_path(["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"])
         .or_none();
     let a = || name("a");
     let e = |field| name("e").field(field);
-    let expressions = a().maybe_path(["labelSelector", "matchExpressions"]).or_none();
-    let of_any_model =
-        all([e("key").equals(text(MODEL_DEPLOYMENT_UID)), e("operator").equals(text("Exists"))]);
+    let own = label(name("object"), MODEL_DEPLOYMENT_UID);
+    let none_in = |list: Expr| list.call("size", []).equals(Expr::Int(0));
+    let exists = e("operator").equals(text("Exists"));
+    let but_its_own = all([
+        e("operator").equals(text("NotIn")),
+        name("e").maybe("values").or_none().every("x", name("x").equals(own)),
+    ]);
+    let of_models = e("key").equals(text(MODEL_DEPLOYMENT_UID));
+    let expressions = || a().maybe_path(["labelSelector", "matchExpressions"]).or_none();
     terms.some(
         "a",
         all([
             a().field("topologyKey").equals(text(HOSTNAME)),
             has(a().field("namespaceSelector")),
-            expressions.some("e", of_any_model),
+            none_in(a().maybe_path(["namespaceSelector", "matchLabels"]).or_no_entries()),
+            none_in(a().maybe_path(["namespaceSelector", "matchExpressions"]).or_none()),
+            none_in(a().maybe_path(["labelSelector", "matchLabels"]).or_no_entries()),
+            none_in(a().maybe("matchLabelKeys").or_none()),
+            none_in(a().maybe("mismatchLabelKeys").or_none()),
+            expressions().some("e", all([of_models.clone(), exists.clone()])),
+            expressions().every("e", all([of_models, any([exists, but_its_own])])),
         ]),
     )
 }

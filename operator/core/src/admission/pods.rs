@@ -197,7 +197,7 @@ impl Rules<'_> {
             .map(|(class, isolation)| {
                 let rule = self.author.rule(&format!("{}.isolation", DutyScope::Information(class).path()));
                 Rule::new(
-                    is_class(class).implies(kept_apart(isolation)),
+                    is_class(class).implies(kept_apart(&self.settings.other_devices, isolation)),
                     Message::of_rule(
                         &object::POD_ISOLATION_TOO_LOW,
                         [

@@ -103,6 +103,11 @@ pub enum Exclusion {
         /// The taint, as `key=value:effect`.
         taint: String,
     },
+    /// It carries a taint that says that it is being taken away or restarted.
+    Leaving {
+        /// The taint, as `key=value:effect`.
+        taint: String,
+    },
     /// An administrator has declared it to be off.
     OutOfService,
     /// It is cordoned.
@@ -135,6 +140,7 @@ impl Exclusion {
             self,
             Self::UnhealthyAccelerators { .. }
                 | Self::StartingUp { .. }
+                | Self::Leaving { .. }
                 | Self::OutOfService
                 | Self::Cordoned
                 | Self::NotReady
@@ -195,6 +201,7 @@ impl Exclusion {
             Self::UnhealthyAccelerators { .. } => "UnhealthyAccelerators",
             Self::Tainted { .. } => "Tainted",
             Self::StartingUp { .. } => "StartingUp",
+            Self::Leaving { .. } => "Leaving",
             Self::OutOfService => "OutOfService",
             Self::Cordoned => "Cordoned",
             Self::NotReady => "NotReady",
@@ -252,6 +259,7 @@ impl Exclusion {
             | Self::UnhealthyAccelerators { .. } => self.of_devices(model),
             Self::Tainted { taint } => format!("has the taint {taint}, which the pods do not tolerate"),
             Self::StartingUp { taint } => format!("is starting up, as its taint {taint} says"),
+            Self::Leaving { taint } => format!("is being removed or restarted, as its taint {taint} says"),
             Self::OutOfService => "is declared out of service".to_owned(),
             Self::Cordoned => "is cordoned".to_owned(),
             Self::NotReady => "is not ready".to_owned(),

@@ -64,7 +64,7 @@ impl Placement {
         );
         // What would help is never cut off.
         let remedy = self.remedy(model);
-        format!("{} {remedy}", bounded(&text, 1000 - remedy.chars().count()))
+        format!("{} {remedy}", bounded(&text, 1000_usize.saturating_sub(remedy.chars().count())))
     }
 
     /// What the model waits for, in one sentence with who holds it.

@@ -6,7 +6,7 @@ use hemvist_api::values::{InformationClass, Isolation};
 
 use super::exclusion::Exclusion;
 use super::{Candidate, free};
-use crate::accelerator::{Offer, Unit, vendor};
+use crate::accelerator::{Offer, SliceFacts, Unit, vendor};
 use crate::policy::Clearance;
 use crate::request::ModelRequest;
 use crate::snapshot::{NodeFacts, Snapshot, Taint};
@@ -24,13 +24,29 @@ const OF_STATE: [&str; 7] = [
 
 /// What the keys of taints begin with that go away by themselves when a node has started: those of cloud providers, network
 /// plugins, autoscalers and readiness gates.
-const START_UP: [&str; 6] = [
+const START_UP: [&str; 9] = [
+    "cni.istio.io/not-ready",
+    "ignore-taint.cluster-autoscaler.kubernetes.io/",
     "karpenter.sh/unregistered",
     "node.cilium.io/",
+    "node.cluster.x-k8s.io/uninitialized",
     "node.cloudprovider.kubernetes.io/uninitialized",
     "readiness.k8s.io/",
     "startup-taint.cluster-autoscaler.kubernetes.io/",
     "status-taint.cluster-autoscaler.kubernetes.io/",
+];
+
+/// What the keys of taints begin with that say that a node is being taken away or restarted: those of autoscalers, remediation
+/// and reboot daemons.
+const LEAVING: [&str; 8] = [
+    "DeletionCandidateOfClusterAutoscaler",
+    "ToBeDeletedByClusterAutoscaler",
+    "cloud.google.com/impending-node-termination",
+    "karpenter.sh/disrupted",
+    "karpenter.sh/disruption",
+    "medik8s.io/",
+    "node.cloudprovider.kubernetes.io/shutdown",
+    "weave.works/kured-node-reboot",
 ];
 
 /// What such keys end with, whoever sets them.
@@ -149,9 +165,8 @@ fn devices(
 /// where a device class gives out what asks for that resource.
 fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Option<Offer> {
     let resource = &model.accelerator.resource;
-    if let Some(offer) = node.offers.get(resource) {
-        let hidden = offer.usable == 0 && offer.unhealthy == 0 && offer.unusable.is_none();
-        return (!hidden).then(|| offer.clone());
+    if let Some(offer) = node.offers.get(resource).filter(|offer| !offer.left_over) {
+        return Some(offer.clone());
     }
     if !snapshot.device_classes.values().any(|class| class.gives(resource)) {
         return None;
@@ -165,6 +180,7 @@ fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Opti
         memory_mebibytes: None,
         announced_by: None,
         unusable: None,
+        left_over: false,
     })
 }
 
@@ -172,8 +188,13 @@ fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Opti
 fn claimable(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> i64 {
     let vendor = vendor(model.accelerator.vendor);
     let slices = snapshot.slices.get(&node.name).into_iter().flatten();
-    let devices: usize =
-        slices.filter(|slice| vendor.publishes(slice)).map(|slice| slice.devices.len()).sum();
+    let published: Vec<_> = slices.filter(|slice| vendor.publishes(slice)).collect();
+    // While a driver publishes a pool anew, slices of the generation before are still there.
+    let is_newest = |slice: &&&SliceFacts| {
+        let same = published.iter().filter(|other| other.pool == slice.pool);
+        same.map(|other| other.generation).max() == Some(slice.generation)
+    };
+    let devices: usize = published.iter().filter(is_newest).map(|slice| slice.devices.len()).sum();
     i64::try_from(devices).unwrap_or(i64::MAX)
 }
 
@@ -238,6 +259,8 @@ fn taints(model: &ModelRequest, node: &NodeFacts) -> Vec<Exclusion> {
             let text = taint.to_string();
             if starts {
                 Exclusion::StartingUp { taint: text }
+            } else if LEAVING.iter().any(|key| taint.key.starts_with(key)) {
+                Exclusion::Leaving { taint: text }
             } else if taint.key == OUT_OF_SERVICE {
                 Exclusion::OutOfService
             } else {
@@ -261,6 +284,14 @@ fn is_tolerated(model: &ModelRequest, taint: &Taint) -> bool {
 
 fn state(node: &NodeFacts) -> Vec<Exclusion> {
     let mut reasons = Vec::new();
+    let is_known = |taint: &&Taint| {
+        !node.schedulable || !node.ready || !node.pressures.is_empty() || {
+            !OF_STATE.contains(&taint.key.as_str()) || taint.effect == "PreferNoSchedule"
+        }
+    };
+    // The taint comes before what it stands for, or stays after it.
+    let early = node.taints.iter().find(|taint| !is_known(taint));
+    reasons.extend(early.map(|taint| Exclusion::UnderPressure { condition: taint.key.clone() }));
     if !node.schedulable {
         reasons.push(Exclusion::Cordoned);
     }

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use hemvist_api::labels::{NODE_DEDICATED_TAINT, NODE_DEVICES, WHOLE_DEVICES};
+
 use super::explain::place;
 use super::{Exclusion, Placement};
 use crate::request::ModelRequest;
+
+/// The most remedies that are listed.
+const MOST_REMEDIES: usize = 3;
 
 impl Placement {
     /// What would help: for cleared nodes what each of them lacks, and a clearance only where a node has everything else.
@@ -16,7 +21,7 @@ impl Placement {
         // A node that lacks several things is not helped by one of them.
         let alone = cleared.clone().filter(|reasons| reasons.len() == 1);
         for remedy in alone.flatten().filter_map(setup) {
-            if !remedies.contains(&remedy) {
+            if !remedies.contains(&remedy) && remedies.len() < MOST_REMEDIES {
                 remedies.push(remedy);
             }
         }
@@ -30,15 +35,25 @@ impl Placement {
                 .push(format!("Change spec.accelerator to {what}, or clear a node that has it for {class}."));
         }
         let clearable = self.clearable();
-        if let Some(node) = clearable.first().filter(|_| remedies.is_empty()) {
-            remedies.push(if clearable.len() == 1 {
-                format!("Clear {node} for {class} in {}.", place(model))
-            } else {
-                format!("Clear a node for {class} in {}.", place(model))
-            });
+        if let Some(node) = clearable.first().filter(|_| remedies.len() < MOST_REMEDIES) {
+            let reasons = self.exclusions.get(*node).into_iter().flatten();
+            let labels = reasons.filter(|reason| reason.is_of_clearance());
+            remedies.push(
+                if labels.clone().all(|reason| matches!(reason, Exclusion::DevicesNotLabelled { .. })) {
+                    format!(
+                        "Label {node} {NODE_DEVICES}={WHOLE_DEVICES}, if it hands out whole devices alone."
+                    )
+                } else if clearable.len() == 1 {
+                    format!("Clear {node} for {class} in {}.", place(model))
+                } else {
+                    format!("Clear a node for {class} in {}.", place(model))
+                },
+            );
         }
         if remedies.is_empty() {
-            remedies.extend(cleared.flatten().filter_map(setup).collect::<BTreeSet<_>>());
+            remedies.extend(
+                cleared.flatten().filter_map(setup).collect::<BTreeSet<_>>().into_iter().take(MOST_REMEDIES),
+            );
         }
         if remedies.is_empty() {
             remedies.push(format!("Add a node that has it, and clear it for {class} in {}.", place(model)));
@@ -61,6 +76,9 @@ impl Placement {
 /// What would help where a node is not set up for the model.
 fn setup(reason: &Exclusion) -> Option<String> {
     match reason {
+        Exclusion::Tainted { taint } if taint.starts_with(NODE_DEDICATED_TAINT) => Some(format!(
+            "The taint {taint} keeps a node for the models of that class. Remove it if this one may run there too."
+        )),
         Exclusion::Tainted { taint } => Some(format!(
             "Have the installation tolerate {taint} (tolerations of the chart, --tolerations), or remove the taint."
         )),

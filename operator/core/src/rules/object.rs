@@ -105,7 +105,8 @@ object_rules! {
     DEVICE_TAKEN "PodTakesDevice" of "pods":
         &["spec.containers"],
         "a pod with an accelerator must request it as a resource",
-        "Remove privileged and variables such as NVIDIA_VISIBLE_DEVICES.",
+        "Remove privileged, variables such as NVIDIA_VISIBLE_DEVICES and annotations for devices, and request a resource beside a \
+         runtime class.",
         "A device that is not requested is taken from other pods.";
     NODE_NAMED "PodNamesNode" of "pods":
         &["spec.nodeName"],

@@ -117,10 +117,12 @@ impl Default for OtherDevices {
         Self {
             resource_prefixes: names([
                 "devices.kubevirt.io/",
+                "github.com/fuse",
                 "intel.com/intel_sriov",
                 "openshift.io/",
                 "rdma/",
                 "smarter-devices/",
+                "vpc.amazonaws.com/",
             ]),
             runtime_classes: names(["crun", "gvisor", "kata", "kata-clh", "kata-qemu", "runc", "runsc"]),
         }

@@ -11,7 +11,7 @@ use hemvist_api::labels::{
 use hemvist_api::values::{EngineType, InformationClass, RiskClass, UnmanagedAccelerators};
 
 use super::{always, governed, is_cluster_controller, is_operator, operator_only_probes, user};
-use crate::admission::accelerator::{asks_runtime_expr, some_container};
+use crate::admission::accelerator::{asks_runtime_expr, given_devices_expr, some_container};
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
 use crate::admission::message::{Fact, Message};
 use crate::admission::models::{self, arguments};
@@ -190,7 +190,7 @@ pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compil
         vec![unspoken(spoken, settings, text(AFFINITY_FIELD), AllowList::DataCentres, &class)],
         vec![unspoken(spoken, settings, text("spec.containers[].image"), AllowList::Registries, &class)],
         clearance(),
-        host(),
+        host(settings),
         scheduling(settings),
         sensitive(),
     ];
@@ -281,19 +281,20 @@ fn clearance() -> Vec<Rule> {
 }
 
 /// Nothing of the host: past its network no policy holds, and past its files no isolation.
-fn host() -> Vec<Rule> {
+fn host(settings: &Settings) -> Vec<Rule> {
     let pod = || name("object").field("spec");
     let shared =
         ["hostNetwork", "hostPID", "hostIPC"].map(|field| pod().maybe(field).or_value(Expr::Bool(false)));
     let volumes = pod().maybe("volumes").or_none();
     let asks = some_container(&pod(), "c", &asks_runtime_expr(&name("c")));
+    let given = given_devices_expr(&settings.other_devices, &pod(), &name("object").field("metadata"));
     vec![
         Rule::new(!any(shared), Message::of_rule(&object::HOST_SHARED, [])),
         Rule::new(
             !volumes.some("v", has(name("v").field("hostPath"))),
             Message::of_rule(&object::HOST_PATH_MOUNTED, []),
         ),
-        Rule::new(!asks, Message::of_rule(&object::DEVICE_TAKEN, [])),
+        Rule::new(!any([asks, given]), Message::of_rule(&object::DEVICE_TAKEN, [])),
     ]
 }
 

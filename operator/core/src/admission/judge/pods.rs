@@ -1,6 +1,6 @@
 //! Pods, read as typed objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hemvist_api::AIPolicySpec;
 use hemvist_api::labels::{
@@ -12,7 +12,9 @@ use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec
 
 use super::super::pods::AFFINITY_FIELD;
 use super::containers::containers;
-use crate::accelerator::{LabelTest, ResourceKind, kind_of, label_tests};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
+
+use crate::accelerator::{CDI_ANNOTATION, LabelTest, ResourceKind, kind_of, label_tests};
 use crate::policy::{EffectivePolicy, binds, image_is_listed, names_image_by_digest};
 use crate::render::NOWHERE;
 use crate::snapshot::{Key, PodFacts, PodObject, PolicyBook, PolicyEntry, Settings};
@@ -181,7 +183,17 @@ impl Judge<'_> {
         let shares = [spec.host_network, spec.host_pid, spec.host_ipc].contains(&Some(true));
         self.refuse("spec", shares);
         self.refuse("spec.volumes", spec.volumes.iter().flatten().any(|volume| volume.host_path.is_some()));
-        self.refuse("spec.containers", containers(spec).any(|container| container.asks_runtime()));
+        let others = &self.settings.other_devices;
+        let annotations = self.pod.metadata.annotations.iter().flatten();
+        let annotated = annotations.into_iter().any(|(key, _)| key.starts_with(CDI_ANNOTATION));
+        let mut names =
+            containers(spec).flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
+        let claims = spec.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty());
+        let asked = claims || names.any(|resource| others.is_accelerator(&resource));
+        let runtime = spec.runtime_class_name.as_deref().unwrap_or_default();
+        let given = annotated || (others.gives_devices(runtime) && !asked);
+        let taken = containers(spec).any(|container| container.asks_runtime());
+        self.refuse("spec.containers", taken || given);
     }
 
     fn scheduling(&mut self) {
@@ -287,14 +299,18 @@ impl Judge<'_> {
 
     /// Whether the pod asks for something less than `demanded`, or may go to a node where what it asks for is less.
     fn may_share(&self, demanded: Isolation) -> bool {
+        let claims = self.spec.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty());
+        if claims && demanded > Isolation::Shared {
+            return true;
+        }
         let mut asked =
             containers(self.spec).flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
         asked.any(|resource| {
             let by_name = match kind_of(&resource).map(|(_, kind)| kind) {
-                Some(ResourceKind::Share) => Isolation::Shared,
-                Some(ResourceKind::Partition(_)) => Isolation::Partition,
-                _ if resource.ends_with(".shared") => Isolation::Shared,
-                _ => Isolation::WholeNode,
+                _ if !self.settings.other_devices.is_accelerator(&resource) => Isolation::WholeNode,
+                Some(ResourceKind::Device) => Isolation::WholeNode,
+                Some(ResourceKind::Partition(_)) if !resource.ends_with(".shared") => Isolation::Partition,
+                _ => Isolation::Shared,
             };
             let tests = label_tests(&resource, demanded.min(Isolation::WholeDevice));
             by_name < demanded.min(Isolation::WholeDevice) || !tests.iter().all(|test| self.keeps_off(test))
@@ -323,13 +339,24 @@ impl Judge<'_> {
         let affinity = self.spec.affinity.as_ref().and_then(|affinity| affinity.pod_anti_affinity.as_ref());
         let terms = affinity.and_then(|one| one.required_during_scheduling_ignored_during_execution.as_ref());
         let apart = |term: &PodAffinityTerm| {
-            let expressions =
-                term.label_selector.iter().flat_map(|one| one.match_expressions.iter().flatten());
+            let selector = term.label_selector.clone().unwrap_or_default();
+            let expressions = selector.match_expressions.unwrap_or_default();
+            let own = self.label(MODEL_DEPLOYMENT_UID);
+            let of_models = |one: &LabelSelectorRequirement| one.key == MODEL_DEPLOYMENT_UID;
+            let is_wide = |one: &LabelSelectorRequirement| {
+                let its_own = || one.values.iter().flatten().all(|value| value == own);
+                of_models(one) && (one.operator == "Exists" || (one.operator == "NotIn" && its_own()))
+            };
             term.topology_key == HOSTNAME
-                && term.namespace_selector.is_some()
-                && expressions
-                    .into_iter()
-                    .any(|one| one.key == MODEL_DEPLOYMENT_UID && one.operator == "Exists")
+                && term.namespace_selector.as_ref().is_some_and(|selector| {
+                    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty)
+                        && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
+                })
+                && selector.match_labels.is_none_or(|labels| labels.is_empty())
+                && term.match_label_keys.as_ref().is_none_or(Vec::is_empty)
+                && term.mismatch_label_keys.as_ref().is_none_or(Vec::is_empty)
+                && expressions.iter().any(|one| of_models(one) && one.operator == "Exists")
+                && expressions.iter().all(is_wide)
         };
         terms.into_iter().flatten().any(apart)
     }

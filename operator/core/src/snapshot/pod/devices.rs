@@ -6,15 +6,31 @@ use super::{PodContainer, PodSpec};
 use crate::accelerator::{CDI_ANNOTATION, MIGHTY, Reach, asks_for_devices, is_device_path};
 use crate::snapshot::installation::is_extended;
 
-/// Devices by extended resource: those of the containers add up, and the largest init container counts where it is more.
+/// Devices by extended resource, as the scheduler counts them: those of the containers and of the sidecars add up, and an
+/// init container with the sidecars before it counts where that is more.
 pub(super) fn asked_for(spec: &PodSpec) -> BTreeMap<String, i64> {
-    let mut sum = BTreeMap::new();
-    for (resource, count) in spec.containers.iter().chain(&spec.ephemeral_containers).flat_map(devices) {
-        let held: &mut i64 = sum.entry(resource).or_default();
-        *held = held.saturating_add(count);
+    let add = |sum: &mut BTreeMap<String, i64>, container: &PodContainer| {
+        for (resource, count) in devices(container) {
+            let held = sum.entry(resource).or_default();
+            *held = held.saturating_add(count);
+        }
+    };
+    let (mut sidecars, mut most) = (BTreeMap::new(), BTreeMap::new());
+    for container in &spec.init_containers {
+        let mut here: BTreeMap<String, i64> = sidecars.clone();
+        add(&mut here, container);
+        if container.restart_policy.as_deref() == Some("Always") {
+            sidecars.clone_from(&here);
+        }
+        for (resource, count) in here {
+            let held = most.entry(resource).or_insert(0);
+            *held = count.max(*held);
+        }
     }
-    for (resource, count) in spec.init_containers.iter().flat_map(devices) {
-        let held: &mut i64 = sum.entry(resource).or_default();
+    let mut sum = sidecars;
+    spec.containers.iter().chain(&spec.ephemeral_containers).for_each(|container| add(&mut sum, container));
+    for (resource, count) in most {
+        let held = sum.entry(resource).or_default();
         *held = count.max(*held);
     }
     sum
