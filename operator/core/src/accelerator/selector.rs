@@ -18,9 +18,12 @@ pub struct LabelTest {
 }
 
 /// The tests that keep pods which ask for `resource` away from nodes where a unit of it is less than `demanded`. Nothing for
-/// a resource of no known vendor.
+/// what is neither devices nor hardware partitions of a known vendor.
 pub fn label_tests(resource: &str, demanded: Isolation) -> Vec<LabelTest> {
     let Some((vendor, kind)) = kind_of(resource) else { return Vec::new() };
+    if !matches!(kind, ResourceKind::Device | ResourceKind::Partition(_)) {
+        return Vec::new();
+    }
     let less = |meaning: Meaning| matches!(meaning, Meaning::UnitIs(unit) if unit.isolation() < demanded);
     let mut tests: Vec<LabelTest> = vendor
         .announcements
@@ -69,6 +72,8 @@ mod tests {
             labels("amd.com/gpu", Isolation::WholeDevice)
                 .contains(&"amd.com/compute-memory-partition".to_owned())
         );
-        assert_eq!(labels("acme.example/gpu", Isolation::WholeNode), Vec::<String>::new());
+        for other in ["acme.example/gpu", "nvidia.com/hostdev", "nvidia.com/gpu.shared"] {
+            assert_eq!(labels(other, Isolation::WholeNode), Vec::<String>::new(), "{other}");
+        }
     }
 }
