@@ -284,23 +284,20 @@ fn is_tolerated(model: &ModelRequest, taint: &Taint) -> bool {
 
 fn state(node: &NodeFacts) -> Vec<Exclusion> {
     let mut reasons = Vec::new();
-    let is_known = |taint: &&Taint| {
-        !node.schedulable || !node.ready || !node.pressures.is_empty() || {
-            !OF_STATE.contains(&taint.key.as_str()) || taint.effect == "PreferNoSchedule"
-        }
-    };
-    // The taint comes before what it stands for, or stays after it.
-    let early = node.taints.iter().find(|taint| !is_known(taint));
-    reasons.extend(early.map(|taint| Exclusion::UnderPressure { condition: taint.key.clone() }));
     if !node.schedulable {
         reasons.push(Exclusion::Cordoned);
     }
     if !node.ready {
         reasons.push(Exclusion::NotReady);
     }
-    reasons.extend(
-        node.pressures.iter().map(|condition| Exclusion::UnderPressure { condition: condition.clone() }),
-    );
+    let pressure = |condition: &String| Exclusion::UnderPressure { condition: condition.clone() };
+    reasons.extend(node.pressures.iter().map(pressure));
+    if reasons.is_empty() {
+        // A taint comes before what it stands for, or stays after it.
+        let of_state = |taint: &&Taint| OF_STATE.contains(&taint.key.as_str());
+        let early = node.taints.iter().filter(of_state).find(|taint| taint.effect != "PreferNoSchedule");
+        reasons.extend(early.map(|taint| pressure(&taint.key)));
+    }
     reasons
 }
 

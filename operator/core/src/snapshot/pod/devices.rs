@@ -77,3 +77,33 @@ impl PodContainer {
         context.privileged == Some(true) || added.into_iter().any(|one| MIGHTY.contains(&one.as_str()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn gpus(spec: serde_json::Value) -> i64 {
+        asked_for(&serde_json::from_value(spec).unwrap()).get("nvidia.com/gpu").copied().unwrap_or_default()
+    }
+
+    #[test]
+    fn devices_are_counted_as_the_scheduler_counts_them() {
+        let container = |count| json!({"name": "c", "resources": {"limits": {"nvidia.com/gpu": count}}});
+        let sidecar = |count| {
+            let mut container = container(count);
+            container["restartPolicy"] = json!("Always");
+            container
+        };
+        assert_eq!(gpus(json!({"containers": [container("2"), container("1k")]})), 1002);
+        let init =
+            json!({"containers": [container("2")], "initContainers": [container("5"), container("3")]});
+        assert_eq!(gpus(init), 5);
+        let beside = json!({"containers": [container("4")], "initContainers": [sidecar("4")]});
+        assert_eq!(gpus(beside), 8);
+        let after = json!({"containers": [container("1")], "initContainers": [sidecar("2"), container("6")]});
+        assert_eq!(gpus(after), 8);
+        assert_eq!(gpus(json!({"containers": [container("many")]})), 1, "what cannot be read is not none");
+    }
+}
