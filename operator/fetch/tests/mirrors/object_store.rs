@@ -118,7 +118,7 @@ fn an_object_that_changes_while_it_is_fetched_is_begun_anew() {
     relay.break_off();
     let ended = run.wait();
     ended.is(0, "Verified");
-    assert!(ended.log.contains("beginning anew"), "{}", ended.log);
+    assert!(ended.log.contains("starting over"), "{}", ended.log);
 }
 
 #[test]
