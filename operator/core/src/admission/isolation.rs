@@ -3,6 +3,8 @@
 //! What a unit of a resource is, the node says; a pod is held to it in writing, by a required node affinity that keeps it off
 //! nodes whose labels announce shares or partitions. The labels come from the catalogue of vendors.
 
+use std::collections::BTreeMap;
+
 use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID};
 use hemvist_api::values::Isolation;
 
@@ -23,14 +25,18 @@ pub(super) fn kept_apart(devices: &OtherDevices, isolation: Isolation) -> Expr {
     let lesser = all([is_accelerator_expr(devices, &name("r")), any([shared, unknown])]);
     let claims = pod().maybe("resourceClaims").or_none().call("size", []);
     let mut demands = vec![!asks_for(&lesser), !claims.exceeds(Expr::Int(0))];
+    // Names with the same tests are asked for together: each look at the resources costs a pass over all containers.
+    let mut by_tests: BTreeMap<Vec<LabelTest>, Vec<&str>> = BTreeMap::new();
     for resource in VENDORS.iter().flat_map(|vendor| vendor.devices) {
-        let tests = label_tests(resource, isolation.min(Isolation::WholeDevice));
-        if !tests.is_empty() {
-            let asked = asks_for(&name("r").equals(text(*resource)));
-            demands.push(
-                asked.implies(all(tests.into_iter().map(|test| keeps_off(text(test.label.clone()), &test)))),
-            );
-        }
+        by_tests
+            .entry(label_tests(resource, isolation.min(Isolation::WholeDevice)))
+            .or_default()
+            .push(resource);
+    }
+    for (tests, resources) in by_tests.into_iter().filter(|(tests, _)| !tests.is_empty()) {
+        let asked = asks_for(&name("r").is_in(texts(resources)));
+        let kept = tests.into_iter().map(|test| keeps_off(text(test.label.clone()), &test));
+        demands.push(asked.implies(all(kept)));
     }
     if isolation == Isolation::Partition {
         demands.push(!asks_for(&shared_partition()));
