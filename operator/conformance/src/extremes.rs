@@ -3,6 +3,8 @@
 use hemvist_api::labels::{
     HOSTNAME, INFORMATION_CLASS, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION,
 };
+use hemvist_api::values::Isolation;
+use hemvist_core::accelerator::label_tests;
 use hemvist_core::snapshot::{Key, Settings};
 use serde_json::{Value, json};
 
@@ -104,8 +106,9 @@ pub fn model(namespace: &str, entries: usize) -> Value {
 pub fn pod(namespace: &str, entries: usize) -> Value {
     let mut env: Vec<Value> = Vec::new();
     let mut limits = serde_json::Map::new();
-    for number in 0..30 {
-        limits.insert(format!("acme.example/{}{number}", "d".repeat(40)), json!("1"));
+    limits.insert("nvidia.com/gpu".to_owned(), json!("1"));
+    for number in 0..29 {
+        limits.insert(format!("rdma/{}{number}", "d".repeat(48)), json!("1"));
     }
     for number in 0..180 {
         env.push(json!({ "name": format!("{}{number}_VISIBLE_DEVICES", "E".repeat(10)), "value": "none" }));
@@ -139,11 +142,20 @@ fn terms(entries: usize) -> Vec<Value> {
         |label: &str, values: Vec<String>| json!({ "key": label, "operator": "In", "values": values });
     (0..20)
         .map(|_| {
-            json!({ "matchExpressions": [
+            let mut expressions = vec![
                 within(NODE_CLEARANCE, vec!["Secret".to_owned()]),
                 within(NODE_DATA_CENTRE, many(entries, 63, 'a')),
                 within(NODE_REGION, many(entries, 63, 'a')),
-            ] })
+            ];
+            let tests = label_tests("nvidia.com/gpu", Isolation::WholeDevice);
+            expressions.extend(tests.into_iter().map(|test| {
+                if test.not.is_empty() {
+                    json!({ "key": test.label, "operator": "DoesNotExist" })
+                } else {
+                    json!({ "key": test.label, "operator": "NotIn", "values": test.not })
+                }
+            }));
+            json!({ "matchExpressions": expressions })
         })
         .collect()
 }

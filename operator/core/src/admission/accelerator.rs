@@ -3,20 +3,38 @@
 //! [`PodFacts::uses_accelerator`](crate::snapshot::PodFacts::uses_accelerator) answers the same from the same lists, for the
 //! controller and the command line. A test holds the two together on random pods.
 
-use super::cel::{Expr, any, has, name, text, texts};
+use super::cel::{Expr, all, any, has, name, text, texts};
 use super::pattern::quoted;
 use crate::accelerator::{
-    CDI_ANNOTATION, DEVICE_CLASSES, DEVICE_PATHS, DEVICES_VARIABLE, MIGHTY, NO_DEVICES,
+    CDI_ANNOTATION, DEVICE_CLASSES, DEVICE_PATHS, DEVICES_VARIABLE, MIGHTY, NO_DEVICES, Name, VENDORS,
 };
 use crate::snapshot::OtherDevices;
 
 /// The names of resources that are no accelerators, as a regular expression.
 fn other_resources(devices: &OtherDevices) -> String {
     let known = [r"^[^/]*$".to_owned(), r"^([^/]*\.)?kubernetes\.io/".to_owned()];
-    let (whole, prefixes) = devices.names();
-    let whole = whole.into_iter().map(|name| format!("^{}$", quoted(name)));
-    let prefixes = prefixes.into_iter().map(|prefix| format!("^{}", quoted(prefix)));
-    known.into_iter().chain(whole).chain(prefixes).collect::<Vec<_>>().join("|")
+    let others = devices.resource_prefixes.iter().map(|prefix| format!("^{}", quoted(prefix)));
+    known.into_iter().chain(others).collect::<Vec<_>>().join("|")
+}
+
+/// Whether the catalogue of vendors knows that a resource of this name is no accelerator. Not part of the regular expression:
+/// that is paid for by its length, for every resource of every pod.
+fn known_to_be_other(resource: &Expr) -> Expr {
+    any(VENDORS.iter().flat_map(|vendor| vendor.others).map(|other| match other {
+        Name::Is(one) => resource.clone().equals(text(*one)),
+        Name::Begins(prefix) => resource.clone().call("startsWith", [text(*prefix)]),
+    }))
+}
+
+/// The same as [`is_accelerator_expr`], at a price that a rule can pay which looks at every resource once more.
+pub fn is_accelerator_expr_by_prefixes(devices: &OtherDevices, resource: &Expr) -> Expr {
+    let begins = |prefix: &str| resource.clone().call("startsWith", [text(prefix.to_owned())]);
+    let contains = |part: &str| resource.clone().call("contains", [text(part.to_owned())]);
+    let of_device_class = begins(&format!("{DEVICE_CLASSES}/"));
+    // A name has one slash, so what is before it ends with the domain.
+    let kubernetes = any([begins("kubernetes.io/"), all([contains(".kubernetes.io/"), !of_device_class])]);
+    let listed = any(devices.resource_prefixes.iter().map(|prefix| begins(prefix)));
+    all([contains("/"), !kubernetes, !listed, !known_to_be_other(resource)])
 }
 
 /// Whether the pod with this spec and metadata uses an accelerator.
@@ -58,7 +76,7 @@ pub fn is_accelerator_expr(devices: &OtherDevices, resource: &Expr) -> Expr {
     let has_domain = resource.clone().call("contains", [text("/")]);
     let of_device_class = resource.clone().call("startsWith", [text(format!("{DEVICE_CLASSES}/"))]);
     let unknown = any([!resource.clone().matches(other_resources(devices)), of_device_class]);
-    super::cel::all([has_domain, unknown])
+    all([has_domain, unknown, !known_to_be_other(resource)])
 }
 
 /// Whether the pod is given devices past what it asks for: by an annotation, or by a runtime class without a resource. What the
@@ -77,7 +95,7 @@ pub fn given_devices_expr(devices: &OtherDevices, spec: &Expr, metadata: &Expr) 
     ]);
     any([
         annotations.some("k", name("k").call("startsWith", [text(CDI_ANNOTATION)])),
-        super::cel::all([!runtime.is_in(texts(harmless)), !asked]),
+        all([!runtime.is_in(texts(harmless)), !asked]),
     ])
 }
 
@@ -98,12 +116,12 @@ pub fn asks_runtime_expr(container: &Expr) -> Expr {
             .maybe_path(["securityContext", "capabilities", "add"])
             .or_none()
             .some("p", name("p").is_in(texts(MIGHTY))),
-        variables.some("e", super::cel::all([names_devices, asks])),
+        variables.some("e", all([names_devices, asks])),
     ])
 }
 
 fn host_device_expr(volume: &Expr) -> Expr {
-    super::cel::all([
+    all([
         has(volume.clone().field("hostPath")),
         volume.clone().path(["hostPath", "path"]).matches(DEVICE_PATHS),
     ])

@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID};
 use hemvist_api::values::Isolation;
 
-use super::accelerator::{is_accelerator_expr, some_container};
+use super::accelerator::{is_accelerator_expr_by_prefixes, some_container};
 use super::cel::{Expr, all, any, has, name, text, texts};
 use super::models::variable;
-use super::pattern::quoted;
 use super::pods::{label, pod};
 use crate::accelerator::{LabelTest, SHARED_SUFFIX, VENDORS, label_tests};
 use crate::snapshot::OtherDevices;
@@ -20,9 +19,8 @@ use crate::snapshot::OtherDevices;
 ///
 /// Of a name that nobody knows it is not known what a unit is, and of a claim not what it is given, so both are refused.
 pub(super) fn kept_apart(devices: &OtherDevices, isolation: Isolation) -> Expr {
-    let shared = name("r").call("endsWith", [text(SHARED_SUFFIX)]);
-    let unknown = !name("r").matches(sufficient_names(isolation));
-    let lesser = all([is_accelerator_expr(devices, &name("r")), any([shared, unknown])]);
+    let is_accelerator = is_accelerator_expr_by_prefixes(devices, &name("r"));
+    let lesser = all([!is_sufficient(isolation), is_accelerator]);
     let claims = pod().maybe("resourceClaims").or_none().call("size", []);
     let mut demands = vec![!asks_for(&lesser), !claims.exceeds(Expr::Int(0))];
     // Names with the same tests are asked for together: each look at the resources costs a pass over all containers.
@@ -53,13 +51,15 @@ fn asks_for(test: &Expr) -> Expr {
     some_container(&pod(), "c", &any([resources("limits"), resources("requests")]))
 }
 
-/// Names of resources whose units are at least what is demanded, unless a node announces less, as a regular expression.
-fn sufficient_names(demanded: Isolation) -> String {
-    let devices = VENDORS.iter().flat_map(|vendor| vendor.devices).map(|name| format!("^{}$", quoted(name)));
-    let prefixes = VENDORS.iter().flat_map(|vendor| vendor.partitions);
-    let partitions =
-        prefixes.filter(|_| demanded <= Isolation::Partition).map(|prefix| format!("^{}", quoted(prefix)));
-    devices.chain(partitions).collect::<Vec<_>>().join("|")
+/// Whether a unit of the resource `r` is at least what is demanded by its name, unless a node announces less.
+fn is_sufficient(demanded: Isolation) -> Expr {
+    let devices = VENDORS.iter().flat_map(|vendor| vendor.devices).copied();
+    let partitions = VENDORS.iter().flat_map(|vendor| vendor.partitions);
+    let partitions = partitions
+        .filter(|_| demanded <= Isolation::Partition)
+        .map(|prefix| name("r").call("startsWith", [text(*prefix)]));
+    let shared = name("r").call("endsWith", [text(SHARED_SUFFIX)]);
+    any([name("r").is_in(texts(devices)), all([any(partitions), !shared])])
 }
 
 /// Whether the resource `r` is one of hardware partitions of which several pods may share one, as far as the pod says: its
