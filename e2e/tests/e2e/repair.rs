@@ -198,7 +198,7 @@ impl News {
             event["reason"] == "AdmissionRepaired"
                 && event["type"] == "Warning"
                 && note.contains(&format!(" {name} was "))
-                && note.contains("by someone else; restored.")
+                && note.contains("by someone else; Hemvist restored it.")
         });
         // An event that repeats is one event with a count.
         let events = told.map(|event| event["series"]["count"].as_u64().unwrap_or(1)).sum();
