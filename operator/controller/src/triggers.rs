@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hemvist_core::accelerator::{DeviceClass, SliceFacts};
 use hemvist_core::snapshot::{Key, NodeFacts, PodFacts};
 
 use crate::cache::Change;
@@ -40,10 +41,10 @@ pub enum Event<'a> {
     },
     /// A node has changed in a way that a decision could notice.
     Node(&'a Change<NodeFacts>),
-    /// What nodes publish for dynamic resource allocation has changed, or how pods are given it.
-    Devices,
-    /// Nothing has changed.
-    Unchanged,
+    /// What a node publishes for dynamic resource allocation has changed.
+    Slice(&'a Change<SliceFacts>),
+    /// A device class has changed.
+    DeviceClass(&'a Change<DeviceClass>),
     /// A pod has changed.
     Pod(&'a Change<PodFacts>),
     /// A child object of a model has changed.
@@ -82,14 +83,11 @@ impl Event<'_> {
             Self::Child(change) => !matches!(change, Change::Nothing),
             Self::Quota { change, .. } => !matches!(change, Change::Nothing),
             Self::CompiledObject(change) => !matches!(change, Change::Nothing),
-            Self::Unchanged => false,
-            Self::Devices
-            | Self::Kinds
-            | Self::Decided
-            | Self::Answered(_)
-            | Self::Compiled(_)
-            | Self::Start
-            | Self::Day => true,
+            Self::Slice(change) => !matches!(change, Change::Nothing),
+            Self::DeviceClass(change) => !matches!(change, Change::Nothing),
+            Self::Kinds | Self::Decided | Self::Answered(_) | Self::Compiled(_) | Self::Start | Self::Day => {
+                true
+            }
         }
     }
 }

@@ -152,7 +152,7 @@ impl Watched for Slices {
     }
 
     fn event<'a>(_key: &'a Key, change: &'a Change<SliceFacts>) -> Event<'a> {
-        if matches!(change, Change::Nothing) { Event::Unchanged } else { Event::Devices }
+        Event::Slice(change)
     }
 }
 
@@ -173,7 +173,7 @@ impl Watched for DeviceClasses {
     }
 
     fn event<'a>(_key: &'a Key, change: &'a Change<DeviceClass>) -> Event<'a> {
-        if matches!(change, Change::Nothing) { Event::Unchanged } else { Event::Devices }
+        Event::DeviceClass(change)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use hemvist_api::labels::{APP_MANAGED_BY, POLICY_RULE, RENDERED_HASH};
 use hemvist_core::snapshot::content_hash;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ResourceQuota;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -19,7 +18,8 @@ pub struct SeenQuota {
 }
 
 /// A quota as it comes over the wire.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Resource)]
+#[resource(inherit = ResourceQuota)]
 pub struct QuotaObject {
     metadata: ObjectMeta,
     /// What is kept of it.
@@ -39,35 +39,6 @@ impl<'de> Deserialize<'de> for QuotaObject {
         };
         let seen = SeenQuota { uid: metadata.uid.clone().unwrap_or_default(), hash: hash(&object) };
         Ok(Self { metadata, seen })
-    }
-}
-
-impl Resource for QuotaObject {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> std::borrow::Cow<'_, str> {
-        ResourceQuota::kind(&())
-    }
-
-    fn group((): &()) -> std::borrow::Cow<'_, str> {
-        ResourceQuota::group(&())
-    }
-
-    fn version((): &()) -> std::borrow::Cow<'_, str> {
-        ResourceQuota::version(&())
-    }
-
-    fn plural((): &()) -> std::borrow::Cow<'_, str> {
-        ResourceQuota::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
     }
 }
 

@@ -50,7 +50,7 @@ fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
         },
         // A new status of a policy concerns nobody else.
         Event::Policy { change, .. } if !change.asks_the_same() => all(SETTLE),
-        Event::Node(_) | Event::Devices => all(SETTLE_NODES),
+        Event::Node(_) | Event::Slice(_) | Event::DeviceClass(_) => all(SETTLE_NODES),
         Event::Kinds | Event::Day => all(SETTLE),
         Event::Pod(change) => pod_changed(change, view, queue),
         Event::Child(change) => {

@@ -40,16 +40,31 @@ pub fn is_accelerator_expr_by_prefixes(devices: &OtherDevices, resource: &Expr) 
 /// Whether the pod with this spec and metadata uses an accelerator.
 pub fn uses_accelerator_expr(devices: &OtherDevices, spec: &Expr, metadata: &Expr) -> Expr {
     let volumes = spec.clone().maybe("volumes").or_none();
-    let annotations = metadata.clone().maybe("annotations").or_no_entries();
-    let runtime = spec.clone().maybe("runtimeClassName").or_empty();
-    let harmless = std::iter::once("").chain(devices.runtime_classes.iter().map(String::as_str));
     any([
         some_container(spec, "c", &container_expr(devices, &name("c"))),
-        spec.clone().maybe("resourceClaims").or_none().call("size", []).exceeds(Expr::Int(0)),
-        !runtime.is_in(texts(harmless)),
+        claims_devices(spec),
+        has_device_runtime(devices, spec),
         volumes.some("v", host_device_expr(&name("v"))),
-        annotations.some("k", name("k").call("startsWith", [text(CDI_ANNOTATION)])),
+        is_annotated(metadata),
     ])
+}
+
+/// Whether the pod claims devices of dynamic resource allocation.
+pub fn claims_devices(spec: &Expr) -> Expr {
+    spec.clone().maybe("resourceClaims").or_none().call("size", []).exceeds(Expr::Int(0))
+}
+
+/// Whether the runtime class of the pod may give it devices.
+fn has_device_runtime(devices: &OtherDevices, spec: &Expr) -> Expr {
+    let runtime = spec.clone().maybe("runtimeClassName").or_empty();
+    let harmless = std::iter::once("").chain(devices.runtime_classes.iter().map(String::as_str));
+    !runtime.is_in(texts(harmless))
+}
+
+/// Whether an annotation asks the container runtime for devices.
+fn is_annotated(metadata: &Expr) -> Expr {
+    let annotations = metadata.clone().maybe("annotations").or_no_entries();
+    annotations.some("k", name("k").call("startsWith", [text(CDI_ANNOTATION)]))
 }
 
 /// Whether `test` holds of one of the containers of a pod, of whatever kind; `variable` stands for each.
@@ -63,15 +78,18 @@ pub fn some_container(spec: &Expr, variable: &'static str, test: &Expr) -> Expr 
 }
 
 fn container_expr(devices: &OtherDevices, container: &Expr) -> Expr {
-    let resources = |kind| {
-        let list = container.clone().maybe_path(["resources", kind]).or_no_entries();
-        list.some("r", is_accelerator_expr(devices, &name("r")))
-    };
-    any([resources("limits"), resources("requests"), asks_runtime_expr(container)])
+    let asks = |kind| asks_for_accelerator(devices, container, kind);
+    any([asks("limits"), asks("requests"), asks_runtime_expr(container)])
+}
+
+/// Whether a list of resources of the container has an accelerator in it.
+fn asks_for_accelerator(devices: &OtherDevices, container: &Expr, list: &'static str) -> Expr {
+    let list = container.clone().maybe_path(["resources", list]).or_no_entries();
+    list.some("r", is_accelerator_expr(devices, &name("r")))
 }
 
 /// Whether a resource of this name stands for accelerators.
-pub fn is_accelerator_expr(devices: &OtherDevices, resource: &Expr) -> Expr {
+fn is_accelerator_expr(devices: &OtherDevices, resource: &Expr) -> Expr {
     // Most names have no domain, and looking for the slash costs less than the expression.
     let has_domain = resource.clone().call("contains", [text("/")]);
     let of_device_class = resource.clone().call("startsWith", [text(format!("{DEVICE_CLASSES}/"))]);
@@ -82,21 +100,10 @@ pub fn is_accelerator_expr(devices: &OtherDevices, resource: &Expr) -> Expr {
 /// Whether the pod is given devices past what it asks for: by an annotation, or by a runtime class without a resource. What the
 /// image asks such a runtime for is not known here.
 pub fn given_devices_expr(devices: &OtherDevices, spec: &Expr, metadata: &Expr) -> Expr {
-    let annotations = metadata.clone().maybe("annotations").or_no_entries();
-    let runtime = spec.clone().maybe("runtimeClassName").or_empty();
-    let harmless = std::iter::once("").chain(devices.runtime_classes.iter().map(String::as_str));
-    let asks = |kind| {
-        let list = name("c").maybe_path(["resources", kind]).or_no_entries();
-        list.some("r", is_accelerator_expr(devices, &name("r")))
-    };
-    let asked = any([
-        some_container(spec, "c", &any([asks("limits"), asks("requests")])),
-        spec.clone().maybe("resourceClaims").or_none().call("size", []).exceeds(Expr::Int(0)),
-    ]);
-    any([
-        annotations.some("k", name("k").call("startsWith", [text(CDI_ANNOTATION)])),
-        all([!runtime.is_in(texts(harmless)), !asked]),
-    ])
+    let asks = |kind| asks_for_accelerator(devices, &name("c"), kind);
+    let asked =
+        any([some_container(spec, "c", &any([asks("limits"), asks("requests")])), claims_devices(spec)]);
+    any([is_annotated(metadata), all([has_device_runtime(devices, spec), !asked])])
 }
 
 /// Whether the container asks its runtime for devices, past the scheduler: by a variable, by being privileged, or by a

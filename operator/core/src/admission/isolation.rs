@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use hemvist_api::labels::{HOSTNAME, MODEL_DEPLOYMENT_UID};
 use hemvist_api::values::Isolation;
 
-use super::accelerator::{is_accelerator_expr_by_prefixes, some_container};
+use super::accelerator::{claims_devices, is_accelerator_expr_by_prefixes, some_container};
 use super::cel::{Expr, all, any, has, name, text, texts};
 use super::models::variable;
 use super::pods::{label, pod};
@@ -21,8 +21,7 @@ use crate::snapshot::OtherDevices;
 pub(super) fn kept_apart(devices: &OtherDevices, isolation: Isolation) -> Expr {
     let is_accelerator = is_accelerator_expr_by_prefixes(devices, &name("r"));
     let lesser = all([!is_sufficient(isolation), is_accelerator]);
-    let claims = pod().maybe("resourceClaims").or_none().call("size", []);
-    let mut demands = vec![!asks_for(&lesser), !claims.exceeds(Expr::Int(0))];
+    let mut demands = vec![!asks_for(&lesser), !claims_devices(&pod())];
     // Names with the same tests are asked for together: each look at the resources costs a pass over all containers.
     let mut by_tests: BTreeMap<Vec<LabelTest>, Vec<&str>> = BTreeMap::new();
     for resource in VENDORS.iter().flat_map(|vendor| vendor.devices) {
@@ -65,9 +64,7 @@ fn is_sufficient(demanded: Isolation) -> Expr {
 /// Whether the resource `r` is one of hardware partitions of which several pods may share one, as far as the pod says: its
 /// labels are named after the resource.
 fn shared_partition() -> Expr {
-    let of_vendors =
-        VENDORS.iter().flat_map(|vendor| vendor.partitions.iter().map(move |prefix| (vendor, prefix)));
-    any(of_vendors.filter_map(|(vendor, prefix)| {
+    any(VENDORS.iter().flat_map(|vendor| vendor.partitions).filter_map(|prefix| {
         // The tests are the same for every profile, but for the name of the resource.
         let sample = format!("{prefix}x");
         let tests: Vec<_> = label_tests(&sample, Isolation::Partition)
@@ -78,7 +75,7 @@ fn shared_partition() -> Expr {
             })
             .collect();
         let is_one = name("r").call("startsWith", [text(*prefix)]);
-        (!tests.is_empty() && !vendor.devices.is_empty()).then(|| all([is_one, !all(tests)]))
+        (!tests.is_empty()).then(|| all([is_one, !all(tests)]))
     }))
 }
 

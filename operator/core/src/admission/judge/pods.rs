@@ -186,14 +186,25 @@ impl Judge<'_> {
         let others = &self.settings.other_devices;
         let annotations = self.pod.metadata.annotations.iter().flatten();
         let annotated = annotations.into_iter().any(|(key, _)| key.starts_with(CDI_ANNOTATION));
-        let mut names =
-            containers(spec).flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
-        let claims = spec.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty());
-        let asked = claims || names.any(|resource| others.is_accelerator(&resource));
+        let asked =
+            self.claims_devices() || self.resources().iter().any(|resource| others.is_accelerator(resource));
         let runtime = spec.runtime_class_name.as_deref().unwrap_or_default();
         let given = annotated || (others.gives_devices(runtime) && !asked);
         let taken = containers(spec).any(|container| container.asks_runtime());
         self.refuse("spec.containers", taken || given);
+    }
+
+    /// Every resource that a container of the pod asks for.
+    fn resources(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for container in containers(self.spec) {
+            names.extend(container.resource_names().map(str::to_owned));
+        }
+        names
+    }
+
+    fn claims_devices(&self) -> bool {
+        self.spec.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty())
     }
 
     fn scheduling(&mut self) {
@@ -299,20 +310,17 @@ impl Judge<'_> {
 
     /// Whether the pod asks for something less than `demanded`, or may go to a node where what it asks for is less.
     fn may_share(&self, demanded: Isolation) -> bool {
-        let claims = self.spec.resource_claims.as_ref().is_some_and(|claims| !claims.is_empty());
-        if claims && demanded > Isolation::Shared {
+        if self.claims_devices() && demanded > Isolation::Shared {
             return true;
         }
-        let mut asked =
-            containers(self.spec).flat_map(|one| one.resource_names().map(str::to_owned).collect::<Vec<_>>());
-        asked.any(|resource| {
-            let by_name = match kind_of(&resource).map(|(_, kind)| kind) {
-                _ if !self.settings.other_devices.is_accelerator(&resource) => Isolation::WholeNode,
+        self.resources().iter().any(|resource| {
+            let by_name = match kind_of(resource).map(|(_, kind)| kind) {
+                _ if !self.settings.other_devices.is_accelerator(resource) => Isolation::WholeNode,
                 Some(ResourceKind::Device) => Isolation::WholeNode,
                 Some(ResourceKind::Partition(_)) if !resource.ends_with(".shared") => Isolation::Partition,
                 _ => Isolation::Shared,
             };
-            let tests = label_tests(&resource, demanded.min(Isolation::WholeDevice));
+            let tests = label_tests(resource, demanded.min(Isolation::WholeDevice));
             by_name < demanded.min(Isolation::WholeDevice) || !tests.iter().all(|test| self.keeps_off(test))
         })
     }
