@@ -18,7 +18,7 @@ use crate::values::{Enforcement, NamespaceName, UnmanagedAccelerators};
 ///
 /// In the root namespace it binds every governed namespace, or those it names. Elsewhere it binds its own namespace and
 /// can only tighten. A list that is absent is no opinion; one that is empty allows nothing. A list that no policy of the
-/// root namespace states allows nothing either: silence never opens.
+/// root namespace states allows nothing either: the default is deny.
 #[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[kube(
     group = "hemvist.dev",

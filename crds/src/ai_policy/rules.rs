@@ -82,11 +82,11 @@ pub struct Requirements {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_oversight: Option<bool>,
 
-    /// The people who meet the model are told. Example: `true`.
+    /// People are informed that they use an AI system. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transparency_notice: Option<bool>,
 
-    /// The use is recorded in the diary. Example: `true`.
+    /// The use has a registry number. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_reference: Option<bool>,
 
@@ -141,11 +141,11 @@ pub struct RiskClassRequirements {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_oversight: Option<bool>,
 
-    /// The people who meet the model are told. Example: `true`.
+    /// People are informed that they use an AI system. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transparency_notice: Option<bool>,
 
-    /// The use is recorded in the diary. Example: `true`.
+    /// The use has a registry number. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_reference: Option<bool>,
 

@@ -234,7 +234,7 @@ pub struct Adapter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 
-    /// Its rank, `r` in its `adapter_config.json`. vLLM has to be told of ranks above 16; the others read it themselves.
+    /// Its rank, `r` in its `adapter_config.json`. Set it for vLLM if it is above 16; other engines read it from the file.
     /// Example: `32`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 512))]

@@ -110,7 +110,7 @@ pub enum Exclusion {
     },
     /// An administrator has declared it to be off.
     OutOfService,
-    /// It is cordoned.
+    /// It takes no new pods.
     Cordoned,
     /// Its kubelet does not say that it is ready.
     NotReady,
@@ -263,7 +263,7 @@ impl Exclusion {
             Self::OutOfService => "is declared out of service".to_owned(),
             Self::Cordoned => "is cordoned".to_owned(),
             Self::NotReady => "is not ready".to_owned(),
-            Self::UnderPressure { condition } => format!("is cordoned because of {condition}"),
+            Self::UnderPressure { condition } => format!("takes no new pods because of {condition}"),
             Self::SharedWithOthers { holder } => {
                 format!("also runs {holder}, and {} models need a node of their own", model.information_class)
             }
