@@ -381,6 +381,12 @@ fn accelerator(random: &mut Random, class: &str) -> Value {
 
 fn placement(random: &mut Random, allowed: &Allowed, class: &str, wild: usize) -> Value {
     let centres = allowed.data_centres(class);
+    // Where a class is narrower than the rest, what only the class refuses is asked for now and then.
+    let refused = |one: &&String| !centres.contains(one);
+    let by_class: Vec<String> = allowed.data_centres("").iter().filter(refused).cloned().collect();
+    if !by_class.is_empty() && random.chance(200) {
+        return json!({ "dataCentres": [random.pick(&by_class)] });
+    }
     match random.below(8) {
         0..=2 => Value::Null,
         3 => json!({}),

@@ -5,7 +5,7 @@ use hemvist_api::labels::{
     WHOLE_DEVICES,
 };
 use hemvist_api::values::Isolation;
-use hemvist_core::accelerator::{LabelTest, label_tests};
+use hemvist_core::accelerator::{LabelTest, SHARED_SUFFIX, label_tests};
 use hemvist_core::render::NOWHERE;
 use serde_json::{Value, json};
 
@@ -54,6 +54,11 @@ impl Maker<'_> {
         }
         for resource in ["nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "amd.com/gpu", "amd.com/cpx_nps4"] {
             for test in label_tests(resource, Isolation::WholeDevice) {
+                // A name of shares has no tests, and no label vouches for it: with one, only its name speaks against it.
+                if let Some(suffix) = test.label.strip_prefix("nvidia.com/mig-1g.10gb") {
+                    let label = format!("nvidia.com/mig-1g.10gb{SHARED_SUFFIX}{suffix}");
+                    expressions.extend(self.kept_off(&LabelTest { label, not: test.not }));
+                }
                 expressions.extend(self.kept_off(&test));
             }
         }
