@@ -76,17 +76,21 @@ const ODD_LICENCES: [&str; 22] = [
 ];
 
 /// Arguments beside those that policies speak of: the engines' own, reserved ones, and ones that nobody knows.
-const FURTHER_ARGUMENTS: [&str; 14] = [
+const FURTHER_ARGUMENTS: [&str; 18] = [
     "block-size",
     "dtype",
     "enforce-eager",
     "batch-size",
     "jinja",
     "host",
+    "port",
     "hos",
     "no-host",
     "no-trust-remote-code",
     "model",
+    "api-key",
+    "alias",
+    "served-model-name",
     "ctx-size",
     "unheard-of",
     "max-model-len",

@@ -27,6 +27,7 @@ use hemvist_core::admission::{Compiled, Scope, compile};
 use hemvist_core::date;
 use hemvist_core::decide::decide;
 use hemvist_core::policy::EffectivePolicy;
+use hemvist_core::schedule::schedule;
 use hemvist_core::snapshot::{Key, Manifests, Settings, Snapshot};
 use serde_json::{Value, json};
 
@@ -175,9 +176,10 @@ struct Judged {
 /// How the API server agrees with a folder about each of its models.
 async fn judge(server: &Server, folder: &Placed) -> Result<Vec<Judged>> {
     let mut judged = Vec::new();
+    let schedule = schedule(&folder.snapshot);
     for (key, expected) in &folder.violations {
         let what = format!("{} {key} (group {})", folder.name, folder.group);
-        let decision = decide(&folder.snapshot, &folder.manifests.subject(key).unwrap());
+        let decision = decide(&folder.snapshot, &schedule, &folder.manifests.subject(key).unwrap());
         let found = decision.violations.iter().map(|one| format!("{} {}", one.reason(), one.field));
         assert_eq!(
             found.collect::<Vec<_>>(),
