@@ -8,6 +8,7 @@ use hemvist_core::date;
 use hemvist_core::decide::{Decision, Plan, decide};
 use hemvist_core::placement::{Exclusion, Verdict as PlacementVerdict, messages};
 use hemvist_core::policy::{ROOT_ONLY_FIELDS, fields_without_effect};
+use hemvist_core::schedule::{Schedule, schedule};
 use hemvist_core::snapshot::{Key, Snapshot};
 use hemvist_core::violation::{RuleSource, Violation};
 
@@ -49,8 +50,10 @@ pub fn check(arguments: &CheckArguments, stdin: &mut dyn Read) -> Outcome {
 }
 
 fn report(collection: &Collection, snapshot: &Snapshot) -> Report {
-    let models =
-        collection.of_kind(MODEL_DEPLOYMENT).map(|(key, origin)| model(collection, snapshot, key, origin));
+    let schedule = schedule(snapshot);
+    let models = collection
+        .of_kind(MODEL_DEPLOYMENT)
+        .map(|(key, origin)| model(collection, snapshot, &schedule, key, origin));
     let policies = collection.of_kind(AI_POLICY).map(|(key, origin)| policy(snapshot, key, origin));
     Report::new(
         date::today(&snapshot.now).to_string(),
@@ -61,8 +64,14 @@ fn report(collection: &Collection, snapshot: &Snapshot) -> Report {
     )
 }
 
-fn model(collection: &Collection, snapshot: &Snapshot, key: &Key, origin: &Origin) -> ModelReport {
-    let decision = collection.manifests.subject(key).map(|subject| decide(snapshot, &subject));
+fn model(
+    collection: &Collection,
+    snapshot: &Snapshot,
+    schedule: &Schedule,
+    key: &Key,
+    origin: &Origin,
+) -> ModelReport {
+    let decision = collection.manifests.subject(key).map(|subject| decide(snapshot, schedule, &subject));
     let is_valid = origin.problems.is_empty();
     let mut findings: Vec<_> = origin.problems.iter().map(as_written).collect();
     let mut report = ModelReport {
@@ -81,7 +90,7 @@ fn model(collection: &Collection, snapshot: &Snapshot, key: &Key, origin: &Origi
         report.policies = policies(&decision);
         if is_valid {
             report.verdict = verdict(&decision);
-            report.placement = decision.plan().and_then(|plan| placement(snapshot, plan));
+            report.placement = decision.plan().and_then(|plan| placement(snapshot, schedule, plan));
         }
     }
     findings.extend(report.placement.as_ref().and_then(|placement| nowhere(origin, placement)));
@@ -136,36 +145,34 @@ fn policies(decision: &Decision) -> Vec<PolicyFields> {
 }
 
 /// Where an accepted model can go, if a node is known at all.
-fn placement(snapshot: &Snapshot, plan: &Plan) -> Option<PlacementReport> {
+fn placement(snapshot: &Snapshot, schedule: &Schedule, plan: &Plan) -> Option<PlacementReport> {
     if snapshot.nodes.is_empty() {
         return None;
     }
     let placement = &plan.placement;
     let (verdict, message) = match placement.verdict() {
         PlacementVerdict::Fits => ("Fits", fits(placement.wanted)),
-        PlacementVerdict::Waiting => {
-            ("Waiting", format!("waits for {}", placement.waiting_for(snapshot, &plan.model)))
-        }
-        PlacementVerdict::NoEligibleNode => ("NoEligibleNode", placement.no_eligible_node(&plan.model)),
+        PlacementVerdict::Waiting => ("Waiting", format!("waits for {}", placement.waiting_for())),
+        PlacementVerdict::NoEligibleNode => ("NoEligibleNode", placement.no_eligible_node()),
     };
-    let candidates = placement.candidates.iter().map(|(node, candidate)| CandidateReport {
-        node: node.clone(),
-        data_centre: candidate.data_centre.clone(),
-        replicas: candidate.slots,
-        note: candidate.note(),
-    });
-    let exclusions = placement.exclusions.iter().map(|(node, reasons)| ExclusionReport {
-        node: node.clone(),
-        reason: reasons.first().map_or("", Exclusion::code),
-        reasons: reasons.iter().map(Exclusion::code).collect(),
-        message: messages(reasons, &plan.model),
-    });
-    Some(PlacementReport {
-        verdict,
-        message,
-        candidates: candidates.collect(),
-        exclusions: exclusions.collect(),
-    })
+    let (mut candidates, mut exclusions) = (Vec::new(), Vec::new());
+    for (node, found) in schedule.nodes(&plan.model) {
+        match found {
+            Ok(candidate) => candidates.push(CandidateReport {
+                node,
+                note: candidate.note(),
+                data_centre: candidate.data_centre,
+                replicas: candidate.slots,
+            }),
+            Err(reasons) => exclusions.push(ExclusionReport {
+                node,
+                reason: reasons.first().map_or("", Exclusion::code),
+                reasons: reasons.iter().map(Exclusion::code).collect(),
+                message: messages(&reasons, &placement.demand),
+            }),
+        }
+    }
+    Some(PlacementReport { verdict, message, candidates, exclusions })
 }
 
 fn fits(wanted: i64) -> String {

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use hemvist_api::labels::{MODEL_DEPLOYMENT_UID, RENDERED_HASH};
 use hemvist_core::decide::{Decision, Plan, decide};
+use hemvist_core::schedule::{Schedule, schedule};
 use hemvist_core::snapshot::{Key, Settings, Snapshot};
 use serde_json::{Map, Value};
 
@@ -36,10 +37,11 @@ pub fn render(arguments: &RenderArguments, stdin: &mut dyn Read) -> Outcome {
     }
     let settings = arguments.input.settings();
     let snapshot = arguments.input.snapshot(&collection.manifests);
+    let schedule = schedule(&snapshot);
     let mut outcome = Outcome::result(String::new());
     outcome.stderr.extend(collection.problems.iter().map(human::problem));
     for (key, origin) in models {
-        match objects(&collection, &snapshot, &settings, key, origin) {
+        match objects(&collection, (&snapshot, &schedule), &settings, key, origin) {
             Ok(Printed { text, note }) => {
                 outcome.stdout += &text;
                 outcome.stderr += &note;
@@ -83,12 +85,12 @@ fn unsafe_to_render(collection: &Collection) -> Option<Outcome> {
 /// The objects of an accepted model, or why there are none.
 fn objects(
     collection: &Collection,
-    snapshot: &Snapshot,
+    (snapshot, schedule): (&Snapshot, &Schedule),
     settings: &Settings,
     key: &Key,
     origin: &Origin,
 ) -> Result<Printed, String> {
-    let decision = collection.manifests.subject(key).map(|subject| decide(snapshot, &subject));
+    let decision = collection.manifests.subject(key).map(|subject| decide(snapshot, schedule, &subject));
     let found = found(origin, decision.as_ref());
     let plan = decision.as_ref().and_then(Decision::plan).filter(|_| origin.problems.is_empty());
     let Some(plan) = plan else { return Err(found) };

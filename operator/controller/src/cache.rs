@@ -3,7 +3,7 @@
 //! Two sources feed a cache: the watch, and the answers to own writes. An answer is inserted at once, so that the next
 //! step reads what the last one wrote; an event that is older than it changes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hemvist_core::snapshot::Key;
@@ -87,6 +87,8 @@ pub struct Cache<T> {
     listed: Option<HashSet<Key>>,
     synced: bool,
     revision: u64,
+    /// Keys whose facts have changed since somebody asked, where somebody does.
+    changed: Option<BTreeSet<Key>>,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,19 @@ impl<T: PartialEq> Cache<T> {
             listed: None,
             synced: false,
             revision: 0,
+            changed: None,
         }
+    }
+
+    /// The same, which also says what has changed; see [`Cache::take_changed`].
+    #[must_use]
+    pub fn recording(self) -> Self {
+        Self { changed: Some(BTreeSet::new()), ..self }
+    }
+
+    /// The keys whose facts have changed since the last call, in order. Empty where changes are not recorded.
+    pub fn take_changed(&mut self) -> BTreeSet<Key> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// A list begins.
@@ -224,6 +238,7 @@ impl<T: PartialEq> Cache<T> {
             return (Change::Nothing, entry.facts.clone());
         }
         let old = self.take_out(&stamp.key);
+        self.record(&stamp.key);
         let new = Arc::new(facts);
         if let Some(owner) = (self.owner_of)(&new) {
             self.owners
@@ -236,8 +251,15 @@ impl<T: PartialEq> Cache<T> {
         (Change::Set { old, new: new.clone() }, new)
     }
 
+    fn record(&mut self, key: &Key) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(key.clone());
+        }
+    }
+
     fn take_out(&mut self, key: &Key) -> Option<Arc<T>> {
         let facts = self.entries.remove(key)?.facts;
+        self.record(key);
         if let Some(owner) = (self.owner_of)(&facts)
             && let Some(owned) = self.owners.get_mut(owner)
         {

@@ -5,6 +5,7 @@ pub mod quota;
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
@@ -108,7 +109,7 @@ impl<K: HasStatus + Resource> Resource for Lenient<K> {
 }
 
 /// What is kept of a ModelDeployment.
-pub type SeenModel = Seen<Result<Box<ModelDeployment>, String>, ModelDeploymentStatus>;
+pub type SeenModel = Seen<Result<Arc<ModelDeployment>, String>, ModelDeploymentStatus>;
 
 /// What is kept of an AIPolicy.
 pub type SeenPolicy = Seen<PolicyEntry, AIPolicyStatus>;
@@ -133,7 +134,7 @@ pub struct Seen<C, S> {
 impl From<Lenient<ModelDeployment>> for SeenModel {
     fn from(object: Lenient<ModelDeployment>) -> Self {
         match object {
-            Lenient::Readable(model) => Seen::of(&model.metadata, None).holding(Ok(model)),
+            Lenient::Readable(model) => Seen::of(&model.metadata, None).holding(Ok(Arc::from(model))),
             Lenient::Unreadable { metadata, status, error } => {
                 Seen::of(&metadata, status).holding(Err(error))
             }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use hemvist_api::ModelDeployment;
 use hemvist_api::condition::ConditionType;
 use hemvist_core::accelerator::{DeviceClass, SliceFacts};
-use hemvist_core::snapshot::PolicyBook;
+use hemvist_core::decide::{Decision, decide};
+use hemvist_core::schedule::{Schedule, schedule};
 use hemvist_core::snapshot::{
-    ChildFacts, ChildKind, Key, NodeFacts, PodFacts, Settings, Snapshot, Subject, Usage,
+    ChildFacts, ChildKind, Facts, Key, ModelFacts, NodeFacts, PodFacts, PolicyBook, Settings, Snapshot,
+    Subject, Usage,
 };
 use hemvist_core::status::FollowUp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -45,21 +47,27 @@ pub struct View {
     children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
     /// Of the kinds that are not Kubernetes' own, whether they are served; one that was not asked for yet is not there.
     served: Shared<BTreeMap<ChildKind, bool>>,
-    shared: Shared<SharedParts>,
+    parts: Shared<Parts>,
+    /// All models over all nodes, as of the snapshot that was asked about last.
+    schedule: Shared<Option<Schedule>>,
     /// What is remembered of the last decision about each model. It can be lost: the next decision brings it back.
     decided: Shared<HashMap<Key, FollowUp>>,
     /// What was seen by asking replicas.
     pub probes: Probes,
 }
 
-/// The parts that all snapshots share, each with the revision of the cache that it was made from.
+/// The parts that all snapshots share. Small ones stand with the revision of the cache that they were made from; of the others
+/// only what has changed is made anew.
 #[derive(Debug, Default)]
-struct SharedParts {
+struct Parts {
     policies: (u64, Arc<PolicyBook>),
-    nodes: (u64, Arc<BTreeMap<String, NodeFacts>>),
     slices: (u64, Arc<BTreeMap<String, Vec<SliceFacts>>>),
     device_classes: (u64, Arc<BTreeMap<String, DeviceClass>>),
-    usage: (u64, Arc<Usage>),
+    models: Facts<Key, ModelFacts>,
+    /// The models that Deployments were last seen to belong to.
+    model_of: HashMap<Key, Key>,
+    nodes: Facts<String, NodeFacts>,
+    usage: Usage,
 }
 
 impl View {
@@ -67,18 +75,21 @@ impl View {
     pub fn new(settings: Arc<Settings>, compiles: bool) -> Self {
         Self {
             settings,
-            models: Shared::new(Cache::new(|_| None)),
+            models: Shared::new(Cache::new(|_| None).recording()),
             policies: Shared::new(Cache::new(|_| None)),
-            nodes: Shared::new(Cache::new(|_| None)),
+            nodes: Shared::new(Cache::new(|_| None).recording()),
             slices: Shared::new(Cache::new(|_| None)),
             device_classes: Shared::new(Cache::new(|_| None)),
-            pods: Shared::new(Cache::new(|pod| pod.model_uid.as_deref().or(pod.weights_of.as_deref()))),
+            pods: Shared::new(
+                Cache::new(|pod: &PodFacts| pod.model_uid.as_deref().or(pod.weights_of.as_deref()))
+                    .recording(),
+            ),
             quotas: Shared::new(Cache::new(|_| None)),
             compiled: CompiledState::new(compiles),
-            children: ChildKind::ALL
-                .map(|_| Shared::new(Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref()))),
+            children: ChildKind::ALL.map(|kind| Shared::new(children(kind))),
             served: Shared::new(BTreeMap::new()),
-            shared: Shared::new(SharedParts::default()),
+            parts: Shared::new(Parts::default()),
+            schedule: Shared::new(None),
             decided: Shared::new(HashMap::new()),
             probes: Probes::default(),
         }
@@ -141,36 +152,83 @@ impl View {
 
     /// What decisions of this moment may know.
     pub fn snapshot(&self) -> Snapshot {
-        let mut shared = self.shared.lock();
-        refresh(&mut shared.policies, &self.policies, |policies| PolicyBook {
+        let mut parts = self.parts.lock();
+        let Parts { policies, slices, device_classes, models: _, model_of: _, nodes, usage } = &mut *parts;
+        refresh(policies, &self.policies, |policies| PolicyBook {
             entries: policies.iter().map(|(key, policy)| (key.clone(), policy.content.clone())).collect(),
         });
-        refresh(&mut shared.nodes, &self.nodes, |nodes| {
-            nodes.iter().map(|(key, node)| (key.name.clone(), NodeFacts::clone(node))).collect()
-        });
-        refresh(&mut shared.slices, &self.slices, |slices| {
+        refresh(slices, &self.slices, |slices| {
             let mut by_node: BTreeMap<String, Vec<SliceFacts>> = BTreeMap::new();
             for (_, slice) in slices.iter() {
                 by_node.entry(slice.node.clone()).or_default().push(SliceFacts::clone(slice));
             }
             by_node
         });
-        refresh(&mut shared.device_classes, &self.device_classes, |classes| {
+        refresh(device_classes, &self.device_classes, |classes| {
             classes.iter().map(|(key, class)| (key.name.clone(), DeviceClass::clone(class))).collect()
         });
-        refresh(&mut shared.usage, &self.pods, |pods| {
-            Usage::of(pods.iter().map(|(_, pod)| &**pod), &self.settings)
-        });
+        for (key, node) in changed(&self.nodes) {
+            match node {
+                Some(node) => nodes.insert_mut(key.name, node),
+                None => drop(nodes.remove_mut(&key.name)),
+            }
+        }
+        for (key, pod) in changed(&self.pods) {
+            match pod {
+                Some(pod) => usage.set(&pod, &self.settings),
+                None => usage.remove(&key),
+            }
+        }
+        self.refresh_models(&mut parts);
         Snapshot {
             now: now(),
             settings: self.settings.clone(),
-            policies: shared.policies.1.clone(),
-            nodes: shared.nodes.1.clone(),
-            slices: shared.slices.1.clone(),
-            device_classes: shared.device_classes.1.clone(),
-            usage: shared.usage.1.clone(),
+            policies: parts.policies.1.clone(),
+            models: parts.models.clone(),
+            nodes: parts.nodes.clone(),
+            slices: parts.slices.1.clone(),
+            device_classes: parts.device_classes.1.clone(),
+            usage: parts.usage.clone(),
             served: self.served.lock().iter().filter(|(_, served)| **served).map(|(kind, _)| *kind).collect(),
         }
+    }
+
+    /// Takes in models that have changed, and those whose Deployments have.
+    fn refresh_models(&self, parts: &mut Parts) {
+        let mut due: BTreeSet<Key> = self.models.lock().take_changed();
+        for (key, deployment) in changed(self.children(ChildKind::Deployment)) {
+            due.extend(parts.model_of.remove(&key));
+            let name = deployment.and_then(|deployment| deployment.owner_name.clone());
+            if let Some(name) = name {
+                let model = Key::new(&key.namespace, name);
+                due.insert(model.clone());
+                parts.model_of.insert(key, model);
+            }
+        }
+        for key in due {
+            let seen = self.models.lock().get(&key).filter(|seen| !seen.terminating);
+            match seen.as_ref().and_then(|seen| Some((seen, seen.content.as_ref().ok()?))) {
+                Some((seen, model)) => {
+                    let deployments = self.children_of(ChildKind::Deployment, &key.namespace, &seen.uid);
+                    let deployment = deployments.iter().min_by_key(|one| one.terminating);
+                    parts.models.insert_mut(key, Arc::new(ModelFacts::new(model.clone(), deployment)));
+                }
+                None => drop(parts.models.remove_mut(&key)),
+            }
+        }
+    }
+
+    /// Decides about a model: one look at all of them first, which does again only what has changed since the last.
+    pub fn decide(&self, snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
+        let mut kept = self.schedule.lock();
+        let schedule = match kept.take() {
+            Some(mut before) => {
+                before.update(snapshot);
+                before
+            }
+            None => schedule(snapshot),
+        };
+        decide(snapshot, kept.insert(schedule), subject)
     }
 
     /// A model with what is observed of it.
@@ -278,6 +336,25 @@ impl View {
         }
         counts
     }
+}
+
+/// A cache of the children of a kind. Of Deployments the schedule wants to know when they change.
+fn children(kind: ChildKind) -> Cache<SeenChild> {
+    let cache = Cache::new(|child: &SeenChild| child.facts.owner_uid.as_deref());
+    if kind == ChildKind::Deployment { cache.recording() } else { cache }
+}
+
+/// What has changed in a cache since the last look, with what is known now.
+fn changed<T: PartialEq>(cache: &Shared<Cache<T>>) -> Vec<(Key, Option<Arc<T>>)> {
+    let mut cache = cache.lock();
+    cache
+        .take_changed()
+        .into_iter()
+        .map(|key| {
+            let facts = cache.get(&key);
+            (key, facts)
+        })
+        .collect()
 }
 
 /// Makes a shared part anew if the cache has changed since it was made.

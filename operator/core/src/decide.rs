@@ -1,16 +1,18 @@
-//! The one judgement: from a snapshot and a model to what is to be done, as data.
+//! What is to be done about one model, as data: from the snapshot and the schedule of all models.
 
 use std::collections::BTreeMap;
 
 use hemvist_api::condition::Reason;
 use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
-use hemvist_api::values::Enforcement;
 
-use crate::date;
+use crate::acceptance::{Acceptance, accept};
 use crate::placement::{Placement, Verdict, stay_exclusions};
 use crate::policy::{DutyStanding, EffectivePolicy};
-use crate::request::{ModelRequest, validate};
-use crate::snapshot::{ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
+use crate::request::ModelRequest;
+use crate::schedule::Schedule;
+use crate::snapshot::{
+    ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind, is_running,
+};
 use crate::violation::Violation;
 
 /// What is to be done about a model.
@@ -74,54 +76,34 @@ impl Decision {
     }
 }
 
-/// Judges a model. Total: whatever stands in the objects, the answer is a decision.
-pub fn decide(snapshot: &Snapshot, subject: &Subject<'_>) -> Decision {
-    let spec = &subject.model.spec;
+/// Decides about a model. Total: whatever stands in the objects, the answer is a decision.
+pub fn decide(snapshot: &Snapshot, schedule: &Schedule, subject: &Subject<'_>) -> Decision {
     let namespace = subject.model.metadata.namespace.as_deref().unwrap_or_default();
     let policy = EffectivePolicy::for_namespace(&snapshot.policies, &snapshot.settings, namespace);
-    let policies = policy.uses(spec.purpose.information_class, spec.purpose.risk_class);
-
-    let today = date::today(&snapshot.now);
-    let exceptions = policy.exceptions(subject.model.metadata.name.as_deref().unwrap_or_default(), today);
-    let mut violations = policy.check(subject.model, today);
-    let validated = match validate(subject.model, &policy, snapshot) {
-        Ok(model) => Some(model),
-        Err(faults) => {
-            violations.extend(faults);
-            None
-        }
-    };
-    violations.sort();
-    violations.dedup();
-
-    let denies = policy.enforcement() == Enforcement::Deny;
-    let duties = policy.duties(subject.model, runs(subject), today);
-    // Duties are judged together above: one that has lapsed may let a running model run on.
-    let refuses = |violation: &Violation| {
-        violation.is_absolute() || (denies && if violation.is_duty() { duties.refuses } else { true })
-    };
-    match validated.filter(|_| !violations.iter().any(refuses)) {
-        None => {
-            let evictions = Vec::new();
-            Decision { outcome: Outcome::Refused, violations, duties, policies, exceptions, evictions }
-        }
-        Some(model) => {
-            let placement = Placement::plan(snapshot, &model, wanted(subject, &model));
+    let Acceptance { request, violations, duties, policies, exceptions } =
+        accept(snapshot, &policy, subject.model, runs(subject));
+    let (outcome, evictions) = match request {
+        None => (Outcome::Refused, Vec::new()),
+        Some(request) => {
+            let model = schedule.resolve(request);
+            let wanted = wanted(subject, &model);
             let mut evictions = evictions(snapshot, subject, &model);
+            let placed = evictions.is_empty() && is_placed(subject, wanted);
+            let placement = schedule.placement(&model, wanted, placed);
             // One departure at a time: what can be seen after it decides on the next.
             if evictions.is_empty() {
                 evictions = from_broken_accelerators(subject, &placement);
             }
-            Decision {
-                outcome: Outcome::Accepted(Box::new(Plan { model, placement })),
-                violations,
-                duties,
-                policies,
-                exceptions,
-                evictions,
-            }
+            (Outcome::Accepted(Box::new(Plan { model, placement })), evictions)
         }
-    }
+    };
+    Decision { outcome, violations, duties, policies, exceptions, evictions }
+}
+
+/// Whether every replica has its node.
+fn is_placed(subject: &Subject<'_>, wanted: i32) -> bool {
+    let bound = subject.pods.iter().filter(|pod| pod.holds_a_place()).count();
+    i32::try_from(bound).unwrap_or(i32::MAX) >= wanted
 }
 
 /// Replicas that are wanted now. Where an autoscaler decides, it is what the Deployment asks for.
@@ -133,26 +115,27 @@ pub(crate) fn wanted(subject: &Subject<'_>, model: &ModelRequest) -> i32 {
 
 /// Whether the replicas of the model have been made: its Deployment is there, is its own, and is not on its way out.
 fn runs(subject: &Subject<'_>) -> bool {
-    let uid = subject.model.metadata.uid.as_deref();
     let deployment = subject.children.get(&ChildKind::Deployment);
-    deployment.is_some_and(|child| !child.terminating && uid.is_some() && child.owner_uid.as_deref() == uid)
+    deployment.is_some_and(|deployment| is_running(subject.model, deployment))
 }
 
-/// Pods on nodes that are not cleared for them, or that do not keep them apart as their class demands: the required affinity keeps new pods away, but it does not move those that
-/// were there when a label or a policy changed. A node that is gone takes its pods with it.
+/// Pods on nodes that are not cleared for them, or that do not keep them apart as their class demands: the required affinity
+/// keeps new pods away, but it does not move those that were there when a label or a policy changed. A node that is gone takes its pods with it.
 fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ModelRequest) -> Vec<Eviction> {
+    let demand = model.demand();
     let running = subject.pods.iter().filter(|pod| !pod.ended && !pod.terminating);
     running
         .filter_map(|pod| {
             let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-            let exclusions = stay_exclusions(model, node);
+            let usage = snapshot.usage.on(&node.name).map(|usage| &**usage);
+            let exclusions = stay_exclusions(&demand, node, usage, &model.uid);
             let exclusion = exclusions.first()?;
             Some(Eviction {
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),
                 node: node.name.clone(),
                 cause: exclusion.of_eviction(),
-                reason: exclusion.message(model),
+                reason: exclusion.message(&demand),
             })
         })
         .collect()

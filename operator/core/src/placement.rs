@@ -1,33 +1,71 @@
-//! Where a model can go: every node is a candidate or has its reason.
+//! Where a model can go: how much room there is for it, and why other nodes are out.
 //!
-//! This plans and explains; it does not bind. The scheduler binds, within the required affinity that rendering writes from
-//! the same [`Clearance`](crate::request::Clearance), so that a wrong plan can cost time and never residency.
+//! This plans and explains; it does not bind. The scheduler of Kubernetes binds, within the required affinity that rendering
+//! writes from the same [`Clearance`](crate::policy::Clearance), so that a wrong plan can cost time and never residency.
+//! [`schedule`](crate::schedule) makes placements, for all models together.
 
+mod class;
 mod exclusion;
 mod explain;
 mod filter;
 mod remedy;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::accelerator::{Offer, Unit};
-use crate::request::ModelRequest;
-use crate::snapshot::{NodeFacts, Snapshot};
+use crate::request::Demand;
 
+pub use class::NodeClass;
 pub use exclusion::Exclusion;
 pub(crate) use explain::bounded;
 pub use explain::{grouped, messages};
+pub(crate) use filter::{Room, room, shared_with, suits};
 pub use filter::{clearance_exclusions, not_isolated, stay_exclusions};
 
 /// Where a model can go.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Placement {
-    /// Nodes that are cleared for the model, suit it and can take a replica of it now or hold one, by name.
-    pub candidates: BTreeMap<String, Candidate>,
-    /// Every reason why each other node is out, the weightiest first, by name.
-    pub exclusions: BTreeMap<String, Vec<Exclusion>>,
+    /// What it asks of a node.
+    pub demand: Arc<Demand>,
     /// Replicas that are wanted.
     pub wanted: i64,
+    /// Replicas that there is room for, those that run already among them.
+    pub slots: i64,
+    /// Nodes with room for at least one.
+    pub candidates: usize,
+    /// Why other nodes are out. Nodes that are out for the same reasons are counted together. Where every replica has its
+    /// node, those that are only busy are left out.
+    pub excluded: Vec<Excluded>,
+    /// Who holds accelerators on the nodes that would suit, with how many, the greatest first. Only while it waits.
+    pub holders: Vec<(String, i64)>,
+    /// How many models wait for the same accelerators and are older. Only while it waits.
+    pub ahead: usize,
+}
+
+/// Nodes that are out for the same reasons.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Excluded {
+    /// Every reason, the weightiest first.
+    pub reasons: Vec<Exclusion>,
+    /// How many nodes they are.
+    pub nodes: usize,
+    /// The first of them by name, at most [`NAMED_NODES`].
+    pub names: Vec<String>,
+}
+
+/// How many nodes are named for each reason.
+pub const NAMED_NODES: usize = 3;
+
+impl Excluded {
+    /// Whether every reason can pass by itself.
+    pub fn is_passing(&self) -> bool {
+        self.reasons.iter().all(Exclusion::is_passing)
+    }
+
+    /// Whether the nodes may not hold the model, whatever they have.
+    pub fn is_of_clearance(&self) -> bool {
+        self.reasons.iter().any(Exclusion::is_of_clearance)
+    }
 }
 
 /// A node that can take replicas of a model.
@@ -47,7 +85,22 @@ pub struct Candidate {
     pub architecture: Option<String>,
 }
 
+/// The architecture for which every image is made unless it says otherwise.
+const USUAL_ARCHITECTURE: &str = "amd64";
+
 impl Candidate {
+    /// A node of `class` that offers `offer` and has this room.
+    pub(crate) fn new(class: &NodeClass, offer: &Offer, room: Room) -> Self {
+        Self {
+            data_centre: class.node.data_centre.clone().unwrap_or_default(),
+            slots: room.slots,
+            free: room.free,
+            unit: offer.unit,
+            announced_by: offer.announced_by.clone(),
+            architecture: class.node.architecture.clone(),
+        }
+    }
+
     /// What has to be known before a replica goes there: that its accelerators are not whole devices, and that the machine is
     /// of another architecture than most images are made for.
     pub fn note(&self) -> Option<String> {
@@ -64,9 +117,6 @@ impl Candidate {
     }
 }
 
-/// The architecture for which every image is made unless it says otherwise.
-const USUAL_ARCHITECTURE: &str = "amd64";
-
 /// What a placement comes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
@@ -79,24 +129,11 @@ pub enum Verdict {
 }
 
 impl Placement {
-    /// Looks at every node, for as many replicas as are wanted.
-    pub fn plan(snapshot: &Snapshot, model: &ModelRequest, wanted: i32) -> Self {
-        let mut placement = Self { wanted: i64::from(wanted), ..Self::default() };
-        for node in snapshot.nodes.values() {
-            match filter::filter(snapshot, model, node) {
-                Ok(candidate) => drop(placement.candidates.insert(node.name.clone(), candidate)),
-                Err(reasons) => drop(placement.exclusions.insert(node.name.clone(), reasons)),
-            }
-        }
-        placement
-    }
-
     /// What it comes to.
     pub fn verdict(&self) -> Verdict {
-        let slots: i64 = self.candidates.values().map(|candidate| candidate.slots).sum();
-        if slots >= self.wanted {
+        if self.slots >= self.wanted {
             Verdict::Fits
-        } else if self.candidates.is_empty() && self.passing().next().is_none() {
+        } else if self.candidates == 0 && self.passing().next().is_none() {
             Verdict::NoEligibleNode
         } else {
             Verdict::Waiting
@@ -104,12 +141,7 @@ impl Placement {
     }
 
     /// The nodes that would suit and are out for now: every reason can pass by itself.
-    fn passing(&self) -> impl Iterator<Item = (&String, &Vec<Exclusion>)> {
-        self.exclusions.iter().filter(|(_, reasons)| reasons.iter().all(Exclusion::is_passing))
+    fn passing(&self) -> impl Iterator<Item = &Excluded> {
+        self.excluded.iter().filter(|group| group.is_passing())
     }
-}
-
-/// Free accelerators of a node as the model sees them: its own replicas do not stand in its way.
-fn free(snapshot: &Snapshot, node: &NodeFacts, offer: &Offer, model: &ModelRequest) -> i64 {
-    offer.usable - snapshot.usage.held(&node.name, &model.accelerator.resource, &model.uid)
 }

@@ -20,6 +20,7 @@ mod retry;
 mod scaled_object;
 mod service;
 mod service_account;
+mod toleration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;

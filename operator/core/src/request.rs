@@ -4,6 +4,7 @@
 //! two exclude each other, or what stands in for one that was left out.
 
 mod check;
+mod demand;
 mod engine;
 mod route;
 mod scaling;
@@ -16,14 +17,13 @@ use hemvist_api::values::{
     AcceleratorVendor, InformationClass, Isolation, ModelFormat, RequestLogging, RiskClass, RolloutStrategy,
 };
 
-use k8s_openapi::api::core::v1::Toleration;
-
 use crate::engine::{EngineSettings, Serving};
 use crate::policy::Clearance;
-use crate::snapshot::{Key, MirrorAddress};
+use crate::snapshot::{Key, MirrorAddress, ToleratedTaint};
 
 pub(crate) use check::partition_isolation;
 pub use check::{suspension, validate};
+pub use demand::Demand;
 pub(crate) use engine::{refused_argument, unlisted_argument};
 pub use route::{PickerSettings, RouteSettings};
 pub use scaling::{Autoscaler, KedaSettings, ScalingSettings, Target, Window};
@@ -56,10 +56,12 @@ pub struct ModelRequest {
     pub engine: EngineSettings,
     /// The accelerators of one replica.
     pub accelerator: AcceleratorRequest,
+    /// The resources by which they can be asked for, the preferred one first. `accelerator` has one of them.
+    pub resource_names: Vec<String>,
     /// Where the model may be.
     pub clearance: Clearance,
     /// The taints of nodes that its pods tolerate.
-    pub tolerations: Vec<Toleration>,
+    pub tolerations: Vec<ToleratedTaint>,
     /// How far it is kept apart from other models.
     pub isolation: Isolation,
     /// Replicas that are wanted; 0 while it is suspended. Where it is scaled, what it begins with.
@@ -172,7 +174,7 @@ pub struct AdapterSettings {
 }
 
 /// The accelerators of one replica.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct AcceleratorRequest {
     /// The maker.
     pub vendor: AcceleratorVendor,

@@ -9,11 +9,13 @@ mod child;
 mod installation;
 mod manifests;
 mod mirrors;
+mod model;
 mod node;
 mod pod;
 mod policies;
 mod route;
 mod sighting;
+mod usage;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,13 +32,17 @@ pub use child::{ChildFacts, ChildKind, DeploymentFacts, JobFacts, content_hash};
 pub use installation::{Identities, LoadSource, OtherDevices, ToleratedTaint};
 pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};
+pub use model::{ModelFacts, is_running};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind, WeightsFailure};
 pub use policies::{PolicyBook, PolicyEntry};
 pub use route::{GatewayAnswer, RouteFacts};
 pub use sighting::{Isolation, ServedModel, Sighting};
+pub use usage::{Holder, NodeUsage, Usage};
 
-use crate::accelerator::{DeviceClass, Reach, SliceFacts};
+use rpds::RedBlackTreeMapSync;
+
+use crate::accelerator::{DeviceClass, SliceFacts};
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -117,7 +123,11 @@ impl Settings {
     }
 }
 
-/// What all decisions of one moment share.
+/// Facts by name, in the order of names. A copy costs nothing and does not change with the original: what two copies have in
+/// common is there once.
+pub type Facts<K, T> = RedBlackTreeMapSync<K, Arc<T>>;
+
+/// The whole world at one moment, as far as a decision may know it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The moment. Every rule with a date looks here.
@@ -126,16 +136,35 @@ pub struct Snapshot {
     pub settings: Arc<Settings>,
     /// Every AIPolicy, readable or not.
     pub policies: Arc<PolicyBook>,
+    /// Every ModelDeployment that can be read and is not being deleted.
+    pub models: Facts<Key, ModelFacts>,
     /// Every node, by name.
-    pub nodes: Arc<BTreeMap<String, NodeFacts>>,
+    pub nodes: Facts<String, NodeFacts>,
     /// Devices that nodes publish for dynamic resource allocation, by node.
     pub slices: Arc<BTreeMap<String, Vec<SliceFacts>>>,
     /// The device classes, by name.
     pub device_classes: Arc<BTreeMap<String, DeviceClass>>,
     /// Who holds accelerators on which node.
-    pub usage: Arc<Usage>,
+    pub usage: Usage,
     /// Kinds of children that not every cluster has and that this one serves.
     pub served: BTreeSet<ChildKind>,
+}
+
+impl Snapshot {
+    /// A world of which nothing is there but its settings.
+    pub fn empty(now: Time, settings: Settings) -> Self {
+        Self {
+            now,
+            settings: Arc::new(settings),
+            policies: Arc::default(),
+            models: Facts::default(),
+            nodes: Facts::default(),
+            slices: Arc::default(),
+            device_classes: Arc::default(),
+            usage: Usage::default(),
+            served: BTreeSet::new(),
+        }
+    }
 }
 
 /// What one decision is about: a model with what is observed of it.
@@ -149,71 +178,4 @@ pub struct Subject<'a> {
     pub pods: Vec<PodFacts>,
     /// The pods that fetch its weights, by name.
     pub fetchers: Vec<PodFacts>,
-}
-
-/// Accelerators that pods hold, by node.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Usage {
-    /// For each node, its pods with accelerators that have not ended.
-    pub by_node: BTreeMap<String, Vec<Holder>>,
-}
-
-/// A pod that holds accelerators of a node.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Holder {
-    /// The pod.
-    pub pod: Key,
-    /// UID of the ModelDeployment it belongs to, if it does.
-    pub model_uid: Option<String>,
-    /// Name of the ModelDeployment it belongs to, if it does.
-    pub model_name: Option<String>,
-    /// The information class that its label names, as it is written.
-    pub class: Option<String>,
-    /// How many accelerators of each resource it holds; none where it reaches them in another way.
-    pub accelerators: BTreeMap<String, i64>,
-}
-
-impl Usage {
-    /// Counts up the pods that sit on a node, use accelerators and have not ended. Pods of namespaces that are not governed
-    /// count for the devices that they ask for alone: device plugins and exporters reach every device, on every node.
-    pub fn of<'a>(pods: impl IntoIterator<Item = &'a PodFacts>, settings: &Settings) -> Self {
-        let others = &settings.other_devices;
-        let counts = |pod: &PodFacts| {
-            let holds = || pod.reach == Some(Reach::Claim) || pod.accelerators(others).next().is_some();
-            let governed = !settings.ungoverned_namespaces.contains(&pod.key.namespace);
-            !pod.ended && pod.uses_accelerator(others) && (governed || holds())
-        };
-        let mut usage = Self::default();
-        for pod in pods {
-            let Some(node) = pod.node.as_ref().filter(|_| counts(pod)) else {
-                continue;
-            };
-            usage.by_node.entry(node.clone()).or_default().push(Holder {
-                pod: pod.key.clone(),
-                model_uid: pod.model_uid.clone(),
-                model_name: pod.model_name.clone(),
-                class: pod.class.clone(),
-                accelerators: pod
-                    .accelerators(others)
-                    .map(|(name, count)| (name.to_owned(), count))
-                    .collect(),
-            });
-        }
-        usage.by_node.values_mut().for_each(|holders| holders.sort());
-        usage
-    }
-
-    /// How many of `resource` are held on `node`, not counting the pods of the model with `except_uid`.
-    pub fn held(&self, node: &str, resource: &str, except_uid: &str) -> i64 {
-        self.others(node, except_uid).filter_map(|holder| holder.accelerators.get(resource)).sum()
-    }
-
-    /// The pods on `node` that do not belong to the model with `except_uid`.
-    pub fn others<'a>(&'a self, node: &str, except_uid: &'a str) -> impl Iterator<Item = &'a Holder> {
-        self.by_node
-            .get(node)
-            .into_iter()
-            .flatten()
-            .filter(move |holder| holder.model_uid.as_deref() != Some(except_uid))
-    }
 }

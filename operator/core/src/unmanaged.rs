@@ -79,13 +79,13 @@ impl<'a> Round<'a> {
 
     /// A model on the node whose class demands that no other pod uses an accelerator there.
     fn needs_node_to_itself(&mut self, node: &'a NodeFacts) -> Option<String> {
-        let holders = self.snapshot.usage.by_node.get(&node.name)?;
-        let models = holders.iter().filter(|holder| holder.model_uid.is_some());
-        let found = models.into_iter().find(|holder| {
+        let usage = self.snapshot.usage.on(&node.name)?;
+        let mut models = usage.holders.iter().filter(|(_, holder)| holder.model_uid.is_some());
+        let (pod, holder) = models.find(|(pod, holder)| {
             let class = class(holder.class.as_deref());
-            self.policy(&holder.pod.namespace).isolation(class) == Isolation::WholeNode
+            self.policy(&pod.namespace).isolation(class) == Isolation::WholeNode
         })?;
-        Some(format!("{}/{}", found.pod.namespace, found.model_name.as_deref().unwrap_or_default()))
+        Some(format!("{}/{}", pod.namespace, holder.model_name.as_deref().unwrap_or_default()))
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::accelerator::{Announcements, Reach, VENDORS, offers};
     use crate::policy::fixture::{book, region, with};
-    use crate::snapshot::{NodeFacts, Settings, Usage};
+    use crate::snapshot::{Facts, NodeFacts, Settings, Usage};
 
     fn snapshot(policies: &[(&str, &str, Value)], settings: Settings) -> Snapshot {
         let node = NodeFacts {
@@ -114,16 +114,12 @@ mod tests {
             clearance: Some("Internal".to_owned()),
             ..NodeFacts::default()
         };
-        Snapshot {
-            now: Time("2026-11-01T12:00:00Z".parse().unwrap()),
-            settings: Arc::new(settings),
-            policies: Arc::new(book(policies)),
-            nodes: Arc::new([("node".to_owned(), node)].into()),
-            slices: Arc::default(),
-            device_classes: Arc::default(),
-            usage: Arc::new(Usage::default()),
-            served: std::collections::BTreeSet::new(),
-        }
+        let now = Time("2026-11-01T12:00:00Z".parse().unwrap());
+        Snapshot { policies: Arc::new(book(policies)), nodes: nodes(node), ..Snapshot::empty(now, settings) }
+    }
+
+    fn nodes(node: NodeFacts) -> Facts<String, NodeFacts> {
+        [(node.name.clone(), Arc::new(node))].into_iter().collect()
     }
 
     fn pod(class: Option<&str>) -> PodFacts {
@@ -191,8 +187,8 @@ mod tests {
         let labels = BTreeMap::from([("nvidia.com/gpu.replicas".to_owned(), "4".to_owned())]);
         let (units, none) = (BTreeMap::from([("nvidia.com/gpu".to_owned(), 4)]), BTreeMap::new());
         let announced = Announcements { labels: &labels, annotations: &none };
-        let shared = NodeFacts { offers: offers(&units, &units, announced), ..bound.nodes["node"].clone() };
-        bound.nodes = Arc::new([("node".to_owned(), shared)].into());
+        let node = NodeFacts::clone(&bound.nodes["node"]);
+        bound.nodes = nodes(NodeFacts { offers: offers(&units, &units, announced), ..node });
         let eviction = leaves(&bound, "Internal").unwrap();
         assert_eq!(eviction.cause, Reason::IsolationLost);
         assert!(eviction.reason.contains("nvidia.com/gpu.replicas=4"), "{}", eviction.reason);
@@ -212,7 +208,7 @@ mod tests {
             model_name: Some("chatt".to_owned()),
             ..pod(Some("Internal"))
         };
-        bound.usage = Arc::new(Usage::of([&model], &bound.settings));
+        bound.usage = Usage::of([&model], &bound.settings);
         let evicted = evictions(&bound, open().iter());
         assert!(evicted[0].reason.contains("teknik/chatt"), "{evicted:?}");
         let card = PodFacts { devices: [("nvidia.com/hostdev".to_owned(), 1)].into(), ..pod(Some("Open")) };

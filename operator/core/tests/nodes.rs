@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hemvist_core::decide::decide;
-use hemvist_core::placement::{Candidate, Exclusion, Verdict, messages};
+use hemvist_core::placement::{Verdict, messages};
+use hemvist_core::schedule::schedule;
 use hemvist_core::snapshot::{Manifests, Settings};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
@@ -53,18 +54,22 @@ fn judged(node: &str, model: &str) -> (Vec<String>, Verdict, i64, String) {
     }
     let snapshot = manifests.snapshot(Time("2026-11-28T08:00:00Z".parse().unwrap()), Settings::default());
     let key = manifests.models.keys().next().unwrap_or_else(|| panic!("{model} cannot be read")).clone();
-    let decision = decide(&snapshot, &manifests.subject(&key).unwrap());
+    let schedule = schedule(&snapshot);
+    let decision = decide(&snapshot, &schedule, &manifests.subject(&key).unwrap());
     let plan = decision.plan().unwrap_or_else(|| panic!("{model} is refused: {:?}", decision.violations));
     let placement = &plan.placement;
-    let room = placement.candidates.values().map(|candidate| candidate.slots).sum();
-    let reasons: Vec<&Exclusion> = placement.exclusions.values().flatten().collect();
-    let mut said = placement.no_eligible_node(&plan.model);
-    for reasons in placement.exclusions.values() {
-        said += &messages(reasons, &plan.model);
+    let mut said = placement.no_eligible_node();
+    let mut codes = Vec::new();
+    for found in schedule.nodes(&plan.model).values() {
+        match found {
+            Ok(candidate) => said.extend(candidate.note()),
+            Err(reasons) => {
+                said += &messages(reasons, &placement.demand);
+                codes.extend(reasons.iter().map(|reason| reason.code().to_owned()));
+            }
+        }
     }
-    said.extend(placement.candidates.values().filter_map(Candidate::note));
-    let codes = reasons.iter().map(|reason| reason.code().to_owned()).collect();
-    (codes, placement.verdict(), room, said)
+    (codes, placement.verdict(), placement.slots, said)
 }
 
 fn check(node: &str, model: &str, expected: &Expected) -> Result<(), String> {

@@ -227,6 +227,7 @@ fn every_field(model: &ModelRequest) {
             },
         accelerator:
             AcceleratorRequest { vendor: _, resource: _, count: _, product_label: _, products: _, reason: _ },
+        resource_names: _,
         clearance: Clearance { regions: _, data_centres: _, levels: _, devices_label: _, reason: _ },
         tolerations: _,
         isolation: _,
@@ -321,6 +322,7 @@ fn reasons_are_for_people_and_change_nothing() {
     let mut changed = model.clone();
     changed.clearance.reason.push('x');
     changed.accelerator.reason.push('x');
+    changed.resource_names.push("nvidia.com/other".to_owned());
     assert_eq!(hashes(&changed, &settings()), hashes(&model, &settings()));
 }
 

@@ -14,9 +14,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use folders::{ExpectedModel, Folder};
-use hemvist_core::decide::{Decision, decide};
-use hemvist_core::placement::{Exclusion, Placement};
+use hemvist_core::decide::{Decision, Plan, decide};
+use hemvist_core::placement::Exclusion;
 use hemvist_core::render::{Applied, DesiredObjects, Fetch, may_stay, render, weights_are_there};
+use hemvist_core::schedule::{Schedule, schedule};
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Snapshot, Subject};
 use hemvist_core::status::{self, Application};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -62,18 +63,25 @@ fn facts(kind: ChildKind, object: &impl Serialize) -> ChildFacts {
     ChildFacts::of(kind, &serde_json::to_value(object).unwrap()).unwrap()
 }
 
-fn check_placement(what: &str, placement: &Placement, expected: &ExpectedModel) {
-    let candidates: Vec<_> = placement.candidates.keys().cloned().collect();
+fn check_placement(what: &str, schedule: &Schedule, plan: &Plan, expected: &ExpectedModel) {
+    let (mut candidates, mut exclusions) = (Vec::new(), BTreeMap::new());
+    let mut slots = 0;
+    for (node, found) in schedule.nodes(&plan.model) {
+        match found {
+            Ok(candidate) => {
+                slots += candidate.slots;
+                candidates.push(node);
+            }
+            Err(reasons) => {
+                let codes: Vec<_> = reasons.iter().map(Exclusion::code).collect();
+                exclusions.insert(node, codes.join(", "));
+            }
+        }
+    }
     assert_eq!(candidates, expected.candidates, "{what}: candidates");
-    let exclusions: BTreeMap<_, _> = placement
-        .exclusions
-        .iter()
-        .map(|(node, reasons)| {
-            let codes: Vec<_> = reasons.iter().map(Exclusion::code).collect();
-            (node.clone(), codes.join(", "))
-        })
-        .collect();
     assert_eq!(exclusions, expected.exclusions, "{what}: exclusions");
+    let placement = &plan.placement;
+    assert_eq!((placement.slots, placement.candidates), (slots, candidates.len()), "{what}: the sums differ");
 }
 
 fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expected: &ExpectedModel) {
@@ -120,7 +128,8 @@ fn check_status(what: &str, status: &hemvist_api::ModelDeploymentStatus, expecte
 }
 
 fn check_model(what: &str, snapshot: &Snapshot, subject: &Subject<'_>, expected: &ExpectedModel) {
-    let decision = decide(snapshot, subject);
+    let scheduled = schedule(snapshot);
+    let decision = decide(snapshot, &scheduled, subject);
     let violations: Vec<_> = decision
         .violations
         .iter()
@@ -135,7 +144,7 @@ fn check_model(what: &str, snapshot: &Snapshot, subject: &Subject<'_>, expected:
         );
     }
     if let Some(plan) = decision.plan() {
-        check_placement(what, &plan.placement, expected);
+        check_placement(what, &scheduled, plan, expected);
     } else {
         let withdrawn: Vec<_> = hemvist_core::decide::withdrawal(&subject.children, &subject.pods)
             .into_iter()
@@ -159,7 +168,7 @@ fn check_model(what: &str, snapshot: &Snapshot, subject: &Subject<'_>, expected:
     again.status = Some(status.clone());
     let subject = Subject { model: &again, ..subject.clone() };
     let later = Snapshot { now: Time(snapshot.now.0 + SignedDuration::from_hours(8)), ..snapshot.clone() };
-    let decision = decide(&later, &subject);
+    let decision = decide(&later, &schedule(&later), &subject);
     let repeated = status::model(&later, &subject, &decision, &applied(&later, &subject, &decision));
     assert_eq!(repeated, status, "{what}: the status ticks");
 }

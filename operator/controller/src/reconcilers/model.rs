@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hemvist_api::ModelDeployment;
-use hemvist_core::decide::{Decision, decide};
+use hemvist_core::decide::Decision;
 use hemvist_core::render::render;
 use hemvist_core::snapshot::{Key, PodFacts, Snapshot, Subject};
 use hemvist_core::status::{self as core_status, Application, FollowUp, follow_up};
@@ -46,8 +46,14 @@ fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
             Change::Set { old: Some(old), new } if old.asks_the_same(new) => {
                 queue.add_after(Key::clone(key), SETTLE);
             }
-            Change::Set { .. } | Change::Gone { .. } => queue.add(Key::clone(key)),
+            Change::Set { .. } => queue.add(Key::clone(key)),
+            Change::Gone { .. } => {
+                queue.add(Key::clone(key));
+                waiting(view, queue);
+            }
         },
+        // One that waited may not do so any more, or has begun to: others count those before them.
+        Event::Decided => waiting(view, queue),
         // A new status of a policy concerns nobody else.
         Event::Policy { change, .. } if !change.asks_the_same() => all(SETTLE),
         Event::Node(_) | Event::Slice(_) | Event::DeviceClass(_) => all(SETTLE_NODES),
@@ -77,9 +83,14 @@ fn pod_changed(change: &Change<PodFacts>, view: &View, queue: &Queue<Key>) {
         }
     }
     if old.and_then(holds) != new.and_then(holds) {
-        for waiting in view.waiting() {
-            queue.add_after(waiting, SETTLE_WAITING);
-        }
+        waiting(view, queue);
+    }
+}
+
+/// Makes the models due that wait.
+fn waiting(view: &View, queue: &Queue<Key>) {
+    for model in view.waiting() {
+        queue.add_after(model, SETTLE_WAITING);
     }
 }
 
@@ -115,7 +126,7 @@ async fn reconcile_readable(
 ) -> Result<Next, ReconcileError> {
     let snapshot = context.view.snapshot();
     let subject = context.view.subject(model);
-    let decision = decide(&snapshot, &subject);
+    let decision = context.view.decide(&snapshot, &subject);
     let carried_out = carry_out(context, &snapshot, &subject, &decision, failures).await;
     // A pod has to leave whether or not its model could be written.
     let evicted = evict(context, Some(seen), &decision.evictions).await;

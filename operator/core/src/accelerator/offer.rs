@@ -39,7 +39,7 @@ impl Unit {
 }
 
 /// What a node offers under one resource.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Offer {
     /// The vendor.
     pub vendor: AcceleratorVendor,

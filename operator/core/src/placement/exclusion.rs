@@ -4,7 +4,7 @@ use hemvist_api::condition::Reason;
 use hemvist_api::values::{InformationClass, Isolation};
 
 use crate::accelerator::Unit;
-use crate::request::ModelRequest;
+use crate::request::Demand;
 
 /// Why a node is out.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -239,7 +239,7 @@ impl Exclusion {
     }
 
     /// The reason in words, to be read after the name of the node.
-    pub fn message(&self, model: &ModelRequest) -> String {
+    pub fn message(&self, demand: &Demand) -> String {
         match self {
             Self::RegionUnknown
             | Self::RegionNotAllowed { .. }
@@ -247,7 +247,7 @@ impl Exclusion {
             | Self::DataCentreNotAllowed { .. }
             | Self::NotCleared { .. }
             | Self::ClearanceTooLow { .. }
-            | Self::DevicesNotLabelled { .. } => self.of_clearance(model.information_class),
+            | Self::DevicesNotLabelled { .. } => self.of_clearance(demand.information_class),
             Self::DevicesUnusable { .. }
             | Self::NoAccelerator { .. }
             | Self::ClaimsOnly { .. }
@@ -256,7 +256,7 @@ impl Exclusion {
             | Self::NotIsolated { .. }
             | Self::CannotWorkTogether { .. }
             | Self::TooFewAccelerators { .. }
-            | Self::UnhealthyAccelerators { .. } => self.of_devices(model),
+            | Self::UnhealthyAccelerators { .. } => self.of_devices(demand),
             Self::Tainted { taint } => format!("has the taint {taint}, which the pods do not tolerate"),
             Self::StartingUp { taint } => format!("is starting up, as its taint {taint} says"),
             Self::Leaving { taint } => format!("is being removed or restarted, as its taint {taint} says"),
@@ -265,16 +265,19 @@ impl Exclusion {
             Self::NotReady => "is not ready".to_owned(),
             Self::UnderPressure { condition } => format!("takes no new pods because of {condition}"),
             Self::SharedWithOthers { holder } => {
-                format!("also runs {holder}, and {} models need a node of their own", model.information_class)
+                format!(
+                    "also runs {holder}, and {} models need a node of their own",
+                    demand.information_class
+                )
             }
             Self::Busy { free, total } => {
-                format!("has {free} of {total} {} free", model.accelerator.resource)
+                format!("has {free} of {total} {} free", demand.accelerator.resource)
             }
         }
     }
 
-    fn of_devices(&self, model: &ModelRequest) -> String {
-        let (resource, count) = (&model.accelerator.resource, model.accelerator.count);
+    fn of_devices(&self, demand: &Demand) -> String {
+        let (resource, count) = (&demand.accelerator.resource, demand.accelerator.count);
         match self {
             Self::DevicesUnusable { says } => format!("has devices that cannot be used: {says}"),
             Self::NoAccelerator { resource, offers } if offers.is_empty() => format!("has no {resource}"),
@@ -290,11 +293,11 @@ impl Exclusion {
                 format!("has {product}, which is not in spec.accelerator.products")
             }
             Self::NotIsolated { unit, announced_by } => {
-                let demanded = model.isolation.min(Isolation::WholeDevice);
+                let least = demand.isolation.min(Isolation::WholeDevice);
                 format!(
-                    "offers {} under {resource} ({announced_by}), and {} demands {demanded}",
+                    "offers {} under {resource} ({announced_by}), and {} demands {least}",
                     unit.plural(),
-                    model.information_class
+                    demand.information_class
                 )
             }
             Self::CannotWorkTogether { unit, announced_by } => format!(

@@ -4,12 +4,8 @@ use std::collections::BTreeMap;
 
 use hemvist_api::model_deployment::Exclusion as ExclusionStatus;
 
-use super::{Exclusion, Placement};
-use crate::request::ModelRequest;
-use crate::snapshot::Snapshot;
-
-/// How many nodes are named for each reason.
-const NAMED_NODES: usize = 3;
+use super::{Excluded, Exclusion, NAMED_NODES, Placement};
+use crate::request::Demand;
 
 /// How many reasons are listed.
 const LISTED_REASONS: usize = 16;
@@ -18,102 +14,99 @@ const LISTED_REASONS: usize = 16;
 const NAMED_HOLDERS: usize = 4;
 
 /// The exclusions by reason, the most frequent first; at most sixteen.
-pub fn grouped(placement: &Placement, model: &ModelRequest) -> Vec<ExclusionStatus> {
-    let mut by_reason: BTreeMap<&'static str, Vec<(&String, &Vec<Exclusion>)>> = BTreeMap::new();
-    for (node, reasons) in &placement.exclusions {
-        by_reason.entry(reasons.first().map_or("", Exclusion::code)).or_default().push((node, reasons));
+pub fn grouped(placement: &Placement) -> Vec<ExclusionStatus> {
+    let mut by_reason: BTreeMap<&'static str, Vec<&Excluded>> = BTreeMap::new();
+    for group in &placement.excluded {
+        by_reason.entry(group.reasons.first().map_or("", Exclusion::code)).or_default().push(group);
     }
+    let nodes = |groups: &[&Excluded]| groups.iter().map(|group| group.nodes).sum::<usize>();
     let mut groups: Vec<_> = by_reason.into_iter().collect();
-    groups.sort_by_key(|(code, nodes)| (usize::MAX - nodes.len(), *code));
+    groups.sort_by_key(|(code, groups)| (usize::MAX - nodes(groups), *code));
     groups.truncate(LISTED_REASONS);
-    groups.into_iter().map(|(code, nodes)| group(code, &nodes, model)).collect()
+    let status = |(code, groups): (&str, Vec<&Excluded>)| {
+        let count = nodes(&groups);
+        let mut named = first_named(groups.into_iter(), &placement.demand);
+        if count > NAMED_NODES {
+            named.push(format!("and {} more", count - NAMED_NODES));
+        }
+        ExclusionStatus {
+            reason: code.to_owned(),
+            nodes: i32::try_from(count).unwrap_or(i32::MAX),
+            message: bounded(&named.join("; "), 512),
+        }
+    };
+    groups.into_iter().map(status).collect()
 }
 
-fn group(code: &str, nodes: &[(&String, &Vec<Exclusion>)], model: &ModelRequest) -> ExclusionStatus {
-    let mut named: Vec<String> = nodes
-        .iter()
-        .take(NAMED_NODES)
-        .map(|(node, reasons)| format!("{node} {}", messages(reasons, model)))
-        .collect();
-    if nodes.len() > NAMED_NODES {
-        named.push(format!("and {} more", nodes.len() - NAMED_NODES));
-    }
-    ExclusionStatus {
-        reason: code.to_owned(),
-        nodes: i32::try_from(nodes.len()).unwrap_or(i32::MAX),
-        message: bounded(&named.join("; "), 512),
-    }
+/// The first nodes of these groups by name, each with all its reasons.
+fn first_named<'a>(groups: impl Iterator<Item = &'a Excluded>, demand: &Demand) -> Vec<String> {
+    let mut named: Vec<(&String, &Excluded)> =
+        groups.flat_map(|group| group.names.iter().map(move |name| (name, group))).collect();
+    named.sort_by_key(|(name, _)| *name);
+    named.truncate(NAMED_NODES);
+    named.into_iter().map(|(name, group)| format!("{name} {}", messages(&group.reasons, demand))).collect()
 }
 
 impl Placement {
     /// Why no node is eligible, in one sentence with what would help.
-    pub fn no_eligible_node(&self, model: &ModelRequest) -> String {
-        if self.exclusions.is_empty() {
+    pub fn no_eligible_node(&self) -> String {
+        if self.excluded.is_empty() {
             return "The cluster has no node. Add one and clear it for the model's information class."
                 .to_owned();
         }
-        let reasons: Vec<_> = grouped(self, model).into_iter().map(|group| group.message).collect();
+        let accelerator = &self.demand.accelerator;
+        let reasons: Vec<_> = grouped(self).into_iter().map(|group| group.message).collect();
         let text = format!(
             "None of {} nodes is cleared and suitable for {} × {}{} in {}: {}.",
-            self.exclusions.len(),
-            model.accelerator.count,
-            model.accelerator.resource,
-            products(model),
-            place(model),
+            self.excluded.iter().map(|group| group.nodes).sum::<usize>(),
+            accelerator.count,
+            accelerator.resource,
+            products(&self.demand),
+            place(&self.demand),
             reasons.join("; "),
         );
         // What would help is never cut off.
-        let remedy = self.remedy(model);
+        let remedy = self.remedy();
         format!("{} {remedy}", bounded(&text, 1000_usize.saturating_sub(remedy.chars().count())))
     }
 
-    /// What the model waits for, in one sentence with who holds it.
-    pub fn waiting_for(&self, snapshot: &Snapshot, model: &ModelRequest) -> String {
-        let slots: i64 = self.candidates.values().map(|candidate| candidate.slots).sum();
-        let suitable = self.candidates.len() + self.passing().count();
+    /// What the model waits for, in one sentence with who holds it and who waits before it.
+    pub fn waiting_for(&self) -> String {
+        let accelerator = &self.demand.accelerator;
+        let suitable = self.candidates + self.passing().map(|group| group.nodes).sum::<usize>();
         let mut text = format!(
-            "{} × {}{} on one node in {}, for each of {} replicas: there is room for {slots} on {suitable} suitable {}",
-            model.accelerator.count,
-            model.accelerator.resource,
-            products(model),
-            place(model),
+            "{} × {}{} on one node in {}, for each of {} replicas: there is room for {} on {suitable} suitable {}",
+            accelerator.count,
+            accelerator.resource,
+            products(&self.demand),
+            place(&self.demand),
             self.wanted,
+            self.slots,
             if suitable == 1 { "node" } else { "nodes" },
         );
-        let states: Vec<_> = self
-            .passing()
-            .take(NAMED_NODES)
-            .map(|(node, reasons)| format!("{node} {}", messages(reasons, model)))
-            .collect();
+        let states = first_named(self.passing(), &self.demand);
         if !states.is_empty() {
             text = format!("{text}; {}", states.join("; "));
         }
-        let holders = self.holders(snapshot, model);
-        if !holders.is_empty() {
-            text = format!("{text}; in use by {holders}");
+        if !self.holders.is_empty() {
+            text = format!("{text}; in use by {}", self.named_holders());
+        }
+        match self.ahead {
+            0 => {}
+            1 => text.push_str("; 1 older model waits too"),
+            older => text = format!("{text}; {older} older models wait too"),
         }
         bounded(&text, 1000)
     }
 
-    /// Who holds accelerators on the nodes that would suit, the greatest first.
-    fn holders(&self, snapshot: &Snapshot, model: &ModelRequest) -> String {
-        let passing = self.passing().map(|(node, _)| node);
-        let mut held: BTreeMap<String, i64> = BTreeMap::new();
-        for node in passing.chain(self.candidates.keys()) {
-            for holder in snapshot.usage.others(node, &model.uid) {
-                let count = holder.accelerators.get(&model.accelerator.resource).copied().unwrap_or_default();
-                let name = match &holder.model_name {
-                    Some(name) => format!("{}/{name}", holder.pod.namespace),
-                    None => format!("pod {}", holder.pod),
-                };
-                *held.entry(name).or_default() += count;
-            }
-        }
-        let mut held: Vec<_> = held.into_iter().filter(|(_, count)| *count > 0).collect();
-        held.sort_by_key(|(name, count)| (-count, name.clone()));
-        let more = held.len().saturating_sub(NAMED_HOLDERS);
-        let mut named: Vec<_> =
-            held.iter().take(NAMED_HOLDERS).map(|(name, count)| format!("{name} ({count})")).collect();
+    fn named_holders(&self) -> String {
+        let mut named: Vec<_> = self
+            .holders
+            .iter()
+            .take(NAMED_HOLDERS)
+            .map(|(name, count)| format!("{name} ({count})"))
+            .collect();
+        let more = self.holders.len().saturating_sub(NAMED_HOLDERS);
         if more > 0 {
             named.push(format!("{more} more"));
         }
@@ -122,21 +115,21 @@ impl Placement {
 }
 
 /// Every reason of a node in words, to be read after its name.
-pub fn messages(reasons: &[Exclusion], model: &ModelRequest) -> String {
-    let texts: Vec<_> = reasons.iter().map(|reason| reason.message(model)).collect();
+pub fn messages(reasons: &[Exclusion], demand: &Demand) -> String {
+    let texts: Vec<_> = reasons.iter().map(|reason| reason.message(demand)).collect();
     match texts.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{}, and {last}", others.join(", ")),
         _ => texts.concat(),
     }
 }
 
-pub(super) fn place(model: &ModelRequest) -> String {
-    let data_centres: Vec<_> = model.clearance.data_centres.iter().map(String::as_str).collect();
+pub(super) fn place(demand: &Demand) -> String {
+    let data_centres: Vec<_> = demand.clearance.data_centres.iter().map(String::as_str).collect();
     if data_centres.is_empty() { "no data centre".to_owned() } else { data_centres.join(" or ") }
 }
 
-fn products(model: &ModelRequest) -> String {
-    let products: Vec<_> = model.accelerator.products.iter().map(String::as_str).collect();
+fn products(demand: &Demand) -> String {
+    let products: Vec<_> = demand.accelerator.products.iter().map(String::as_str).collect();
     if products.is_empty() { String::new() } else { format!(" ({})", products.join(" or ")) }
 }
 

@@ -1,15 +1,26 @@
-//! Why a node is out: every reason, in the order of their weight. What no scheduler may overrule first, then what the node
-//! has, then what keeps pods away from it, then what state it is in, then who holds it.
+//! Why nodes are out: every reason, in the order of their weight. What no scheduler may overrule first, then what a node has,
+//! then what keeps pods away from it, then what state it is in, then who holds it.
+
+use std::collections::BTreeMap;
 
 use hemvist_api::labels::WHOLE_DEVICES;
 use hemvist_api::values::{InformationClass, Isolation};
 
+use super::class::NodeClass;
 use super::exclusion::Exclusion;
-use super::{Candidate, free};
-use crate::accelerator::{Offer, SliceFacts, Unit, vendor};
+use crate::accelerator::{DeviceClass, Offer, Unit};
 use crate::policy::Clearance;
-use crate::request::ModelRequest;
-use crate::snapshot::{NodeFacts, Snapshot, Taint};
+use crate::request::Demand;
+use crate::snapshot::{NodeFacts, NodeUsage, Taint};
+
+/// What a node has for replicas of a model.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Room {
+    /// Accelerators that nobody else holds.
+    pub free: i64,
+    /// How many replicas they are enough for.
+    pub slots: i64,
+}
 
 /// Taints that Kubernetes sets for a state of the node, which [`state`] reads from where it comes from.
 const OF_STATE: [&str; 7] = [
@@ -55,35 +66,49 @@ const NOT_READY: &str = "/agent-not-ready";
 /// The taint of a node that an administrator has declared to be off.
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
-/// A candidate, or every reason why the node is none.
-pub(super) fn filter(
-    snapshot: &Snapshot,
-    model: &ModelRequest,
-    node: &NodeFacts,
-) -> Result<Candidate, Vec<Exclusion>> {
-    let mut reasons = clearance_exclusions(&model.clearance, model.information_class, node);
-    let offer = devices(snapshot, model, node, &mut reasons);
-    reasons.extend(taints(model, node));
+/// What nodes of the class offer the models with this demand; or every reason why none of them suits. Who holds what of a
+/// node is not looked at.
+pub(crate) fn suits(
+    demand: &Demand,
+    class: &NodeClass,
+    device_classes: &BTreeMap<String, DeviceClass>,
+) -> Result<Offer, Vec<Exclusion>> {
+    let node = &class.node;
+    let mut reasons = clearance_exclusions(&demand.clearance, demand.information_class, node);
+    let offer = devices(demand, class, device_classes, &mut reasons);
+    reasons.extend(taints(demand, node));
     reasons.extend(state(node));
-    reasons.extend(alone(snapshot, model, node));
-    let Some(offer) = offer else { return Err(reasons) };
-    let count = i64::from(model.accelerator.count);
-    let free = free(snapshot, node, &offer, model);
-    // Nobody waits for accelerators of a node that is out for another reason.
-    if free < count && reasons.is_empty() {
-        reasons.push(Exclusion::Busy { free: free.max(0), total: offer.usable });
+    offer.filter(|_| reasons.is_empty()).ok_or(reasons)
+}
+
+/// How many replicas a node can hold that offers `offer` and of which `usage` is held; or why none. What the model with
+/// `uid` holds itself does not stand in its way.
+pub(crate) fn room(
+    demand: &Demand,
+    offer: &Offer,
+    usage: Option<&NodeUsage>,
+    uid: &str,
+) -> Result<Room, Exclusion> {
+    if let Some(shared) = shared_with(demand, usage, uid) {
+        return Err(shared);
     }
-    if !reasons.is_empty() {
-        return Err(reasons);
+    let (resource, count) = (&demand.accelerator.resource, i64::from(demand.accelerator.count));
+    let held = usage.and_then(|usage| usage.held.get(resource)).copied().unwrap_or_default();
+    let own = usage.filter(|_| held > 0 && !uid.is_empty()).map_or(0, |usage| usage.held_by(uid, resource));
+    let free = offer.usable - held + own;
+    if free < count {
+        return Err(Exclusion::Busy { free: free.max(0), total: offer.usable });
     }
-    Ok(Candidate {
-        data_centre: node.data_centre.clone().unwrap_or_default(),
-        slots: free / count,
-        free,
-        unit: offer.unit,
-        announced_by: offer.announced_by,
-        architecture: node.architecture.clone(),
-    })
+    Ok(Room { free, slots: free / count })
+}
+
+/// The pod of others that is on a node which the class demands for itself.
+pub(crate) fn shared_with(demand: &Demand, usage: Option<&NodeUsage>, uid: &str) -> Option<Exclusion> {
+    if demand.isolation < Isolation::WholeNode {
+        return None;
+    }
+    let (pod, _) = usage?.others(uid).next()?;
+    Some(Exclusion::SharedWithOthers { holder: pod.to_string() })
 }
 
 /// Why a node may not hold a model, the weightiest reason first; nothing if it may. This is the residency rule, alone: what a
@@ -123,12 +148,23 @@ pub fn clearance_exclusions(
     reasons
 }
 
-/// Why a pod of the model cannot stay on a node, the weightiest reason first; nothing if it can. Beside the clearance that is
-/// whether what it holds is kept apart as the class demands, as far as the node announces it.
-pub fn stay_exclusions(model: &ModelRequest, node: &NodeFacts) -> Vec<Exclusion> {
-    let mut reasons = clearance_exclusions(&model.clearance, model.information_class, node);
-    let offer = node.offers.get(&model.accelerator.resource);
-    reasons.extend(offer.and_then(|offer| not_isolated(model.isolation, offer)));
+/// Why a pod of the model with `uid` cannot stay on a node of which `usage` is held, the weightiest reason first; nothing if it
+/// can. Beside the clearance that is whether what it holds is kept apart as the class demands, as far as the node announces
+/// it, and that no other model is there where the class demands a whole node. Other pods leave the node themselves.
+pub fn stay_exclusions(
+    demand: &Demand,
+    node: &NodeFacts,
+    usage: Option<&NodeUsage>,
+    uid: &str,
+) -> Vec<Exclusion> {
+    let mut reasons = clearance_exclusions(&demand.clearance, demand.information_class, node);
+    let offer = node.offers.get(&demand.accelerator.resource);
+    reasons.extend(offer.and_then(|offer| not_isolated(demand.isolation, offer)));
+    if demand.isolation == Isolation::WholeNode {
+        let mut others = usage.into_iter().flat_map(|usage| usage.others(uid));
+        let model = others.find(|(_, holder)| holder.model_uid.is_some());
+        reasons.extend(model.map(|(pod, _)| Exclusion::SharedWithOthers { holder: pod.to_string() }));
+    }
     reasons
 }
 
@@ -139,41 +175,46 @@ pub fn not_isolated(demanded: Isolation, offer: &Offer) -> Option<Exclusion> {
         .then_some(Exclusion::NotIsolated { unit: offer.unit, announced_by })
 }
 
-/// What the node offers the model, with the reasons why that is not enough.
+/// What the nodes offer the model, with the reasons why that is not enough.
 fn devices(
-    snapshot: &Snapshot,
-    model: &ModelRequest,
-    node: &NodeFacts,
+    demand: &Demand,
+    class: &NodeClass,
+    device_classes: &BTreeMap<String, DeviceClass>,
     reasons: &mut Vec<Exclusion>,
 ) -> Option<Offer> {
     let before = reasons.len();
-    let Some(offer) = offer_of(snapshot, model, node) else {
-        reasons.push(nothing_offered(snapshot, model, node));
+    let Some(offer) = offer_of(demand, class, device_classes) else {
+        reasons.push(nothing_offered(demand, class));
         return None;
     };
     if let Some(says) = offer.unusable.clone() {
         reasons.push(Exclusion::DevicesUnusable { says });
         return None;
     }
-    reasons.extend(product(model, node));
-    reasons.extend(apart(model, &offer));
-    reasons.extend(enough(model, &offer));
+    reasons.extend(product(demand, &class.node));
+    reasons.extend(apart(demand, &offer));
+    reasons.extend(enough(demand, &offer));
     (reasons.len() == before).then_some(offer)
 }
 
-/// What the node offers under the resource that the model asks for: by a device plugin, or by dynamic resource allocation
+/// What the nodes offer under the resource that the model asks for: by a device plugin, or by dynamic resource allocation
 /// where a device class gives out what asks for that resource.
-fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Option<Offer> {
-    let resource = &model.accelerator.resource;
-    if let Some(offer) = node.offers.get(resource).filter(|offer| !offer.left_over) {
+fn offer_of(
+    demand: &Demand,
+    class: &NodeClass,
+    device_classes: &BTreeMap<String, DeviceClass>,
+) -> Option<Offer> {
+    let resource = &demand.accelerator.resource;
+    if let Some(offer) = class.node.offers.get(resource).filter(|offer| !offer.left_over) {
         return Some(offer.clone());
     }
-    if !snapshot.device_classes.values().any(|class| class.gives(resource)) {
+    if !device_classes.values().any(|class| class.gives(resource)) {
         return None;
     }
-    let devices = claimable(snapshot, model, node);
-    (devices > 0).then_some(Offer {
-        vendor: model.accelerator.vendor,
+    let vendor = demand.accelerator.vendor;
+    let devices = class.claimable.get(&vendor).copied()?;
+    Some(Offer {
+        vendor,
         unit: Unit::Device,
         usable: devices,
         unhealthy: 0,
@@ -184,61 +225,46 @@ fn offer_of(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Opti
     })
 }
 
-/// Whole devices of the model's vendor that the node publishes in ResourceSlices.
-fn claimable(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> i64 {
-    let vendor = vendor(model.accelerator.vendor);
-    let slices = snapshot.slices.get(&node.name).into_iter().flatten();
-    let published: Vec<_> = slices.filter(|slice| vendor.publishes(slice)).collect();
-    // While a driver publishes a pool anew, slices of the generation before are still there.
-    let is_newest = |slice: &&&SliceFacts| {
-        let same = published.iter().filter(|other| other.pool == slice.pool);
-        same.map(|other| other.generation).max() == Some(slice.generation)
-    };
-    let devices: usize = published.iter().filter(is_newest).map(|slice| slice.devices.len()).sum();
-    i64::try_from(devices).unwrap_or(i64::MAX)
-}
-
-fn nothing_offered(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Exclusion {
-    let accelerator = &model.accelerator;
+fn nothing_offered(demand: &Demand, class: &NodeClass) -> Exclusion {
+    let accelerator = &demand.accelerator;
     let resource = accelerator.resource.clone();
-    let usable = node.offers.iter().filter(|(_, offer)| offer.usable > 0);
+    let usable = class.node.offers.iter().filter(|(_, offer)| offer.usable > 0);
     let offers: Vec<_> = usable.map(|(name, offer)| format!("{} × {name}", offer.usable)).collect();
     if !offers.is_empty() {
         return Exclusion::NoAccelerator { resource, offers: offers.join(" and ") };
     }
-    if claimable(snapshot, model, node) > 0 {
-        let devices = claimable(snapshot, model, node);
+    if let Some(&devices) = class.claimable.get(&accelerator.vendor) {
         return Exclusion::ClaimsOnly { resource, devices };
     }
-    match node.labelled.get(&accelerator.vendor) {
+    match class.node.labelled.get(&accelerator.vendor) {
         Some(labelled) => Exclusion::NotOffered { labelled: labelled.clone() },
         None => Exclusion::NoAccelerator { resource, offers: String::new() },
     }
 }
 
-fn product(model: &ModelRequest, node: &NodeFacts) -> Option<Exclusion> {
-    if model.accelerator.products.is_empty() {
+fn product(demand: &Demand, node: &NodeFacts) -> Option<Exclusion> {
+    if demand.accelerator.products.is_empty() {
         return None;
     }
-    let product = model.accelerator.product_label.and_then(|label| node.device_labels.get(label));
+    let product = demand.accelerator.product_label.and_then(|label| node.device_labels.get(label));
     match product {
-        Some(product) if model.accelerator.products.contains(product) => None,
+        Some(product) if demand.accelerator.products.contains(product) => None,
         other => Some(Exclusion::ProductNotAsked { product: other.cloned().unwrap_or_default() }),
     }
 }
 
 /// Whether units are what the class demands, and can work together where one replica needs several: a request for several
 /// shares or partitions can be given several of one device.
-fn apart(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {
+fn apart(demand: &Demand, offer: &Offer) -> Option<Exclusion> {
     let announced_by = || offer.announced_by.clone().unwrap_or_default();
-    let together = model.accelerator.count > 1 && offer.unit < Unit::Device;
-    not_isolated(model.isolation, offer).or_else(|| {
+    let together = demand.accelerator.count > 1 && offer.unit < Unit::Device;
+    not_isolated(demand.isolation, offer).or_else(|| {
         together.then(|| Exclusion::CannotWorkTogether { unit: offer.unit, announced_by: announced_by() })
     })
 }
 
-fn enough(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {
-    let wanted = i64::from(model.accelerator.count);
+fn enough(demand: &Demand, offer: &Offer) -> Option<Exclusion> {
+    let wanted = i64::from(demand.accelerator.count);
     let (usable, unhealthy) = (offer.usable, offer.unhealthy);
     match usable {
         has if has >= wanted => None,
@@ -250,8 +276,8 @@ fn enough(model: &ModelRequest, offer: &Offer) -> Option<Exclusion> {
     }
 }
 
-fn taints(model: &ModelRequest, node: &NodeFacts) -> Vec<Exclusion> {
-    let hindrances = node.taints.iter().filter(|taint| !is_tolerated(model, taint));
+fn taints(demand: &Demand, node: &NodeFacts) -> Vec<Exclusion> {
+    let hindrances = node.taints.iter().filter(|taint| !is_tolerated(demand, taint));
     hindrances
         .map(|taint| {
             let starts =
@@ -271,14 +297,13 @@ fn taints(model: &ModelRequest, node: &NodeFacts) -> Vec<Exclusion> {
 }
 
 /// Taints that follow a node's state are left to [`state`], and those that only ask are no hindrance.
-fn is_tolerated(model: &ModelRequest, taint: &Taint) -> bool {
+fn is_tolerated(demand: &Demand, taint: &Taint) -> bool {
     taint.effect == "PreferNoSchedule"
         || OF_STATE.contains(&taint.key.as_str())
-        || model.tolerations.iter().any(|toleration| {
-            toleration.key.as_deref() == Some(taint.key.as_str())
-                && toleration.effect.as_deref().is_none_or(|effect| effect == taint.effect)
-                && (toleration.operator.as_deref() == Some("Exists")
-                    || toleration.value.as_deref().unwrap_or_default() == taint.value)
+        || demand.tolerations.iter().any(|tolerated| {
+            tolerated.key == taint.key
+                && tolerated.effect.as_ref().is_none_or(|effect| *effect == taint.effect)
+                && tolerated.value.as_ref().is_none_or(|value| *value == taint.value)
         })
 }
 
@@ -299,12 +324,4 @@ fn state(node: &NodeFacts) -> Vec<Exclusion> {
         reasons.extend(early.map(|taint| pressure(&taint.key)));
     }
     reasons
-}
-
-fn alone(snapshot: &Snapshot, model: &ModelRequest, node: &NodeFacts) -> Option<Exclusion> {
-    if model.isolation < Isolation::WholeNode {
-        return None;
-    }
-    let other = snapshot.usage.others(&node.name, &model.uid).next()?;
-    Some(Exclusion::SharedWithOthers { holder: other.pod.to_string() })
 }

@@ -9,7 +9,7 @@ use super::limit::Limits;
 use crate::rules::{listing, shortened};
 
 /// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Clearance {
     /// Regions; `None` where no policy speaks of regions.
     pub regions: Option<BTreeSet<String>>,

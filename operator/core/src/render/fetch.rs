@@ -21,7 +21,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::deployment::{PROGRAM, USER, VOLUME_GROUP, container_security, tool_resources};
 use super::network_policy::NAMESPACE_NAME;
-use super::{Fetch, Rendered, affinity, meta};
+use super::{Fetch, Rendered, affinity, meta, toleration};
 use crate::request::{FetchedWeights, Mirror, ModelRequest, WeightsSource};
 use crate::snapshot::{ChildFacts, short_hash};
 
@@ -213,7 +213,7 @@ fn pod(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> PodSpec {
             ..Default::default()
         }),
         affinity: Some(affinity::of_fetchers(model)),
-        tolerations: Some(model.tolerations.clone()),
+        tolerations: Some(toleration::tolerations(model)),
         containers: vec![container(weights, image)],
         volumes: Some(volumes(weights)),
         ..Default::default()

@@ -1,5 +1,7 @@
 //! From a ModelDeployment as it was written to one that can be carried out, or everything that stands in the way.
 
+use std::collections::BTreeSet;
+
 use hemvist_api::condition::Reason;
 use hemvist_api::values::{
     AcceleratorVendor, DataCentre, IncidentKind, Isolation, RequestLogging, RolloutStrategy,
@@ -16,7 +18,7 @@ use crate::accelerator::{Vendor, vendor};
 use crate::bytes::parse_bytes;
 use crate::engine::description;
 use crate::policy::EffectivePolicy;
-use crate::snapshot::{Key, Snapshot};
+use crate::snapshot::{ChildKind, Key, Settings};
 use crate::violation::{Finding, RequestFinding, Violation};
 
 /// How long requests may go on when a replica stops, in seconds, where the model does not say.
@@ -31,7 +33,8 @@ const DEFAULT_DRAIN_SECONDS: i32 = 45;
 pub fn validate(
     model: &ModelDeployment,
     policy: &EffectivePolicy,
-    snapshot: &Snapshot,
+    settings: &Settings,
+    served: &BTreeSet<ChildKind>,
 ) -> Result<ModelRequest, Vec<Violation>> {
     let spec = &model.spec;
     let class = spec.purpose.information_class;
@@ -43,19 +46,24 @@ pub fn validate(
     let mut faults = unsupported(spec);
     faults.extend(context_length(spec));
     let name = spec.model.name.clone().unwrap_or_else(|| key.name.clone());
-    let source = collect(weights(spec, &snapshot.settings), &mut faults);
-    let adapters = collect(adapters(spec, &name, &snapshot.settings), &mut faults);
+    let source = collect(weights(spec, settings), &mut faults);
+    let adapters = collect(adapters(spec, &name, settings), &mut faults);
     let engine = collect(engine(spec, &name, policy), &mut faults);
-    let accelerator = collect(accelerator(model, policy, snapshot), &mut faults);
-    let scaling = collect(scaling(spec, snapshot), &mut faults);
-    let route = collect(route(spec, snapshot), &mut faults);
-    let (Some(source), Some(adapters), Some(engine), Some(accelerator), Some(scaling), Some(route), true) =
-        (source, adapters, engine, accelerator, scaling, route, faults.is_empty())
+    let accelerator = collect(accelerator(model, policy), &mut faults);
+    let scaling = collect(scaling(spec, settings, served), &mut faults);
+    let route = collect(route(spec, settings, served), &mut faults);
+    let (
+        Some(source),
+        Some(adapters),
+        Some(engine),
+        Some((accelerator, resource_names)),
+        Some(scaling),
+        Some(route),
+        true,
+    ) = (source, adapters, engine, accelerator, scaling, route, faults.is_empty())
     else {
         return Err(faults);
     };
-    let asked: Option<&[DataCentre]> =
-        spec.placement.as_ref().and_then(|placement| placement.data_centres.as_deref());
     let rollout = spec.rollout.as_ref();
     let suspended = suspension(spec).is_some();
     Ok(ModelRequest {
@@ -64,15 +72,16 @@ pub fn validate(
         key,
         information_class: class,
         risk_class: spec.purpose.risk_class,
-        tools_image: snapshot.settings.tools_image.clone().filter(|_| is_verified(&source, &adapters)),
+        tools_image: settings.tools_image.clone().filter(|_| is_verified(&source, &adapters)),
         source,
         format: spec.model.format,
         adapters,
         weights_bytes: weights_bytes(spec),
         engine,
-        tolerations: tolerations(class, &accelerator, &snapshot.settings),
+        tolerations: tolerations(class, &accelerator, settings),
         accelerator,
-        clearance: policy.clearance(class, asked),
+        resource_names,
+        clearance: policy.clearance(class, asked_data_centres(spec)),
         isolation,
         replicas: if suspended { 0 } else { spec.replicas.unwrap_or(1) },
         scaling: scaling.filter(|_| !suspended),
@@ -136,7 +145,11 @@ fn weights_bytes(spec: &ModelDeploymentSpec) -> Option<u64> {
     parse_bytes(spec.model.facts.as_ref()?.weights.as_ref()?.as_str())
 }
 
-fn consumers(spec: &ModelDeploymentSpec) -> std::collections::BTreeSet<String> {
+fn asked_data_centres(spec: &ModelDeploymentSpec) -> Option<&[DataCentre]> {
+    spec.placement.as_ref()?.data_centres.as_deref()
+}
+
+fn consumers(spec: &ModelDeploymentSpec) -> BTreeSet<String> {
     let consumers = spec.access.iter().flat_map(|access| access.consumers.iter().flatten());
     consumers.map(|consumer| consumer.namespace.as_str().to_owned()).collect()
 }
@@ -144,20 +157,20 @@ fn consumers(spec: &ModelDeploymentSpec) -> std::collections::BTreeSet<String> {
 fn accelerator(
     model: &ModelDeployment,
     policy: &EffectivePolicy,
-    snapshot: &Snapshot,
-) -> Result<AcceleratorRequest, Vec<Violation>> {
+) -> Result<(AcceleratorRequest, Vec<String>), Vec<Violation>> {
     let spec = &model.spec;
     let asked = spec.accelerator.clone().unwrap_or_default();
     let row = vendor(asked.vendor.unwrap_or(AcceleratorVendor::NVIDIA));
     let count = asked.count.unwrap_or(1);
     let mut faults = Vec::new();
-    let resource = match &asked.partition {
-        None => device_resource(row, model, snapshot),
-        Some(profile) => row.partition_resource(profile).unwrap_or_else(|| {
-            faults.push(no_partition(row, profile));
-            String::new()
-        }),
+    let names = match &asked.partition {
+        None => device_names(row, model),
+        Some(profile) => row.partition_resource(profile).into_iter().collect(),
     };
+    let resource = names.first().cloned().unwrap_or_else(|| {
+        faults.extend(asked.partition.as_ref().map(|profile| no_partition(row, profile)));
+        String::new()
+    });
     if asked.products.is_some() && row.labels.product.is_none() {
         let finding = RequestFinding::ProductsUnknown { vendor: row.vendor };
         faults.push(Violation::of_request("spec.accelerator.products", finding));
@@ -171,30 +184,26 @@ fn accelerator(
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(AcceleratorRequest {
+    let request = AcceleratorRequest {
         vendor: row.vendor,
         resource,
         count,
         product_label: row.labels.product,
         products: asked.products.clone().into_iter().flatten().collect(),
         reason: choice(asked.vendor.is_some(), asked.count.is_some()),
-    })
+    };
+    Ok((request, names))
 }
 
-/// The resource by which whole devices of a vendor are asked for: of its names the one that was resolved before, as long as
-/// nodes offer it; else the first that nodes offer.
-fn device_resource(vendor: &Vendor, model: &ModelDeployment, snapshot: &Snapshot) -> String {
-    let is_offered = |resource: &str| {
-        let mut offers = snapshot.nodes.values().filter_map(|node| node.offers.get(resource));
-        offers.any(|offer| offer.usable > 0)
-    };
+/// The resources by which whole devices of a vendor are asked for, the one that was resolved before first. Which of them nodes
+/// have that the model can go to, the schedule finds out.
+fn device_names(vendor: &Vendor, model: &ModelDeployment) -> Vec<String> {
     let status = model.status.as_ref();
     let before = status.and_then(|status| status.resolved.as_ref()?.accelerator.as_ref());
     let before = before.map(|accelerator| accelerator.resource.as_str());
-    let mut names = before.into_iter().chain(vendor.devices.iter().copied());
-    let offered = names.find(|name| vendor.devices.contains(name) && is_offered(name));
-    let usual = || vendor.devices.first().copied().unwrap_or_default();
-    offered.unwrap_or_else(usual).to_owned()
+    let mut names: Vec<String> = vendor.devices.iter().map(|name| (*name).to_owned()).collect();
+    names.sort_by_key(|name| Some(name.as_str()) != before);
+    names
 }
 
 fn no_partition(vendor: &Vendor, profile: &str) -> Violation {

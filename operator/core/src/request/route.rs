@@ -1,9 +1,11 @@
 //! The way from a gateway to a model.
 
+use std::collections::BTreeSet;
+
 use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::model_deployment::GatewayAccess;
 
-use crate::snapshot::{ChildKind, Key, Snapshot};
+use crate::snapshot::{ChildKind, Key, Settings};
 use crate::violation::{RequestFinding, Violation};
 
 /// The way from a gateway to a model.
@@ -34,15 +36,16 @@ pub struct PickerSettings {
 /// within the cluster is not refused because of that.
 pub(super) fn route(
     spec: &ModelDeploymentSpec,
-    snapshot: &Snapshot,
+    settings: &Settings,
+    served: &BTreeSet<ChildKind>,
 ) -> Result<Option<RouteSettings>, Vec<Violation>> {
     let Some(asked) = spec.access.as_ref().and_then(|access| access.gateway.as_ref()) else {
         return Ok(None);
     };
-    let Some(gateway) = snapshot.settings.gateway.clone() else {
+    let Some(gateway) = settings.gateway.clone() else {
         return Err(vec![Violation::of_request("spec.access.gateway", RequestFinding::GatewayNotConfigured)]);
     };
-    Ok(is_served(asked, snapshot).then(|| RouteSettings {
+    Ok(is_served(asked, served).then(|| RouteSettings {
         gateway,
         hostname: asked.hostname.clone(),
         path: asked.path.clone().unwrap_or_default(),
@@ -54,7 +57,7 @@ pub(super) fn route(
     }))
 }
 
-fn is_served(asked: &GatewayAccess, snapshot: &Snapshot) -> bool {
+fn is_served(asked: &GatewayAccess, served: &BTreeSet<ChildKind>) -> bool {
     let pool = asked.endpoint_picker.as_ref().map(|_| ChildKind::InferencePool);
-    pool.into_iter().chain([ChildKind::HTTPRoute]).all(|kind| snapshot.served.contains(&kind))
+    pool.into_iter().chain([ChildKind::HTTPRoute]).all(|kind| served.contains(&kind))
 }

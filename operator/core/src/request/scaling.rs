@@ -1,11 +1,13 @@
 //! What scales a model, and between which numbers.
 
+use std::collections::BTreeSet;
+
 use hemvist_api::ModelDeploymentSpec;
 use hemvist_api::model_deployment::{Scaling, ScheduleWindow};
 use hemvist_api::values::ScalingMetric;
 
 use crate::engine::{LoadMeasures, description};
-use crate::snapshot::{ChildKind, LoadSource, Snapshot};
+use crate::snapshot::{ChildKind, LoadSource, Settings};
 use crate::violation::{RequestFinding, Violation};
 
 /// How the number of replicas follows the load.
@@ -76,10 +78,11 @@ pub enum Target {
 /// What scales the model; `None` where its number is fixed.
 pub(super) fn scaling(
     spec: &ModelDeploymentSpec,
-    snapshot: &Snapshot,
+    settings: &Settings,
+    served: &BTreeSet<ChildKind>,
 ) -> Result<Option<ScalingSettings>, Vec<Violation>> {
     let Some(asked) = &spec.scaling else { return Ok(None) };
-    let load = &snapshot.settings.load;
+    let load = &settings.load;
     let mut faults = Vec::new();
     let measure = measure(spec, asked).map_err(|fault| faults.extend(fault)).ok();
     faults.extend(without_prometheus(asked, load));
@@ -87,7 +90,7 @@ pub(super) fn scaling(
     let (Some((measures, followed, target)), true) = (measure, faults.is_empty()) else {
         return Err(faults);
     };
-    let (by, reason) = autoscaler(asked, snapshot, measures);
+    let (by, reason) = autoscaler(asked, settings, served, measures);
     Ok(Some(ScalingSettings {
         min_replicas: asked.min_replicas.max(by.fewest()),
         by,
@@ -142,14 +145,19 @@ fn without_waker(asked: &Scaling, load: &LoadSource) -> Option<Violation> {
 
 /// Who decides the number, and why. Where KEDA is to and is not there, or not yet, the model is not refused: what runs
 /// would stop because somebody else's operator is being replaced.
-fn autoscaler(asked: &Scaling, snapshot: &Snapshot, measures: LoadMeasures) -> (Autoscaler, String) {
-    let Some(prometheus) = snapshot.settings.load.prometheus.clone() else {
+fn autoscaler(
+    asked: &Scaling,
+    settings: &Settings,
+    served: &BTreeSet<ChildKind>,
+    measures: LoadMeasures,
+) -> (Autoscaler, String) {
+    let Some(prometheus) = settings.load.prometheus.clone() else {
         let reason = "no Prometheus is configured for KEDA, so a HorizontalPodAutoscaler follows the custom metrics of the \
                       pods";
         return (Autoscaler::HorizontalPodAutoscaler, reason.to_owned());
     };
     let schedule: Vec<Window> = asked.schedule.iter().flatten().map(Window::from).collect();
-    if !snapshot.served.contains(&ChildKind::ScaledObject) {
+    if !served.contains(&ChildKind::ScaledObject) {
         let mut reason =
             "the cluster does not serve KEDA's ScaledObject, so a HorizontalPodAutoscaler follows the custom metrics of the \
              pods"
@@ -159,8 +167,7 @@ fn autoscaler(asked: &Scaling, snapshot: &Snapshot, measures: LoadMeasures) -> (
         }
         return (Autoscaler::HorizontalPodAutoscaler, reason);
     }
-    let keda =
-        KedaSettings { prometheus, measures, incoming: snapshot.settings.load.requests.clone(), schedule };
+    let keda = KedaSettings { prometheus, measures, incoming: settings.load.requests.clone(), schedule };
     let reason = "the cluster serves KEDA's ScaledObject, and a Prometheus is configured".to_owned();
     (Autoscaler::ScaledObject(keda), reason)
 }

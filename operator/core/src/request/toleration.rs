@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use hemvist_api::labels::NODE_DEDICATED_TAINT;
 use hemvist_api::values::InformationClass;
-use k8s_openapi::api::core::v1::Toleration;
 
 use super::AcceleratorRequest;
 use crate::accelerator::vendor;
@@ -17,36 +16,21 @@ pub fn tolerations(
     class: InformationClass,
     accelerator: &AcceleratorRequest,
     settings: &Settings,
-) -> Vec<Toleration> {
-    let dedicated = Toleration {
-        key: Some(NODE_DEDICATED_TAINT.to_owned()),
-        operator: Some("Equal".to_owned()),
+) -> Vec<ToleratedTaint> {
+    let effect = || Some("NoSchedule".to_owned());
+    let dedicated = ToleratedTaint {
+        key: NODE_DEDICATED_TAINT.to_owned(),
         value: Some(class.as_str().to_owned()),
-        effect: Some("NoSchedule".to_owned()),
-        ..Default::default()
+        effect: effect(),
     };
     // A node that offers partitions of a device can carry the taint of the whole device.
     let devices = vendor(accelerator.vendor).devices;
     let resources: BTreeSet<&str> =
         devices.iter().take(1).copied().chain([accelerator.resource.as_str()]).collect();
-    let of_accelerators = resources.into_iter().map(|resource| Toleration {
-        key: Some(resource.to_owned()),
-        operator: Some("Exists".to_owned()),
-        effect: Some("NoSchedule".to_owned()),
-        ..Default::default()
+    let of_accelerators = resources.into_iter().map(|resource| ToleratedTaint {
+        key: resource.to_owned(),
+        value: None,
+        effect: effect(),
     });
-    std::iter::once(dedicated)
-        .chain(of_accelerators)
-        .chain(settings.tolerations.iter().map(toleration))
-        .collect()
-}
-
-fn toleration(taint: &ToleratedTaint) -> Toleration {
-    Toleration {
-        key: Some(taint.key.clone()),
-        operator: Some(if taint.value.is_some() { "Equal" } else { "Exists" }.to_owned()),
-        value: taint.value.clone(),
-        effect: taint.effect.clone(),
-        ..Default::default()
-    }
+    std::iter::once(dedicated).chain(of_accelerators).chain(settings.tolerations.iter().cloned()).collect()
 }

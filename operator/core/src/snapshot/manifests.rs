@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    ChildFacts, ChildKind, Key, NodeFacts, NodeObject, PodFacts, PodObject, Settings, Snapshot, Subject,
-    Usage,
+    ChildFacts, ChildKind, Key, ModelFacts, NodeFacts, NodeObject, PodFacts, PodObject, Settings, Snapshot,
+    Subject, Usage,
 };
 use super::{PolicyBook, PolicyEntry};
 use crate::accelerator::{DeviceClass, DeviceClassObject, ResourceSliceObject, SliceFacts};
@@ -148,17 +148,27 @@ impl Manifests {
 
     /// The snapshot of these objects at `now`.
     pub fn snapshot(&self, now: Time, settings: Settings) -> Snapshot {
-        let usage = Usage::of(&self.pods, &settings);
+        let nodes = self.nodes.iter().map(|(name, node)| (name.clone(), Arc::new(node.clone())));
         Snapshot {
             now,
+            usage: Usage::of(&self.pods, &settings),
             settings: Arc::new(settings),
             policies: Arc::new(self.policies.clone()),
-            nodes: Arc::new(self.nodes.clone()),
+            models: self.models.iter().map(|(key, model)| (key.clone(), self.model_facts(model))).collect(),
+            nodes: nodes.collect(),
             slices: Arc::new(self.slices.clone()),
             device_classes: Arc::new(self.device_classes.clone()),
-            usage: Arc::new(usage),
             served: self.served.clone(),
         }
+    }
+
+    fn model_facts(&self, model: &ModelDeployment) -> Arc<ModelFacts> {
+        let uid = model.metadata.uid.as_deref();
+        let deployment = self
+            .children
+            .iter()
+            .find(|child| child.kind == ChildKind::Deployment && child.owner_uid.as_deref() == uid);
+        Arc::new(ModelFacts::new(Arc::new(model.clone()), deployment))
     }
 
     /// A model with what is observed of it.

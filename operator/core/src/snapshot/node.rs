@@ -79,7 +79,7 @@ pub struct Taint {
 }
 
 /// What a decision knows of a node. Equal facts mean that no decision can differ, whatever else of the node changed.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct NodeFacts {
     /// Its name.
     pub name: String,

@@ -221,6 +221,11 @@ impl PodFacts {
         self.reach.is_some() || by_runtime || self.accelerators(others).next().is_some()
     }
 
+    /// Whether it has a node and is to keep it.
+    pub const fn holds_a_place(&self) -> bool {
+        self.node.is_some() && !self.ended && !self.terminating
+    }
+
     /// Whether it may reach an accelerator, whatever the installation knows to be none. Of other pods nothing is kept.
     pub fn may_use_accelerator(&self) -> bool {
         self.reach.is_some() || self.runtime_class.is_some() || !self.devices.is_empty()

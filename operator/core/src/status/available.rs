@@ -2,7 +2,7 @@
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
-use super::obstacle::{holds_a_place, predecessor, silent_node};
+use super::obstacle::{predecessor, silent_node};
 use super::{Application, draft};
 use crate::decide::{Decision, Plan, wanted};
 use crate::snapshot::{DeploymentFacts, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
@@ -55,7 +55,7 @@ fn all_available(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Con
     if let Some(silence) = silent_node(snapshot, subject, plan) {
         return available(Reason::NodeNotReady, format!("{text} {silence}"));
     }
-    let broken = subject.pods.iter().filter(|pod| holds_a_place(pod)).filter_map(|pod| pod.trouble.as_ref());
+    let broken = subject.pods.iter().filter(|pod| pod.holds_a_place()).filter_map(|pod| pod.trouble.as_ref());
     match broken.filter(|trouble| trouble.kind == TroubleKind::AcceleratorUnhealthy).min() {
         Some(trouble) => available(reason(trouble), format!("{text} {}", sentence(trouble))),
         None => available(Reason::ReplicasAvailable, text),

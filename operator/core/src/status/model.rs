@@ -64,10 +64,8 @@ pub fn model(
         fit: None,
         waiting_for: unplaced
             .filter(|plan| plan.placement.verdict() == Verdict::Waiting)
-            .map(|plan| plan.placement.waiting_for(snapshot, &plan.model)),
-        exclusions: unplaced
-            .map(|plan| grouped(&plan.placement, &plan.model))
-            .filter(|groups| !groups.is_empty()),
+            .map(|plan| plan.placement.waiting_for()),
+        exclusions: unplaced.map(|plan| grouped(&plan.placement)).filter(|groups| !groups.is_empty()),
         policies: Some(decision.policies.clone()).filter(|policies| !policies.is_empty()),
         exceptions: Some(decision.exceptions.clone()).filter(|exceptions| !exceptions.is_empty()),
         children: match application {

@@ -8,11 +8,6 @@ use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 /// The longest message, in characters.
 const MAX_MESSAGE: usize = 1000;
 
-/// Whether a pod holds a place on a node and is to keep it.
-pub(super) fn holds_a_place(pod: &PodFacts) -> bool {
-    pod.node.is_some() && !pod.ended && !pod.terminating
-}
-
 /// That the node of a replica is not ready, so that nobody knows what has become of it. One that Kubernetes has given up
 /// counts as long as there is no place for another.
 pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
@@ -28,9 +23,9 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
             "Other nodes have room, and Kubernetes replaces the replica after a few minutes.".to_owned()
         }
         Verdict::Waiting => {
-            format!("No other place is free: it needs {}.", plan.placement.waiting_for(snapshot, &plan.model))
+            format!("No other place is free: it needs {}.", plan.placement.waiting_for())
         }
-        Verdict::NoEligibleNode => plan.placement.no_eligible_node(&plan.model),
+        Verdict::NoEligibleNode => plan.placement.no_eligible_node(),
     };
     let text = format!(
         "Node {node} does not say that it is ready, so what its replica {} does is not known. When the node is back it \
@@ -42,7 +37,7 @@ pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Pla
 
 /// That a replica waits for an old one of the same model, which is being ended and still holds its accelerators.
 pub(super) fn predecessor(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
-    let bound = subject.pods.iter().filter(|pod| holds_a_place(pod)).count();
+    let bound = subject.pods.iter().filter(|pod| pod.holds_a_place()).count();
     let missing = i32::try_from(bound).unwrap_or(i32::MAX) < wanted(subject, &plan.model);
     // The scheduler has not looked at it yet, and there may be room.
     let is_new = |pod: &PodFacts| pod.node.is_none() && !pod.ended && !refused_by_the_scheduler(pod);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 use super::draft;
-use super::obstacle::{holds_a_place, predecessor, silent_node};
+use super::obstacle::{predecessor, silent_node};
 use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, stay_exclusions};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
@@ -27,7 +27,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "Scaled to zero.".to_owned());
     }
-    let bound: Vec<_> = subject.pods.iter().filter(|pod| holds_a_place(pod)).collect();
+    let bound: Vec<_> = subject.pods.iter().filter(|pod| pod.holds_a_place()).collect();
     if i32::try_from(bound.len()).unwrap_or(i32::MAX) >= wanted {
         return draft(type_, ConditionStatus::True, Reason::Placed, places(snapshot, &bound));
     }
@@ -37,14 +37,11 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
         return draft(type_, ConditionStatus::False, Reason::NodeNotReady, text);
     }
     match plan.placement.verdict() {
-        Verdict::NoEligibleNode => draft(
-            type_,
-            ConditionStatus::False,
-            Reason::NoEligibleNode,
-            plan.placement.no_eligible_node(&plan.model),
-        ),
+        Verdict::NoEligibleNode => {
+            draft(type_, ConditionStatus::False, Reason::NoEligibleNode, plan.placement.no_eligible_node())
+        }
         Verdict::Waiting => {
-            let text = format!("Waits for {}.", plan.placement.waiting_for(snapshot, &plan.model));
+            let text = format!("Waits for {}.", plan.placement.waiting_for());
             draft(type_, ConditionStatus::False, Reason::WaitingForAccelerators, bounded(&text, 1024))
         }
         Verdict::Fits => scheduling(snapshot, subject, plan, bound.len()),
@@ -53,17 +50,18 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
 
 /// Replicas on nodes where they cannot stay, with the reason, and whether there is anywhere else to go.
 fn being_evicted(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<(Reason, String)> {
-    let model = &plan.model;
+    let demand = &plan.placement.demand;
     let mut out = subject.pods.iter().filter(|pod| !pod.ended).filter_map(|pod| {
         let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-        let exclusion = stay_exclusions(model, node).into_iter().next()?;
-        Some((exclusion.of_eviction(), format!("{} {}", node.name, exclusion.message(model))))
+        let usage = snapshot.usage.on(&node.name).map(|usage| &**usage);
+        let exclusion = stay_exclusions(demand, node, usage, &plan.model.uid).into_iter().next()?;
+        Some((exclusion.of_eviction(), format!("{} {}", node.name, exclusion.message(demand))))
     });
     let (reason, first) = out.next()?;
     let elsewhere = match plan.placement.verdict() {
         Verdict::Fits => "Other nodes have room.".to_owned(),
-        Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for(snapshot, model)),
-        Verdict::NoEligibleNode => plan.placement.no_eligible_node(model),
+        Verdict::Waiting => format!("It waits for {}.", plan.placement.waiting_for()),
+        Verdict::NoEligibleNode => plan.placement.no_eligible_node(),
     };
     let more = out.count();
     let others = if more > 0 { format!(" (and {more} more replicas)") } else { String::new() };

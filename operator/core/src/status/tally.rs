@@ -36,22 +36,15 @@ mod tests {
 
     use super::*;
     use crate::policy::fixture::{book, region};
-    use crate::snapshot::{Settings, Usage};
+    use crate::snapshot::Settings;
 
     #[test]
     fn a_policy_counts_what_it_binds() {
         let mut spec = region();
         spec["namespaces"] = json!(["halsa", "teknik"]);
-        let snapshot = Snapshot {
-            now: Time("2026-11-01T12:00:00Z".parse().unwrap()),
-            settings: Arc::new(Settings::default()),
-            policies: Arc::new(book(&[("hemvist-system", "region", spec)])),
-            nodes: Arc::default(),
-            slices: Arc::default(),
-            device_classes: Arc::default(),
-            usage: Arc::new(Usage::default()),
-            served: BTreeSet::new(),
-        };
+        let now = Time("2026-11-01T12:00:00Z".parse().unwrap());
+        let policies = Arc::new(book(&[("hemvist-system", "region", spec)]));
+        let snapshot = Snapshot { policies, ..Snapshot::empty(now, Settings::default()) };
         let models = [("halsa", "a"), ("halsa", "b"), ("kommunikation", "c")]
             .map(|(namespace, name)| Key::new(namespace, name));
         let counts = tally(&snapshot, &Key::new("hemvist-system", "region"), &models, 1);

@@ -3,15 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "what a property needs and does not get fails its test")]
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hemvist_api::ModelDeployment;
 use hemvist_core::date;
 use hemvist_core::decide::decide;
 use hemvist_core::policy::{excepted_models, next_change};
-use hemvist_core::snapshot::PolicyBook;
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Snapshot, Subject, Usage};
+use hemvist_core::schedule::schedule;
+use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, PolicyBook, Snapshot, Subject};
 use hemvist_core::status::{self, Application, Compilation, PolicyTally};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::SignedDuration;
@@ -31,22 +30,13 @@ fn noon(days: i64) -> Time {
 
 /// Everything that is decided and said at a moment, without the times of transition.
 fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now: &Time) -> Vec<String> {
-    let snapshot = Snapshot {
-        now: now.clone(),
-        settings: Arc::new(settings()),
-        policies: policies.clone(),
-        nodes: Arc::new(BTreeMap::new()),
-        slices: Arc::default(),
-        device_classes: Arc::default(),
-        usage: Arc::new(Usage::default()),
-        served: std::collections::BTreeSet::new(),
-    };
+    let snapshot = Snapshot { policies: policies.clone(), ..Snapshot::empty(now.clone(), settings()) };
     let deployment = json!({"metadata": {"namespace": HOME, "name": NAME, "uid": "d-1",
                             "ownerReferences": [{"controller": true, "uid": "u-1"}]}});
     let deployment = ChildFacts::of(ChildKind::Deployment, &deployment).filter(|_| running);
     let children = deployment.into_iter().map(|child| (ChildKind::Deployment, child)).collect();
     let subject = Subject { model, children, pods: Vec::new(), fetchers: Vec::new() };
-    let decision = decide(&snapshot, &subject);
+    let decision = decide(&snapshot, &schedule(&snapshot), &subject);
     let mut told = status::model(&snapshot, &subject, &decision, &Application::Withdrawn);
     let untimed = |conditions: &mut Option<Vec<Condition>>| {
         for condition in conditions.iter_mut().flatten() {

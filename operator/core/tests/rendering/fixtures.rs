@@ -157,6 +157,7 @@ pub fn vllm_in_an_image() -> ModelRequest {
             products: names(["NVIDIA-H100-80GB-HBM3", "NVIDIA-H200"]),
             reason: "four were asked for".to_owned(),
         },
+        resource_names: Vec::new(),
         clearance: Clearance {
             regions: Some(names(["se-f"])),
             data_centres: names(["jkpg-a", "jkpg-b"]),
@@ -209,6 +210,7 @@ pub fn llama_cpp_on_a_claim() -> ModelRequest {
             products: names(["NVIDIA-L40S"]),
             reason: "one is the least".to_owned(),
         },
+        resource_names: Vec::new(),
         clearance: Clearance {
             regions: None,
             data_centres: names(["nassjo-1"]),
@@ -254,6 +256,7 @@ pub fn partition() -> ModelRequest {
             products: names([]),
             ..vllm_in_an_image().accelerator
         },
+        resource_names: Vec::new(),
         clearance: Clearance {
             regions: Some(names(["se-f", "se-e"])),
             data_centres: names(["linkoping-2"]),
@@ -347,6 +350,7 @@ pub fn custom() -> ModelRequest {
                 paths: vec!["/v1/audio/transcriptions".to_owned(), "/tolka".to_owned()],
             }),
         },
+        resource_names: Vec::new(),
         accelerator: AcceleratorRequest { count: 1, ..vllm_in_an_image().accelerator },
         drain_seconds: 29,
         ..vllm_in_an_image()

@@ -12,6 +12,7 @@ use hemvist_api::{ModelDeployment, ModelDeploymentStatus};
 use hemvist_core::decide::{Decision, decide, withdrawal};
 use hemvist_core::render::{Applied, DesiredObjects, render};
 use hemvist_core::request::ModelRequest;
+use hemvist_core::schedule::schedule;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Settings, Snapshot, Subject};
 use hemvist_core::status::{self, Application};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -173,7 +174,7 @@ impl Operator {
         let Some(model) = self.known.models.get(key).cloned() else { return Ok(()) };
         let subject = self.subject(&model, key);
         let snapshot = self.known.snapshot(world.now(), Settings::default());
-        let decision = decide(&snapshot, &subject);
+        let decision = decide(&snapshot, &schedule(&snapshot), &subject);
         let carried_out = self.carry_out(world, &snapshot, &subject, &decision);
         if matches!(carried_out, Err(Stop::Crashed)) {
             return Err(Stop::Crashed);

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 
 use super::{container, lifecycle, verification, volumes};
 use crate::engine::EngineDescription;
-use crate::render::{affinity, proxy};
+use crate::render::{affinity, proxy, toleration};
 use crate::request::ModelRequest;
 use crate::snapshot::Settings;
 
@@ -32,7 +32,7 @@ pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings
         share_process_namespace: Some(false),
         security_context: Some(security(engine)),
         affinity: Some(affinity::affinity(model)),
-        tolerations: Some(model.tolerations.clone()),
+        tolerations: Some(toleration::tolerations(model)),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
         init_containers: Some(
             verification::containers(model)
