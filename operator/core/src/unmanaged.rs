@@ -187,8 +187,8 @@ mod tests {
         let labels = BTreeMap::from([("nvidia.com/gpu.replicas".to_owned(), "4".to_owned())]);
         let (units, none) = (BTreeMap::from([("nvidia.com/gpu".to_owned(), 4)]), BTreeMap::new());
         let announced = Announcements { labels: &labels, annotations: &none };
-        let node = NodeFacts::clone(&bound.nodes["node"]);
-        bound.nodes = nodes(NodeFacts { offers: offers(&units, &units, announced), ..node });
+        let whole = NodeFacts::clone(&bound.nodes["node"]);
+        bound.nodes = nodes(NodeFacts { offers: offers(&units, &units, announced), ..whole });
         let eviction = leaves(&bound, "Internal").unwrap();
         assert_eq!(eviction.cause, Reason::IsolationLost);
         assert!(eviction.reason.contains("nvidia.com/gpu.replicas=4"), "{}", eviction.reason);
