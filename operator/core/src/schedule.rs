@@ -16,10 +16,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::jiff::Timestamp;
-
 use self::changes::changes;
-use self::fit::Fit;
+use self::fit::{Fit, Member};
 use self::nodes::Nodes;
 use crate::acceptance::accept;
 use crate::date;
@@ -35,18 +33,10 @@ pub struct Schedule {
     seen: Snapshot,
     nodes: Nodes,
     fits: BTreeMap<Arc<Demand>, Fit>,
-    models: BTreeMap<Key, Scheduled>,
+    /// What each accepted model asks for.
+    demands: BTreeMap<Key, Arc<Demand>>,
     /// The models whose accelerators have several names: which one they ask by depends on the classes of nodes.
     of_several_names: BTreeSet<Key>,
-}
-
-/// A model that is accepted.
-#[derive(Clone, Debug)]
-struct Scheduled {
-    uid: String,
-    created: Option<Timestamp>,
-    demand: Arc<Demand>,
-    wanted: i64,
 }
 
 /// The schedule of this moment, from nothing.
@@ -55,7 +45,7 @@ pub fn schedule(snapshot: &Snapshot) -> Schedule {
         seen: Snapshot { models: Facts::default(), nodes: Facts::default(), ..snapshot.clone() },
         nodes: Nodes::default(),
         fits: BTreeMap::new(),
-        models: BTreeMap::new(),
+        demands: BTreeMap::new(),
         of_several_names: BTreeSet::new(),
     };
     schedule.update(snapshot);
@@ -78,7 +68,7 @@ impl Schedule {
         let all = before.device_classes != snapshot.device_classes || binds_otherwise(&before, snapshot);
         if all {
             self.fits.clear();
-            self.models.clear();
+            self.demands.clear();
             self.of_several_names.clear();
         }
         let mut changed = self.update_nodes(&before);
@@ -90,7 +80,9 @@ impl Schedule {
         };
         self.update_models(&keys, &mut changed.demands);
         for demand in &changed.demands {
-            self.update_queue(demand);
+            if let Some(fit) = self.fits.get_mut(demand) {
+                fit.update_queue(demand, &self.nodes);
+            }
         }
         self.fits.retain(|_, fit| !fit.models.is_empty());
     }
@@ -157,10 +149,9 @@ impl Schedule {
     /// Takes a model out. Gives its demand.
     fn forget(&mut self, key: &Key) -> Option<Arc<Demand>> {
         self.of_several_names.remove(key);
-        let Scheduled { demand, created, .. } = self.models.remove(key)?;
+        let demand = self.demands.remove(key)?;
         if let Some(fit) = self.fits.get_mut(&demand) {
-            fit.models.remove(key);
-            fit.waiting.remove(&(created, key.clone()));
+            fit.remove(key);
         }
         Some(demand)
     }
@@ -179,28 +170,12 @@ impl Schedule {
         let demand = known.unwrap_or_else(|| Arc::new(demand));
         let (nodes, device_classes) = (&self.nodes, &self.seen.device_classes);
         let fit = self.fits.entry(demand.clone()).or_insert_with(|| Fit::new(&demand, nodes, device_classes));
-        fit.models.insert(key.clone());
         let metadata = &facts.model.metadata;
         let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
         let uid = metadata.uid.clone().unwrap_or_default();
-        self.models.insert(key.clone(), Scheduled { uid, created, demand: demand.clone(), wanted });
+        fit.add(key.clone(), Member { uid, created, wanted, waits: false });
+        self.demands.insert(key.clone(), demand.clone());
         Some(demand)
-    }
-
-    /// Finds out which models of a demand wait.
-    fn update_queue(&mut self, demand: &Arc<Demand>) {
-        let Some(fit) = self.fits.get(demand) else { return };
-        let suitable = fit.is_suitable();
-        let waits = |key: &&Key| {
-            let Some(model) = self.models.get(*key).filter(|_| suitable) else { return false };
-            fit.total_for(demand, &self.nodes, &model.uid).slots < model.wanted
-        };
-        let waiting = fit.models.iter().filter(waits);
-        let waiting = waiting.map(|key| (self.models.get(key).and_then(|model| model.created), key.clone()));
-        let waiting = waiting.collect();
-        if let Some(fit) = self.fits.get_mut(demand) {
-            fit.waiting = waiting;
-        }
     }
 
     /// Where models of a demand can go, whether or not there are any.

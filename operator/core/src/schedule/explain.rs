@@ -129,7 +129,7 @@ impl Schedule {
 
     /// How many models wait for nodes that would suit this one, and are older.
     fn ahead(&self, request: &ModelRequest, fit: &Fit) -> usize {
-        let Some(created) = self.models.get(&request.key).and_then(|model| model.created) else { return 0 };
+        let Some(created) = fit.models.get(&request.key).and_then(|model| model.created) else { return 0 };
         let here = (Some(created), request.key.clone());
         let rivals = self.fits.values().filter(|other| !other.waiting.is_empty() && fit.overlaps(other));
         rivals

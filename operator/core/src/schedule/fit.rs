@@ -18,9 +18,22 @@ pub(super) struct Fit {
     /// The room on all nodes together, for a model that has no replica yet.
     pub(super) total: Total,
     /// The models with this demand.
-    pub(super) models: BTreeSet<Key>,
+    pub(super) models: BTreeMap<Key, Member>,
     /// Those of them that wait for accelerators, the oldest first.
     pub(super) waiting: BTreeSet<(Option<Timestamp>, Key)>,
+}
+
+/// An accepted model.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// Its UID.
+    pub(super) uid: String,
+    /// When it was created, where that is known.
+    pub(super) created: Option<Timestamp>,
+    /// Replicas that are wanted.
+    pub(super) wanted: i64,
+    /// Whether it waits for accelerators.
+    pub(super) waits: bool,
 }
 
 /// The room on some nodes.
@@ -96,6 +109,41 @@ impl Fit {
             let without = Total::of(demand, offer, usage.as_deref(), uid);
             total.plus(with_its_own, -1).plus(without, 1)
         })
+    }
+
+    /// Takes a model in that does not wait, as far as is known.
+    pub(super) fn add(&mut self, key: Key, model: Member) {
+        self.models.insert(key, model);
+    }
+
+    /// Takes a model out.
+    pub(super) fn remove(&mut self, key: &Key) {
+        if let Some(model) = self.models.remove(key) {
+            self.waiting.remove(&(model.created, key.clone()));
+        }
+    }
+
+    /// Finds out which models wait now.
+    pub(super) fn update_queue(&mut self, demand: &Demand, nodes: &Nodes) {
+        let suitable = self.is_suitable();
+        let waits = |model: &Member| {
+            // What a model holds itself only adds to its room.
+            suitable
+                && self.total.slots < model.wanted
+                && self.total_for(demand, nodes, &model.uid).slots < model.wanted
+        };
+        let changed = self.models.iter().filter(|(_, model)| waits(model) != model.waits);
+        let changed: Vec<Key> = changed.map(|(key, _)| key.clone()).collect();
+        for key in changed {
+            let Some(model) = self.models.get_mut(&key) else { continue };
+            model.waits = !model.waits;
+            let place = (model.created, key);
+            if model.waits {
+                self.waiting.insert(place);
+            } else {
+                self.waiting.remove(&place);
+            }
+        }
     }
 
     /// Whether a class suits, now or as soon as its nodes are ready.
