@@ -7,12 +7,12 @@
 pub mod audit;
 pub mod bench;
 pub mod binaries;
+pub mod bypass;
 pub mod certificates;
 pub mod command;
 pub mod command_line;
 pub mod control_plane;
 pub mod demo;
-pub mod doors;
 pub mod governed;
 pub mod guests;
 pub mod helm;

@@ -2,9 +2,9 @@
 //! runs, after it was killed, and where it was never there.
 
 use anyhow::{Result, bail, ensure};
-use hemvist_e2e::doors::actor::Callers;
-use hemvist_e2e::doors::situation::{self, Situation};
-use hemvist_e2e::doors::{Earnest, Models, Suite, Verdict, by_hand, run_attempts, workloads_become_pods};
+use hemvist_e2e::bypass::actor::Callers;
+use hemvist_e2e::bypass::situation::{self, Situation};
+use hemvist_e2e::bypass::{Earnest, Models, Suite, Verdict, by_hand, run_attempts, workloads_become_pods};
 use hemvist_e2e::governed::Governed;
 use hemvist_e2e::installation::{Installation, ROOT_NAMESPACE};
 use hemvist_e2e::objects::{Kind, condition};

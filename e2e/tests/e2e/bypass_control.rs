@@ -3,9 +3,9 @@
 //! Otherwise the tests with the policies would show nothing: a request that fails anyway is refused by everyone.
 
 use anyhow::{Result, ensure};
-use hemvist_e2e::doors::situation::{self, Situation};
-use hemvist_e2e::doors::wall::run_behind_a_wall;
-use hemvist_e2e::doors::{
+use hemvist_e2e::bypass::situation::{self, Situation};
+use hemvist_e2e::bypass::wall::run_behind_a_wall;
+use hemvist_e2e::bypass::{
     Earnest, Models, NOT_TRIED, Suite, Verdict, by_hand, run_attempts, workloads_become_pods,
 };
 use hemvist_e2e::{ControlPlane, Options};

@@ -316,7 +316,7 @@ async fn an_uninstall_leaves_it_closed_and_the_next_lines_open_it(
     terminal.succeeds(uninstall).await?;
     let gone = terminal.run("kubectl -n hemvist-system get deployment/hemvist-operator").await?;
     ensure!(gone.code == 1 && gone.stderr.contains("NotFound"), "nothing was uninstalled: {gone:?}");
-    ensure!(terminal.compiled().await? == before, "an uninstall has opened doors");
+    ensure!(terminal.compiled().await? == before, "an uninstall has deleted compiled policies");
     terminal.is_closed().await?;
     let quota = json!({
         "apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "100"}},

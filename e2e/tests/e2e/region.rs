@@ -38,18 +38,18 @@ async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_policy_forbids_is_refused_at_the_door_and_says_why() -> Result<()> {
-    let region = Governed::start(Options::new("region-door")).await?;
+async fn what_the_policy_forbids_is_rejected_when_it_is_applied_and_says_why() -> Result<()> {
+    let region = Governed::start(Options::new("region-admission")).await?;
     region::create_nodes(&region.cluster().client()).await?;
     let operator = region.operator("hemvist-operator")?;
     without_a_policy_there_is_no_model(&region).await?;
     region::apply_policies(region.cluster()).await?;
     region::wait_until_enforced(region.cluster()).await?;
-    let (_, refusals) = region::apply_models_at_the_door(region.cluster()).await?;
+    let (_, refusals) = region::apply_models_to_the_api(region.cluster()).await?;
     for ((key, _), refusal) in REFUSED.iter().zip(&refusals) {
         show(key, refusal);
     }
-    demo::wait_until_settled_with(region.cluster(), Refused::AtTheDoor).await?;
+    demo::wait_until_settled_with(region.cluster(), Refused::ByTheApiServer).await?;
 
     the_table_of_policies_says_that_they_are_enforced(&region).await?;
     a_second_apply_refuses_the_same_and_changes_nothing(&region, &refusals).await?;
@@ -129,7 +129,7 @@ async fn a_second_apply_refuses_the_same_and_changes_nothing(
 ) -> Result<()> {
     let before = versions(region).await?;
     region::apply_policies(region.cluster()).await?;
-    let (let_in, again) = region::apply_models_at_the_door(region.cluster()).await?;
+    let (let_in, again) = region::apply_models_to_the_api(region.cluster()).await?;
     ensure!(again == refusals, "first {refusals:?}, then {again:?}");
     for line in let_in.lines() {
         ensure!(line.ends_with(" unchanged"), "a second apply has changed something: {line}");

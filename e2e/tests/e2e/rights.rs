@@ -317,7 +317,7 @@ async fn what_is_compiled_and_others_have_changed(governed: &Governed) -> Result
     governed.wait_until_enforced("hemvist-system/region").await.map(|_| ())
 }
 
-/// While no operator runs, an administrator takes a door off and changes a NetworkPolicy; both are repaired.
+/// While no operator runs, an administrator deletes a compiled policy and changes a NetworkPolicy; both are repaired.
 async fn a_network_that_was_opened_while_nobody_looked(
     governed: &Governed,
     operator: Operator,
@@ -326,14 +326,14 @@ async fn a_network_that_was_opened_while_nobody_looked(
     for binding in ["hemvist-neighbours", "hemvist-children"] {
         change(governed, BINDING, binding, &json!({"spec": {"validationActions": ["Warn"]}})).await?;
     }
-    wait_until("the door to be off", PATIENCE, async || {
+    wait_until("the compiled policy to be deleted", PATIENCE, async || {
         governed.objects().merge(Kind::NetworkPolicy, "halsa", "two", &my_label()).await?;
         Ok(Progress::Done(()))
     })
     .await?;
     let operator = governed.operator("hemvist-operator-again")?;
     my_label_is_taken_off(governed, Kind::NetworkPolicy, "two").await?;
-    wait_until("the doors to be on", PATIENCE, async || {
+    wait_until("the compiled policies to be back", PATIENCE, async || {
         let actions = "--output=jsonpath={.items[*].spec.validationActions}";
         let found = kubectl(governed, &["get", BINDING, actions]).await?;
         Ok(Progress::when(!found.contains("Warn"), found))

@@ -99,7 +99,7 @@ pub fn none() -> Vec<Fault> {
         Under::Denied,
         Under::Unreadable,
         Under::Unbound,
-        Under::Silent,
+        Under::NothingSet,
         Under::Lenient,
         Under::Excepted,
     ];
@@ -136,7 +136,7 @@ pub fn all() -> Vec<Fault> {
         under(Under::Closed, Change::Drop("with an accelerator here (resource")),
         under(Under::Unreadable, Change::Drop("cannot be read")),
         under(Under::Unbound, Change::Drop("applies to this namespace, and the default")),
-        under(Under::Silent, Change::Drop("in hemvist-system sets spec")),
+        under(Under::NothingSet, Change::Drop("in hemvist-system sets spec")),
         // Where policies deny, the list of classes refuses what is no class at all.
         under(Under::Lenient, Change::Drop("must have its information class")),
         open(Change::Text("In", "NotIn")),

@@ -67,7 +67,7 @@ pub enum Under {
     /// A local one alone.
     Unbound,
     /// One of the root namespace that states no list.
-    Silent,
+    NothingSet,
     /// As the open ones, but a breach only leads to a warning.
     Lenient,
     /// As the open ones, with exceptions: one that holds for the last day, one that ended the day before, one for a model
@@ -303,7 +303,7 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
 pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet {
     let root = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let own = Key::new(namespace, "own");
-    let mut spec = if under == Under::Silent { json!({}) } else { complete() };
+    let mut spec = if under == Under::NothingSet { json!({}) } else { complete() };
     spec["namespaces"] = json!([namespace]);
     if under != Under::Closed {
         spec["unmanagedAccelerators"] = json!("RequireResidency");
@@ -340,14 +340,14 @@ pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet
             let exceptions = [exception(namespace, MODELS[3], &exceptions::WAIVABLE, "2027-05-02")];
             entries.insert(own.clone(), readable(&own, json!({ "exceptions": exceptions })))
         }
-        Under::Open | Under::Closed | Under::Silent | Under::Lenient => None,
+        Under::Open | Under::Closed | Under::NothingSet | Under::Lenient => None,
     };
     PolicySet { namespace: namespace.to_owned(), entries }
 }
 
 /// A set with one policy of the root namespace that allows much and does not speak of one field, so that nothing else hides
-/// what its silence leads to.
-pub fn silent_on(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
+/// what follows from a field that is not set.
+pub fn not_setting(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
     let key = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let mut spec = generous(namespace, &Value::Null);
     spec[group][field] = Value::Null;

@@ -44,7 +44,7 @@ fn compiled_for(settings: &Settings, namespace: &str, entries: usize) -> Vec<Com
         .policies
         .into_values()
         .flatten()
-        .chain(admission.silence)
+        .chain(admission.default_deny)
         .map(|one| Compiled {
             name: format!("{}{NARROWED}{namespace}", one.name),
             namespaces: only.clone(),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use hemvist_conformance::policies::{PolicySet, TODAY, book, excepting, set, settings, silent_on};
+use hemvist_conformance::policies::{PolicySet, TODAY, book, excepting, not_setting, set, settings};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
 use hemvist_conformance::texts;
@@ -115,7 +115,7 @@ fn sets(random: &Random) -> Vec<PolicySet> {
     ];
     let silent = silent.into_iter().zip(SETS..);
     let silent = silent
-        .map(|((group, field), number)| silent_on(&settings, &name(number), group, field))
+        .map(|((group, field), number)| not_setting(&settings, &name(number), group, field))
         .collect::<Vec<_>>();
     let first = SETS + silent.len();
     let excepted =

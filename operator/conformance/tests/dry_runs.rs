@@ -124,12 +124,12 @@ fn placed(folders: &[Folder]) -> (Vec<Placed>, Vec<Group>) {
             let Snapshot { policies, settings, now, .. } = &placed.snapshot;
             let compiled = compile(policies, settings, date::today(now));
             let of_models = |one: &Compiled| {
-                one.doors
+                one.match_rules
                     .iter()
-                    .any(|door| door.resources.contains(&"modeldeployments") && door.group == "hemvist.dev")
+                    .any(|rule| rule.resources.contains(&"modeldeployments") && rule.group == "hemvist.dev")
             };
             let compiled =
-                compiled.policies.into_values().flatten().chain(compiled.silence).filter(of_models);
+                compiled.policies.into_values().flatten().chain(compiled.default_deny).filter(of_models);
             groups.push(Group { number, namespaces: BTreeSet::new(), compiled: compiled.collect() });
         }
         groups[number].namespaces.extend(placed.violations.keys().map(|key| key.namespace.clone()));

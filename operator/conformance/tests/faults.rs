@@ -22,7 +22,7 @@ fn compiled_for(trial: &Trial, settings: &Settings, fault: &Fault) -> (Vec<Compi
     let admission = fault.compile(&book(trial.sets()), settings);
     let namespaces: BTreeSet<String> = trial.sets().iter().map(|set| set.namespace.clone()).collect();
     let narrowed =
-        admission.silence.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
+        admission.default_deny.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
             name: format!("{}{NARROWED}{}", one.name, trial.sets()[0].namespace),
             namespaces: Scope::Only(namespaces.clone()),
             probed: false,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use hemvist_core::admission::Spoken;
+use hemvist_core::admission::Coverage;
 use hemvist_core::snapshot::Key;
 use hemvist_core::status::Compilation;
 use tokio::time::Instant;
@@ -52,8 +52,8 @@ impl ObservedVersion {
 /// What is remembered from one round to the next.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// What the silence that is in force speaks of, at most; `None` where it is not known.
-    pub in_force: Option<Spoken>,
+    /// What the default deny that is in force covers at most; `None` where it is not known.
+    pub in_force: Option<Coverage>,
     /// The hash of each object as it was when it was last known to be as wanted.
     pub settled: HashMap<CompiledId, String>,
     /// Objects that the server answers otherwise than they are written, by what was written: a version of it that fills in
@@ -61,8 +61,8 @@ pub struct Memory {
     pub answered: HashMap<CompiledId, (String, String)>,
     /// AIPolicies that the server did not take as they were compiled.
     pub refused: HashMap<Key, Refused>,
-    /// Whether the silence has been tried since it was last written.
-    pub silence_proven: bool,
+    /// Whether the default deny has been probed since it was last written.
+    pub default_deny_verified: bool,
 }
 
 /// What the server did not take.

@@ -2,7 +2,7 @@
 //!
 //! Admission in the API server is a conjunction, and so is the meet of policies. Each AIPolicy therefore becomes policies of
 //! its own, bound to its own namespaces, with messages that name it; nothing merged is compiled. What is always there
-//! ([`fixed`]) holds the chain of custody, the doors that nobody else may use, and the silence of the root namespace.
+//! ([`fixed`]) holds who may create what, the subresources that nobody else may use, and the default deny.
 //!
 //! All values are inlined: there is no `paramKind`, no webhook, nothing to look up. The API server that runs this text
 //! judges as the core does; a differential test against a real one holds the two together.
@@ -33,10 +33,10 @@ use hemvist_api::AIPolicy;
 use hemvist_api::values::{Enforcement, UnmanagedAccelerators};
 use k8s_openapi::jiff::civil::Date;
 
-pub use fixed::{QUOTA_NAME, Spoken};
+pub use fixed::{Coverage, QUOTA_NAME};
 pub use judge::{PodFinding, judge_new_model, judge_new_pod};
 pub use message::Message;
-pub use object::{COMPONENT, Compiled, Door, Rule};
+pub use object::{COMPONENT, Compiled, MatchRule, Rule};
 pub use probe::Probe;
 pub use scope::Scope;
 
@@ -55,9 +55,9 @@ pub struct Admission {
     /// What each AIPolicy becomes.
     pub policies: BTreeMap<Key, Vec<Compiled>>,
     /// What is refused because no policy of the root namespace speaks of it.
-    pub silence: Vec<Compiled>,
+    pub default_deny: Vec<Compiled>,
     /// What the policies of the root namespace speak of.
-    pub spoken: Spoken,
+    pub coverage: Coverage,
     /// Namespaces in which a policy leaves accelerators to Hemvist alone.
     denied: Scope,
 }
@@ -65,13 +65,13 @@ pub struct Admission {
 impl Admission {
     /// What is refused while this takes the place of what was in force before: what one of both does not speak of. It is
     /// written before any policy is changed or removed, so that a list that is going to be silent is silent first.
-    pub fn closing(&self, in_force: &Spoken, settings: &Settings) -> Vec<Compiled> {
-        silence(settings, &in_force.both(&self.spoken), &self.denied)
+    pub fn closing(&self, in_force: &Coverage, settings: &Settings) -> Vec<Compiled> {
+        default_deny(settings, &in_force.both(&self.coverage), &self.denied)
     }
 
     /// Everything, in no order that matters.
     pub fn all(&self) -> impl Iterator<Item = &Compiled> {
-        self.guard.iter().chain(self.policies.values().flatten()).chain(&self.silence)
+        self.guard.iter().chain(self.policies.values().flatten()).chain(&self.default_deny)
     }
 }
 
@@ -81,12 +81,12 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
     let exceptions = active_exceptions(book, settings, today);
     let authors: Vec<(Author, &PolicyEntry)> =
         book.entries.iter().map(|(key, entry)| (author(settings, key, entry, &exceptions), entry)).collect();
-    let mut spoken = Spoken::silence();
+    let mut coverage = Coverage::none();
     let mut denied = Scope::nowhere();
     for (author, entry) in &authors {
         let PolicyEntry::Readable(policy) = entry else { continue };
         if author.key.namespace == settings.root_namespace {
-            spoken.add(policy, &author.scope);
+            coverage.add(policy, &author.scope);
         }
         if policy.spec.unmanaged_accelerators == Some(UnmanagedAccelerators::Deny) {
             denied = denied.union(&author.scope);
@@ -110,20 +110,20 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
             fixed::neighbours(settings),
         ],
         policies: compiled.collect(),
-        silence: silence(settings, &spoken, &denied),
-        spoken,
+        default_deny: default_deny(settings, &coverage, &denied),
+        coverage,
         denied,
     }
 }
 
 /// What is refused because nobody speaks of it, where `denied` are the namespaces in which a policy leaves accelerators to
 /// Hemvist alone.
-fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled> {
-    let open = spoken.unmanaged.minus(denied);
-    let silent = [fixed::models(settings, spoken), fixed::pods(settings, spoken)];
-    let mut silent: Vec<_> = silent.into_iter().map(|one| probed(one, settings)).collect();
-    silent.push(fixed::workloads(settings, &open));
-    silent
+fn default_deny(settings: &Settings, coverage: &Coverage, denied: &Scope) -> Vec<Compiled> {
+    let open = coverage.unmanaged.minus(denied);
+    let policies = [fixed::models(settings, coverage), fixed::pods(settings, coverage)];
+    let mut policies: Vec<_> = policies.into_iter().map(|one| probed(one, settings)).collect();
+    policies.push(fixed::workloads(settings, &open));
+    policies
 }
 
 fn author(settings: &Settings, key: &Key, entry: &PolicyEntry, exceptions: &[ActiveException]) -> Author {
@@ -157,7 +157,7 @@ fn of_policy(
     let of_models = Compiled {
         name: author.compiled_name("models"),
         author: Some((author.key.clone(), author.generation)),
-        doors: vec![models::DOOR],
+        match_rules: vec![models::MATCH_RULE],
         namespaces: author.scope.clone(),
         firm: Vec::new(),
         exempt: vec![models::unchanged()],
@@ -168,7 +168,7 @@ fn of_policy(
     };
     let of_pods = Compiled {
         name: author.compiled_name("pods"),
-        doors: vec![pods::DOOR],
+        match_rules: vec![pods::MATCH_RULE],
         exempt: pods::exempt(&settings.other_devices),
         variables: pods::variables(),
         rules: pods::rules(author, &policy.spec, settings, &levels.lenient()),
@@ -188,7 +188,7 @@ fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled
     let of_models = Compiled {
         name: author.compiled_name("models"),
         author: Some((author.key.clone(), author.generation)),
-        doors: vec![models::DOOR],
+        match_rules: vec![models::MATCH_RULE],
         namespaces: author.scope.clone(),
         firm: Vec::new(),
         exempt: vec![models::unchanged()],
@@ -199,7 +199,7 @@ fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled
     };
     let of_pods = Compiled {
         name: author.compiled_name("pods"),
-        doors: vec![pods::DOOR],
+        match_rules: vec![pods::MATCH_RULE],
         exempt: pods::exempt(&settings.other_devices),
         ..of_models.clone()
     };
@@ -241,10 +241,10 @@ impl Levels {
                 .map(|(author, _)| author.scope.clone())
                 .collect()
         };
-        let spoken = stating(None, true);
+        let coverage = stating(None, true);
         let deny = stating(Some(Enforcement::Deny), false);
         let warn = stating(Some(Enforcement::Warn), false);
-        let open = spoken.minus(&deny);
+        let open = coverage.minus(&deny);
         Self { audit: open.minus(&warn), warn: open.intersection(&warn) }
     }
 

@@ -8,7 +8,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hemvist_core::admission::{Admission, Compiled, Spoken, compile};
+use hemvist_core::admission::{Admission, Compiled, Coverage, compile};
 use hemvist_core::date;
 use hemvist_core::snapshot::{Key, Settings};
 use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
@@ -154,40 +154,40 @@ impl Round<'_> {
         let in_force = self.memory(|memory| memory.in_force.clone());
         let closed = match in_force {
             Some(in_force) => self.admission.closing(&in_force, self.settings),
-            None if self.is_seen(&self.admission.silence)? => self.admission.silence.clone(),
-            None => self.admission.closing(&Spoken::silence(), self.settings),
+            None if self.is_seen(&self.admission.default_deny)? => self.admission.default_deny.clone(),
+            None => self.admission.closing(&Coverage::none(), self.settings),
         };
-        self.put_silence(&closed).await
+        self.put_default_deny(&closed).await
     }
 
     /// Opens what policies speak of that are in force.
     async fn open(&self, book: &PolicyBook) -> Result<Option<String>, AdmissionError> {
         let mut in_force = book.clone();
         in_force.entries.retain(|key, _| !self.unproven.contains(key));
-        let spoken = compile(&in_force, self.settings, self.today).spoken;
-        let opened = self.admission.closing(&spoken, self.settings);
+        let coverage = compile(&in_force, self.settings, self.today).coverage;
+        let opened = self.admission.closing(&coverage, self.settings);
         // At most this is open from here on, however the writing ends.
-        self.memory(|memory| memory.in_force = Some(spoken));
-        self.put_silence(&opened).await
+        self.memory(|memory| memory.in_force = Some(coverage));
+        self.put_default_deny(&opened).await
     }
 
-    async fn put_silence(&self, silence: &[Compiled]) -> Result<Option<String>, AdmissionError> {
-        let as_it_was = self.is_seen(silence)? && self.memory(|memory| memory.silence_proven);
+    async fn put_default_deny(&self, default_deny: &[Compiled]) -> Result<Option<String>, AdmissionError> {
+        let as_it_was = self.is_seen(default_deny)? && self.memory(|memory| memory.default_deny_verified);
         if !as_it_was {
-            self.memory(|memory| memory.silence_proven = false);
+            self.memory(|memory| memory.default_deny_verified = false);
         }
-        self.put_all(silence).await?;
+        self.put_all(default_deny).await?;
         if as_it_was {
             return Ok(None);
         }
-        let tried = verify(self.context, silence).await;
+        let tried = verify(self.context, default_deny).await;
         let why = worst(&tried).map(|result| match result {
             ProbeResult::NotRefused(why) => why.clone(),
             ProbeResult::Refused | ProbeResult::Overtaken => {
                 "Something changed meanwhile, so it is being verified again.".to_owned()
             }
         });
-        self.memory(|memory| memory.silence_proven = why.is_none());
+        self.memory(|memory| memory.default_deny_verified = why.is_none());
         Ok(why)
     }
 

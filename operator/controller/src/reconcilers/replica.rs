@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_is_read_and_silence_is_none() {
+    async fn an_answer_is_read_and_no_answer_is_none() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = i32::from(listener.local_addr().unwrap().port());
         let models = r#"{"data":[{"id":"m","max_model_len":8192}]}"#;

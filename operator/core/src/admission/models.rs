@@ -16,7 +16,7 @@ use super::cel::{Expr, all, any, call, has, name, text, texts};
 use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
 use super::message::Message;
-use super::object::{Door, Rule};
+use super::object::{MatchRule, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
 use crate::engine::description;
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
@@ -24,8 +24,11 @@ use crate::rules::Listed;
 use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 /// Writing a ModelDeployment. Deleting one is always allowed.
-pub const DOOR: Door =
-    Door { group: hemvist_api::GROUP, resources: &["modeldeployments"], operations: &["CREATE", "UPDATE"] };
+pub const MATCH_RULE: MatchRule = MatchRule {
+    group: hemvist_api::GROUP,
+    resources: &["modeldeployments"],
+    operations: &["CREATE", "UPDATE"],
+};
 
 const CLASS_FIELD: &str = "spec.purpose.informationClass";
 

@@ -40,7 +40,7 @@ pub struct Compiled {
     /// The AIPolicy that it carries out and its generation; `None` for what is always there.
     pub author: Option<(Key, i64)>,
     /// What is asked of the API server that it judges.
-    pub doors: Vec<Door>,
+    pub match_rules: Vec<MatchRule>,
     /// The namespaces whose objects it judges. Objects that have no namespace are judged always.
     pub namespaces: Scope,
     /// Rules to which there is no exemption. They are told first.
@@ -70,10 +70,10 @@ struct Judgement {
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Door {
+pub struct MatchRule {
     /// The group of the API; empty for the core.
     pub group: &'static str,
-    /// Resources, and sub-resources as `pods/exec`. Never a wildcard: a door that is new has to be looked at.
+    /// Resources, and sub-resources as `pods/exec`. Never a wildcard: a new resource has to be reviewed.
     pub resources: &'static [&'static str],
     /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`.
     pub operations: &'static [&'static str],
@@ -119,7 +119,7 @@ impl Compiled {
             spec: Some(ValidatingAdmissionPolicySpec {
                 failure_policy: Some("Fail".to_owned()),
                 match_constraints: Some(MatchResources {
-                    resource_rules: Some(self.doors.iter().map(Door::rule).collect()),
+                    resource_rules: Some(self.match_rules.iter().map(MatchRule::rule).collect()),
                     ..selection(&Scope::everywhere())
                 }),
                 match_conditions: judgement.condition.map(|condition| vec![condition]),
@@ -231,7 +231,7 @@ impl Compiled {
     }
 }
 
-impl Door {
+impl MatchRule {
     fn rule(&self) -> NamedRuleWithOperations {
         let owned = |values: &[&str]| Some(values.iter().map(|value| (*value).to_owned()).collect());
         NamedRuleWithOperations {

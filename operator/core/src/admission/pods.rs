@@ -18,7 +18,7 @@ use super::image::{is_below, is_below_by_digest};
 use super::isolation::kept_apart;
 use super::message::{Fact, Message};
 use super::models::{not_in_list, texts_of, variable};
-use super::object::{Door, Rule};
+use super::object::{MatchRule, Rule};
 use super::pattern::HAS_DIGEST;
 use super::scope::Scope;
 use crate::policy::duties::Scope as DutyScope;
@@ -28,7 +28,7 @@ use crate::snapshot::{OtherDevices, Settings};
 use crate::violation::AllowList;
 
 /// Writing a pod, by each of the ways in which its spec can be written.
-pub const DOOR: Door = Door {
+pub const MATCH_RULE: MatchRule = MatchRule {
     group: "",
     resources: &["pods", "pods/ephemeralcontainers", "pods/resize"],
     operations: &["CREATE", "UPDATE"],

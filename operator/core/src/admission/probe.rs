@@ -46,7 +46,7 @@ impl Compiled {
         let denies = |(enforcement, scope): &(Enforcement, super::Scope)| {
             *enforcement == Enforcement::Deny && scope.contains(&settings.root_namespace)
         };
-        let is_pod = self.doors.contains(&pods::DOOR);
+        let is_pod = self.match_rules.contains(&pods::MATCH_RULE);
         if !self.probed || !self.actions.iter().any(denies) {
             return None;
         }

@@ -1,6 +1,6 @@
 //! What of an engine's HTTP interface clients may use, and what it is asked to show that the model answers.
 //!
-//! Every engine has more doors than those that a client needs: some change or stop the model, some show what others asked.
+//! Every engine serves more paths than those that a client needs: some change or stop the model, some show what others asked.
 //! None of them asks who knocks. So what may be asked is listed here, and nothing else is let through.
 
 use super::Serving;

@@ -1,7 +1,7 @@
 //! How much the models of a namespace may use, and what happens to accelerators that no model of ours uses.
 //!
 //! Limits take the minimum of all policies that bind. Factors for climate are no limits: the region's value holds, and a
-//! department's only where the region is silent.
+//! department's only where the region sets none.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ fn least<T: Copy + Ord>(limits: &BTreeSet<Statement<T>>) -> Option<(T, RuleSourc
     Some((least.value, least.source.clone()))
 }
 
-/// The greatest value of the root namespace, or where it is silent of anybody, with the first of the rules that state it.
+/// The greatest value of the root namespace, or where it sets none of anybody, with the first of the rules that state it.
 fn factor<T: Clone + Ord, K: Ord>(
     stated: &BTreeSet<Statement<T>>,
     size: impl Fn(&T) -> K,
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(quota(&[]), Some((16, "region".to_owned(), field.clone())));
         assert_eq!(quota(&[local(20)]), Some((16, "region".to_owned(), field.clone())));
         assert_eq!(quota(&[local(20), local(0)]), Some((0, "second".to_owned(), field.clone())));
-        // A limit is no list: where the region is silent a department can limit itself.
+        // A limit is no list: where the region sets none a department can limit itself.
         let silent = effective(super::super::fixture::region(), &[local(4)]);
         assert_eq!(named(silent.accelerator_quota()), Some((4, "first".to_owned(), field)));
         assert_eq!(effective(super::super::fixture::region(), &[]).accelerator_quota(), None);

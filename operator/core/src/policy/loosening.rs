@@ -233,7 +233,7 @@ impl Report<'_> {
         }
     }
 
-    /// Limits that are above the region's, factors that the region has stated, and what the region's silence denies.
+    /// Limits that are above the region's, factors that the region has stated, and what is denied by default.
     fn read_consumption(&mut self, spec: &AIPolicySpec) {
         let root = self.root;
         let quota = spec.quota.as_ref().and_then(|quota| quota.accelerators);

@@ -152,7 +152,7 @@ fn job(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> Job {
     // Neither a name of a claim nor a path has a colon in it.
     let hash = short_hash(format!("{}:{}:{}", weights.digest, weights.claim_name, weights.path).as_bytes());
     let class: InformationClass = model.information_class;
-    // At some doors nothing of a pod is known but its name, which is that of the Job with more at its end.
+    // Requests for some subresources have nothing of a pod but its name, which is that of the Job with more at its end.
     let name = format!("{}-{}--{}", model.key.name, &hash[..8], class.as_str().to_ascii_lowercase());
     Job {
         metadata: ObjectMeta { name: Some(name), ..meta::metadata(model) },

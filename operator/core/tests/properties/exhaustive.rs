@@ -15,7 +15,7 @@ use super::{TODAY, effective};
 const DATA_CENTRES: [Option<&[&str]>; 4] = [None, Some(&[]), Some(&["a"]), Some(&["a", "b"])];
 const CLASSES: [Option<&[&str]>; 4] = [None, Some(&[]), Some(&["Open"]), Some(&["Open", "Sensitive"])];
 
-/// What a policy says besides, from silence over leniency to strictness. The duty is an assessment for `Sensitive`.
+/// What else a policy sets: nothing, lenient values, strict values. The duty is an assessment for `Sensitive`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Rider {
     Silent,
@@ -36,8 +36,8 @@ struct Small {
 #[derive(Clone, Copy, Eq, PartialEq)]
 struct Verdicts {
     allowed: u32,
-    /// Refused for something that a policy says, and not for its silence.
-    spoken_against: u32,
+    /// Refused for something that a policy sets, and not by default.
+    refused_by_a_policy: u32,
 }
 
 /// What a model of the universe asks for.
@@ -110,14 +110,14 @@ fn models() -> Vec<Asking> {
 }
 
 fn verdicts(policy: &EffectivePolicy, models: &[Asking]) -> Verdicts {
-    let mut verdicts = Verdicts { allowed: 0, spoken_against: 0 };
+    let mut verdicts = Verdicts { allowed: 0, refused_by_a_policy: 0 };
     for (bit, asking) in models.iter().enumerate() {
         let violations = policy.check(&asking.model, TODAY);
         let silent =
             |finding: &Finding| matches!(finding, Finding::NoPolicy { .. } | Finding::ListNotStated { .. });
         let spoken = violations.iter().any(|violation| !silent(&violation.finding));
         verdicts.allowed |= u32::from(violations.is_empty()) << bit;
-        verdicts.spoken_against |= u32::from(spoken) << bit;
+        verdicts.refused_by_a_policy |= u32::from(spoken) << bit;
     }
     verdicts
 }
@@ -195,7 +195,7 @@ impl Ledger {
 
     /// That the policies together allow nothing that some of them refuse by their word.
     fn assert_tighter(found: Verdicts, fewer: Verdicts, members: &[usize]) {
-        assert_eq!(found.allowed & fewer.spoken_against, 0, "{members:?} open what was refused");
+        assert_eq!(found.allowed & fewer.refused_by_a_policy, 0, "{members:?} open what was refused");
     }
 
     fn judge_pairs(&mut self) {

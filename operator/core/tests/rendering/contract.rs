@@ -466,7 +466,7 @@ fn owned(case: &Case) -> bool {
     case.objects().all(|object| {
         let metadata = &object["metadata"];
         let name = &case.model.key.name;
-        // At the door of exec and its kin nothing of a pod is seen but its name.
+        // A request for exec and the like has nothing of a pod but its name.
         let class = case.model.information_class.as_str().to_lowercase();
         let workload = format!("{name}--{class}");
         let name = if *object == case.deployment { &workload } else { name };

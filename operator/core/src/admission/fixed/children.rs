@@ -5,7 +5,7 @@ use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
 use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{Expr, all, any, name, text, texts};
 use crate::admission::message::{Fact, Message};
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::pods::label;
 use crate::rules::object;
 use crate::snapshot::Settings;
@@ -14,27 +14,39 @@ use crate::snapshot::Settings;
 pub const QUOTA_NAME: &str = "hemvist-accelerators";
 
 /// The kinds of what is made, their numbers and their statuses.
-const DOORS: &[Door] = &[
-    Door { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
-    Door { group: "", resources: &["services", "serviceaccounts", "resourcequotas"], operations: WRITES },
-    Door { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
-    Door { group: "batch", resources: &["jobs"], operations: WRITES },
-    Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
-    Door { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
-    Door { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
-    Door { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
-    Door { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
-    Door {
+const MATCH_RULES: &[MatchRule] = &[
+    MatchRule { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
+    MatchRule {
+        group: "",
+        resources: &["services", "serviceaccounts", "resourcequotas"],
+        operations: WRITES,
+    },
+    MatchRule { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
+    MatchRule { group: "batch", resources: &["jobs"], operations: WRITES },
+    MatchRule { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
+    MatchRule { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
+    MatchRule { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
+    MatchRule { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
+    MatchRule { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
+    MatchRule {
         group: "apps",
         resources: &["deployments/scale", "replicasets/scale", "deployments/status", "replicasets/status"],
         operations: &["UPDATE"],
     },
-    Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
-    Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
+    MatchRule {
+        group: "",
+        resources: &["services/status", "resourcequotas/status"],
+        operations: &["UPDATE"],
+    },
+    MatchRule { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
     // That weights were fetched stands in the status of a Job.
-    Door { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
-    Door { group: "autoscaling", resources: &["horizontalpodautoscalers/status"], operations: &["UPDATE"] },
-    Door { group: "keda.sh", resources: &["scaledobjects/status"], operations: &["UPDATE"] },
+    MatchRule { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
+    MatchRule {
+        group: "autoscaling",
+        resources: &["horizontalpodautoscalers/status"],
+        operations: &["UPDATE"],
+    },
+    MatchRule { group: "keda.sh", resources: &["scaledobjects/status"], operations: &["UPDATE"] },
 ];
 
 const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
@@ -73,7 +85,7 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
             ("user", Fact::Value(user())),
         ],
     );
-    always("hemvist-children", governed(settings), DOORS, vec![Rule::new(holds, message)])
+    always("hemvist-children", governed(settings), MATCH_RULES, vec![Rule::new(holds, message)])
 }
 
 /// Whether the object is there and says that it is Hemvist's. A Scale has metadata of its own, without labels.

@@ -52,7 +52,7 @@ pub fn judge_new_pod(book: &PolicyBook, settings: &Settings, user: &str, pod: &P
     if uses_accelerator(settings, pod) {
         judge.identity();
         judge.class();
-        judge.silence();
+        judge.default_deny();
         judge.clearance();
         judge.host();
         judge.scheduling();
@@ -128,7 +128,7 @@ impl Judge<'_> {
     }
 
     /// What no policy of the root namespace speaks of.
-    fn silence(&mut self) {
+    fn default_deny(&mut self) {
         let class = self.class_of_pod();
         let of_root = |speaks: &dyn Fn(&AIPolicySpec) -> bool| {
             self.binding().any(|(_, spec, root)| root && speaks(spec))

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::creations;
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::change::{every_way, every_way_at};
-use crate::doors::kinds;
-use crate::doors::situation::{ModelObjects, Situation};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::change::{every_way, every_way_at};
+use crate::bypass::kinds;
+use crate::bypass::situation::{ModelObjects, Situation};
 
 /// The kinds.
 const KINDS: [&str; 2] = ["HorizontalPodAutoscaler", "ScaledObject"];

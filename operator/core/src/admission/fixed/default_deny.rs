@@ -15,7 +15,7 @@ use crate::admission::accelerator::{asks_runtime_expr, given_devices_expr, some_
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
 use crate::admission::message::{Fact, Message};
 use crate::admission::models::{self, arguments};
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::pods::{self, AFFINITY_FIELD, label, made_by_chain, stays_within};
 use crate::admission::scope::Scope;
 use crate::rules::{listing, object};
@@ -24,7 +24,7 @@ use crate::violation::{AllowList, Finding, Violation};
 
 /// Where policies of the root namespace speak of what.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Spoken {
+pub struct Coverage {
     /// Where one binds at all.
     pub bound: Scope,
     /// Where one states a list.
@@ -37,9 +37,9 @@ pub struct Spoken {
     pub unmanaged: Scope,
 }
 
-impl Spoken {
-    /// What is spoken of where there is no policy: nothing.
-    pub fn silence() -> Self {
+impl Coverage {
+    /// The coverage where there is no policy: nothing.
+    pub fn none() -> Self {
         Self {
             bound: Scope::nowhere(),
             lists: BTreeMap::new(),
@@ -119,17 +119,17 @@ fn widen(scope: &mut Scope, by: &Scope) {
 }
 
 /// A list that nobody states allows nothing. `field` is the field of the object, as an expression where it depends on it.
-fn unspoken(spoken: &Spoken, settings: &Settings, field: Expr, list: AllowList, class: &Expr) -> Rule {
+fn not_covered(coverage: &Coverage, settings: &Settings, field: Expr, list: AllowList, class: &Expr) -> Rule {
     let policy_field = list.policy_field().to_owned();
     let finding =
         Finding::ListNotStated { list, policy_field, root_namespace: settings.root_namespace.clone() };
     let message = Message::about(&Violation::plain("", finding), [("field", field)]);
-    Rule::new(spoken.stated(list, class), message)
+    Rule::new(coverage.stated(list, class), message)
 }
 
-fn bound(spoken: &Spoken, settings: &Settings) -> Rule {
+fn bound(coverage: &Coverage, settings: &Settings) -> Rule {
     let finding = Finding::NoPolicy { root_namespace: settings.root_namespace.clone() };
-    Rule::new(spoken.bound.holds_request(), plain("metadata.namespace", finding))
+    Rule::new(coverage.bound.holds_request(), plain("metadata.namespace", finding))
 }
 
 /// The message of a finding that needs no policy and is the same for every object.
@@ -138,7 +138,7 @@ fn plain(field: &str, finding: Finding) -> Message {
 }
 
 /// ModelDeployments of which no policy speaks.
-pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Compiled {
+pub(in crate::admission) fn models(settings: &Settings, coverage: &Coverage) -> Compiled {
     let mut rules = vec![
         Rule::new(operator_only_probes(settings), Message::of_rule(&object::OPERATOR_SENDS_MODEL, [])),
         Rule::new(
@@ -149,7 +149,7 @@ pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Comp
             models::risk_of_model().differs(text(RiskClass::Unacceptable.as_str())),
             plain("spec.purpose.riskClass", Finding::RiskClassUnacceptable),
         ),
-        bound(spoken, settings),
+        bound(coverage, settings),
     ];
     let fields = [
         (text("spec.purpose.informationClass"), AllowList::InformationClasses),
@@ -161,23 +161,23 @@ pub(in crate::admission) fn models(settings: &Settings, spoken: &Spoken) -> Comp
         (text("spec.engine.type"), AllowList::Engines),
     ];
     let class = models::class_of_model();
-    rules.extend(fields.map(|(field, list)| unspoken(spoken, settings, field, list, &class)));
+    rules.extend(fields.map(|(field, list)| not_covered(coverage, settings, field, list, &class)));
     let unlisted = Finding::ArgumentNotStated {
         argument: String::new(),
         engine: EngineType::Custom,
         root_namespace: settings.root_namespace.clone(),
     };
-    let stated = Some(spoken.arguments.holds_request());
+    let stated = Some(coverage.arguments.holds_request());
     rules.push(arguments(&std::collections::BTreeSet::new(), &Violation::plain("", unlisted), stated));
     Compiled {
         exempt: vec![models::unchanged()],
-        ..always("hemvist-models", Scope::everywhere(), &[models::DOOR], rules)
+        ..always("hemvist-models", Scope::everywhere(), &[models::MATCH_RULE], rules)
     }
 }
 
 /// Every pod that uses an accelerator, and every pod that says that it belongs to a model.
-pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compiled {
-    const STATUS: Door = Door { group: "", resources: &["pods/status"], operations: &["UPDATE"] };
+pub(in crate::admission) fn pods(settings: &Settings, coverage: &Coverage) -> Compiled {
+    const STATUS: MatchRule = MatchRule { group: "", resources: &["pods/status"], operations: &["UPDATE"] };
     let firm = vec![
         Rule::new(operator_only_probes(settings), Message::of_rule(&object::OPERATOR_SENDS_POD, [])),
         labels_of_models(settings),
@@ -185,10 +185,10 @@ pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compil
     ];
     let class = pods::class_of_pod();
     let rules = [
-        vec![identity(settings, spoken), known_class(), bound(spoken, settings)],
-        vec![unspoken(spoken, settings, text("metadata.labels"), AllowList::InformationClasses, &class)],
-        vec![unspoken(spoken, settings, text(AFFINITY_FIELD), AllowList::DataCentres, &class)],
-        vec![unspoken(spoken, settings, text("spec.containers[].image"), AllowList::Registries, &class)],
+        vec![identity(settings, coverage), known_class(), bound(coverage, settings)],
+        vec![not_covered(coverage, settings, text("metadata.labels"), AllowList::InformationClasses, &class)],
+        vec![not_covered(coverage, settings, text(AFFINITY_FIELD), AllowList::DataCentres, &class)],
+        vec![not_covered(coverage, settings, text("spec.containers[].image"), AllowList::Registries, &class)],
         clearance(),
         host(settings),
         scheduling(settings),
@@ -199,7 +199,7 @@ pub(in crate::admission) fn pods(settings: &Settings, spoken: &Spoken) -> Compil
         firm,
         exempt: pods::exempt(&settings.other_devices),
         variables: terms.collect(),
-        ..always("hemvist-pods", governed(settings), &[pods::DOOR, STATUS], rules.concat())
+        ..always("hemvist-pods", governed(settings), &[pods::MATCH_RULE, STATUS], rules.concat())
     }
 }
 
@@ -244,8 +244,8 @@ fn pods_of_models(settings: &Settings) -> Rule {
     Rule::new(any([is_new, of_nobody(), same, by_cluster]), message)
 }
 
-fn identity(settings: &Settings, spoken: &Spoken) -> Rule {
-    let holds = any([made_by_chain(settings), spoken.unmanaged.holds_request()]);
+fn identity(settings: &Settings, coverage: &Coverage) -> Rule {
+    let holds = any([made_by_chain(settings), coverage.unmanaged.holds_request()]);
     let message = Message::of_rule(&object::NOT_OF_A_MODEL, [("user", Fact::Value(user()))]);
     Rule::new(holds, message)
 }

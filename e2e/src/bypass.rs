@@ -1,4 +1,4 @@
-//! Every door to an accelerator that is known, and everyone who might try it.
+//! Every known way to an accelerator, and everyone who might try it.
 //!
 //! Three lists, run against a live cluster. [`Suite::attempts`] are ways around Hemvist: each must be possible without
 //! its policies, or refused by a rule of Kubernetes' own that the attempt names, and each must be refused with them.

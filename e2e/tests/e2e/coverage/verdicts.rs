@@ -1,6 +1,6 @@
-//! The verdict on every door: who judges it, and why nobody judges the rest.
+//! The verdict on every resource: who judges it, and why nobody judges the rest.
 
-/// A door that compiled policies watch.
+/// A resource that compiled policies watch.
 pub struct Judged {
     /// The group, empty for the core.
     pub group: &'static str,
@@ -35,7 +35,7 @@ const MADE_HERE: &[&str] = &["hemvist-children", "hemvist-workloads"];
 const DELETE: &[&str] = &["DELETE"];
 const NOTHING_IS_MADE: &str = "deleting a template makes no pod";
 
-/// The doors that are watched.
+/// The resources that are watched.
 pub const JUDGED: [Judged; 43] = [
     judged("", "bindings", BINDINGS),
     judged("", "nodes", NODES).but(DELETE, "a node that comes again has no clearance"),
@@ -83,14 +83,14 @@ pub const JUDGED: [Judged; 43] = [
     judged("policy", "poddisruptionbudgets/status", CHILDREN),
 ];
 
-/// Doors that are watched and not served by Kubernetes with Hemvist's kinds alone.
+/// Resources that are watched and not served by Kubernetes with Hemvist's kinds alone.
 pub const NOT_HERE: [(&str, &str, &str); 3] = [
     ("hemvist.dev", "usagestatements", "a kind of a later version"),
     ("hemvist.dev", "usagestatements/status", "a kind of a later version"),
     ("leaderworkerset.x-k8s.io", "leaderworkersets", "served where LeaderWorkerSet is installed"),
 ];
 
-/// Doors of one group that nobody watches for the same reason.
+/// Resources of one group that nobody watches for the same reason.
 pub struct Left {
     /// Why.
     pub why: &'static str,
@@ -120,7 +120,7 @@ const TRAFFIC: &str =
 const CONTENT: &str = "read by pods, and admission cannot see that; documented as left";
 const ADMISSION: &str = "admission policies in the API do not judge admission; repaired, or held on the disk";
 
-/// The doors that are knowingly left.
+/// The resources that are knowingly left.
 pub const LEFT: [Left; 40] = [
     left(
         "namespaces are told by name, and no label takes one out",

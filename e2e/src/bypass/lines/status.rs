@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::change::every_way;
-use crate::doors::situation::Situation;
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::change::every_way;
+use crate::bypass::situation::Situation;
 use crate::objects::text;
 
 /// All of them: models that claim to run, and policies that claim to hold.

@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::kinds;
-use crate::doors::situation::Situation;
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::kinds;
+use crate::bypass::situation::Situation;
 use crate::objects::text;
 
 /// The methods that a proxied request can have.

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::{Actor, NEW_NODE};
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::change::every_way;
-use crate::doors::kinds;
-use crate::doors::shapes::{plain_spec, pod};
-use crate::doors::situation::Situation;
+use crate::bypass::actor::{Actor, NEW_NODE};
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::change::every_way;
+use crate::bypass::kinds;
+use crate::bypass::shapes::{plain_spec, pod};
+use crate::bypass::situation::Situation;
 use crate::nodes::{CLEARANCE_PREFIX, SimulatedNode};
 
 /// All of them.

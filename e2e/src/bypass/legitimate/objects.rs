@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::change::{every_way, every_way_at};
-use crate::doors::kinds;
-use crate::doors::lines::autoscalers::autoscaler;
-use crate::doors::lines::creations;
-use crate::doors::situation::{LABELLED, Situation, TENANTS};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::change::{every_way, every_way_at};
+use crate::bypass::kinds;
+use crate::bypass::lines::autoscalers::autoscaler;
+use crate::bypass::lines::creations;
+use crate::bypass::situation::{LABELLED, Situation, TENANTS};
 use crate::objects::text;
 
 /// All of them.

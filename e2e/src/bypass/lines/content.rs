@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::shapes::{affinity, compliant_pod, container, expressions, one_in};
-use crate::doors::signs::{with_host_path, with_variable};
-use crate::doors::situation::{Situation, TENANTS};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::shapes::{affinity, compliant_pod, container, expressions, one_in};
+use crate::bypass::signs::{with_host_path, with_variable};
+use crate::bypass::situation::{Situation, TENANTS};
 use crate::nodes::CLEARANCE_PREFIX;
 
 /// A fault: the line of the catalogue, its name, and what makes it of a pod that has none.

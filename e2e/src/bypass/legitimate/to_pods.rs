@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::doors::actor::{Actor, Callers};
-use crate::doors::call::Call;
-use crate::doors::kinds::{self, WORKLOADS};
-use crate::doors::shapes::{plain_spec, workload};
-use crate::doors::situation::{TENANTS, list};
+use crate::bypass::actor::{Actor, Callers};
+use crate::bypass::call::Call;
+use crate::bypass::kinds::{self, WORKLOADS};
+use crate::bypass::shapes::{plain_spec, workload};
+use crate::bypass::situation::{TENANTS, list};
 use crate::{Progress, wait_until};
 
 /// How long the controllers and the scheduler may take.

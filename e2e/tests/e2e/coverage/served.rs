@@ -20,13 +20,13 @@ pub struct Served {
 }
 
 /// Group (empty for the core) and resource, such as `pods/exec`.
-pub type Door = (String, String);
+pub type Target = (String, String);
 
-/// Every door of this API server. Admission is not asked about reading, so that what can only be read is none.
+/// Every resource of this API server. Admission is not asked about reading, so that what can only be read is none.
 ///
 /// # Errors
 /// Where discovery does not answer.
-pub async fn doors(client: &Client) -> Result<BTreeMap<Door, Served>> {
+pub async fn targets(client: &Client) -> Result<BTreeMap<Target, Served>> {
     let mut lists: Vec<(String, String, APIResourceList)> = Vec::new();
     for version in client.list_core_api_versions().await?.versions {
         let list = client.list_core_api_resources(&version).await?;
@@ -39,19 +39,19 @@ pub async fn doors(client: &Client) -> Result<BTreeMap<Door, Served>> {
             lists.push((group.name.clone(), version.version.clone(), list));
         }
     }
-    let mut doors: BTreeMap<Door, Served> = BTreeMap::new();
+    let mut targets: BTreeMap<Target, Served> = BTreeMap::new();
     for (group, version, list) in lists {
         for resource in list.resources {
             let operations = operations(&resource);
             if operations.is_empty() {
                 continue;
             }
-            let door = doors.entry((group.clone(), resource.name)).or_default();
-            door.versions.insert(version.clone());
-            door.operations.extend(operations);
+            let target = targets.entry((group.clone(), resource.name)).or_default();
+            target.versions.insert(version.clone());
+            target.operations.extend(operations);
         }
     }
-    Ok(doors)
+    Ok(targets)
 }
 
 /// What admission calls the verbs of a resource.

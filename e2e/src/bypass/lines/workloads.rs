@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 
 use super::creations;
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::change::every_way;
-use crate::doors::kinds::WORKLOADS;
-use crate::doors::shapes::{
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::change::every_way;
+use crate::bypass::kinds::WORKLOADS;
+use crate::bypass::shapes::{
     compliant_pod, compliant_spec, container, one_of, pod, spec_with, spec_with_container, template_change,
     workload, workload_of,
 };
-use crate::doors::signs::{self, Sign};
-use crate::doors::situation::{Situation, TENANTS};
+use crate::bypass::signs::{self, Sign};
+use crate::bypass::situation::{Situation, TENANTS};
 
 /// All of them.
 pub fn attempts(situation: &Situation) -> Attempts {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::{Call, binding};
-use crate::doors::situation::Situation;
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::{Call, binding};
+use crate::bypass::situation::Situation;
 use crate::objects::text;
 
 /// Everyone who could have a right to bind.

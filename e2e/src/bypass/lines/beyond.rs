@@ -4,13 +4,13 @@
 use serde_json::{Value, json};
 
 use super::creations;
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::kinds;
-use crate::doors::shapes::{compliant_pod, pod, spec_with, spec_with_container, workload_of};
-use crate::doors::signs::with_host_path;
-use crate::doors::situation::{Situation, TENANTS};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::kinds;
+use crate::bypass::shapes::{compliant_pod, pod, spec_with, spec_with_container, workload_of};
+use crate::bypass::signs::with_host_path;
+use crate::bypass::situation::{Situation, TENANTS};
 
 /// All of them.
 pub fn attempts(situation: &Situation) -> Attempts {

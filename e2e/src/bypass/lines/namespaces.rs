@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::{Actor, OPERATORS};
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::kinds;
-use crate::doors::shapes::{compliant_pod, pod, workload_of};
-use crate::doors::signs::{with_host_path, with_variable};
-use crate::doors::situation::LABELLED;
+use crate::bypass::actor::{Actor, OPERATORS};
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::kinds;
+use crate::bypass::shapes::{compliant_pod, pod, workload_of};
+use crate::bypass::signs::{with_host_path, with_variable};
+use crate::bypass::situation::LABELLED;
 
 /// All of them. `round` keeps the namespaces of one round apart from those of another.
 pub fn attempts(round: &str) -> Attempts {

@@ -3,12 +3,12 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::{Call, binding};
-use crate::doors::change::{every_way, every_way_at};
-use crate::doors::kinds;
-use crate::doors::situation::{ModelObjects, Situation};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::{Call, binding};
+use crate::bypass::change::{every_way, every_way_at};
+use crate::bypass::kinds;
+use crate::bypass::situation::{ModelObjects, Situation};
 use crate::models::image;
 use crate::objects::text;
 

@@ -1,9 +1,9 @@
-//! Doors that only one part of the cluster may use, or nobody.
+//! Subresources that only one part of the cluster may use, or nobody.
 
 use super::{always, governed, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{any, name, text, texts};
 use crate::admission::message::{Fact, Message};
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::scope::Scope;
 use crate::rules::object;
 use crate::snapshot::Settings;
@@ -13,20 +13,21 @@ use crate::snapshot::Settings;
 pub(in crate::admission) fn bindings(settings: &Settings) -> Compiled {
     let schedulers = &settings.identities.schedulers;
     let message = Message::of_rule(&object::BOUND_BY_OTHERS, [("user", Fact::Value(user()))]);
-    let door = Door { group: "", resources: &["pods/binding", "bindings"], operations: &["CREATE"] };
+    let match_rule =
+        MatchRule { group: "", resources: &["pods/binding", "bindings"], operations: &["CREATE"] };
     let rule = Rule::new(user().is_in(texts(schedulers)), message);
-    always("hemvist-bindings", governed(settings), &[door], vec![rule])
+    always("hemvist-bindings", governed(settings), &[match_rule], vec![rule])
 }
 
-/// Ways into what runs. The pods of models that hold sensitive information are told by their names, since nothing else of
-/// a pod is known at this door; [`super::silence::pods`] sees to it that they have such names.
+/// Ways into what runs. The pods of models that hold sensitive information are told by their names, since a request
+/// for one of these subresources has nothing else of the pod; [`super::default_deny::pods`] makes sure that they have such names.
 pub(in crate::admission) fn connections(settings: &Settings) -> Compiled {
-    let pods = Door {
+    let pods = MatchRule {
         group: "",
         resources: &["pods/exec", "pods/attach", "pods/portforward", "pods/proxy"],
         operations: &["CONNECT"],
     };
-    let services = Door { group: "", resources: &["services/proxy"], operations: &["CONNECT"] };
+    let services = MatchRule { group: "", resources: &["services/proxy"], operations: &["CONNECT"] };
     let is_service = name("request").path(["resource", "resource"]).equals(text("services"));
     let is_sensitive = request_name().matches("--(sensitive|secret)-");
     let into_sensitive =
@@ -41,12 +42,12 @@ pub(in crate::admission) fn connections(settings: &Settings) -> Compiled {
 
 /// What is said about models and policies is said by Hemvist alone.
 pub(in crate::admission) fn statuses(settings: &Settings) -> Compiled {
-    let statuses = Door {
+    let statuses = MatchRule {
         group: hemvist_api::GROUP,
         resources: &["modeldeployments/status", "aipolicies/status", "usagestatements/status"],
         operations: &["UPDATE"],
     };
-    let statements = Door {
+    let statements = MatchRule {
         group: hemvist_api::GROUP,
         resources: &["usagestatements"],
         operations: &["CREATE", "UPDATE", "DELETE"],

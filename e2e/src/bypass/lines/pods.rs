@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::{Attempts, Standing};
-use crate::doors::call::Call;
-use crate::doors::change::{every_way, every_way_at, merge};
-use crate::doors::kinds;
-use crate::doors::situation::Situation;
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::{Attempts, Standing};
+use crate::bypass::call::Call;
+use crate::bypass::change::{every_way, every_way_at, merge};
+use crate::bypass::kinds;
+use crate::bypass::situation::Situation;
 use crate::models::image;
 
 /// The classes of which a pod may have no debugging container at all.

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::creations;
-use crate::doors::actor::Actor;
-use crate::doors::attempt::{Attempts, Standing};
-use crate::doors::call::Call;
-use crate::doors::change::{every_way, merge};
-use crate::doors::kinds;
-use crate::doors::shapes::{compliant_pod, workload_of};
-use crate::doors::situation::{LOOSENERS, ModelObjects, Situation};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::{Attempts, Standing};
+use crate::bypass::call::Call;
+use crate::bypass::change::{every_way, merge};
+use crate::bypass::kinds;
+use crate::bypass::shapes::{compliant_pod, workload_of};
+use crate::bypass::situation::{LOOSENERS, ModelObjects, Situation};
 use crate::models::{image, local_policy};
 
 const PEOPLE: [Actor; 2] = [Actor::TenantEdit, Actor::TenantAdmin];

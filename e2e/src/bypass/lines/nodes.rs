@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::{Actor, NEW_NODE};
-use crate::doors::attempt::{Attempts, Standing};
-use crate::doors::call::Call;
-use crate::doors::change::every_way;
-use crate::doors::kinds;
-use crate::doors::situation::Situation;
+use crate::bypass::actor::{Actor, NEW_NODE};
+use crate::bypass::attempt::{Attempts, Standing};
+use crate::bypass::call::Call;
+use crate::bypass::change::every_way;
+use crate::bypass::kinds;
+use crate::bypass::situation::Situation;
 use crate::nodes::{CLEARANCE_PREFIX, SimulatedNode};
 
 /// Changes of the labels: name, label, value.

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::kinds::WORKLOADS;
-use crate::doors::lines::creations;
-use crate::doors::shapes::{
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::kinds::WORKLOADS;
+use crate::bypass::lines::creations;
+use crate::bypass::shapes::{
     container, one_of, plain_spec, pod, spec_with, spec_with_container, workload, workload_of,
 };
-use crate::doors::signs::with_variable;
-use crate::doors::situation::TENANTS;
+use crate::bypass::signs::with_variable;
+use crate::bypass::situation::TENANTS;
 
 /// All of them.
 pub fn requests() -> Attempts {
@@ -144,7 +144,7 @@ fn of_the_system(requests: &mut Attempts) {
             .collect();
         spec["volumes"] = json!(volumes);
         spec["tolerations"] = everywhere.clone();
-        crate::doors::change::merge(&mut spec, more);
+        crate::bypass::change::merge(&mut spec, more);
         spec
     };
     let network = json!({"hostNetwork": true, "priorityClassName": "system-node-critical"});

@@ -1,13 +1,13 @@
-//! Which doors the compiled policies watch, read from what the command line prints.
+//! Which resources the compiled policies watch, read from what the command line prints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::served::{Door, Served};
+use super::served::{Served, Target};
 
-/// Who judges which operations of one door.
+/// Who judges which operations of one resource.
 pub type Watchers = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// A rule of a policy's `matchConstraints`.
@@ -61,13 +61,13 @@ fn texts(values: &Value) -> Vec<String> {
     values.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Who judges a door that is served. An operation counts only where every version of the door is watched: the others would
+/// Who judges a resource that is served. An operation counts only where every version of the resource is watched: the others would
 /// be ways around.
-pub fn watchers(rules: &[Rule], door: &Door, served: &Served) -> Watchers {
+pub fn watchers(rules: &[Rule], target: &Target, served: &Served) -> Watchers {
     let mut watchers = Watchers::new();
     for operation in &served.operations {
         let judging = |version: &String| -> BTreeSet<String> {
-            let rules = rules.iter().filter(|rule| rule.matches(door, version, operation));
+            let rules = rules.iter().filter(|rule| rule.matches(target, version, operation));
             rules.map(|rule| rule.policy.clone()).collect()
         };
         let everywhere = served.versions.iter().map(judging).reduce(|all, one| &all & &one);
@@ -79,19 +79,19 @@ pub fn watchers(rules: &[Rule], door: &Door, served: &Served) -> Watchers {
     watchers
 }
 
-/// The doors that rules name, without those behind a wildcard: those are what is served.
-pub fn named(rules: &[Rule]) -> BTreeSet<Door> {
-    let doors = rules.iter().flat_map(|rule| {
+/// The resources that rules name, without those behind a wildcard: those are what is served.
+pub fn named(rules: &[Rule]) -> BTreeSet<Target> {
+    let targets = rules.iter().flat_map(|rule| {
         rule.groups
             .iter()
             .flat_map(|group| rule.resources.iter().map(move |resource| (group.clone(), resource.clone())))
     });
-    doors.filter(|(group, resource)| group != "*" && !resource.contains('*')).collect()
+    targets.filter(|(group, resource)| group != "*" && !resource.contains('*')).collect()
 }
 
 impl Rule {
     /// As the API server matches rules: `*` of a resource is no sub-resource, `pods/*` is `pods` too.
-    fn matches(&self, (group, resource): &Door, version: &str, operation: &str) -> bool {
+    fn matches(&self, (group, resource): &Target, version: &str, operation: &str) -> bool {
         let is = |values: &[String], value: &str| values.iter().any(|one| one == "*" || one == value);
         let split = |name: &str| -> (String, String) {
             let (resource, sub_resource) = name.split_once('/').unwrap_or((name, ""));

@@ -20,7 +20,7 @@ const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The field manager of whoever tries. It is not the one of those who made the objects: apply takes away what its manager
 /// had written and writes no more.
-const MANAGER: &str = "hemvist-e2e-doors";
+const MANAGER: &str = "hemvist-e2e-bypass";
 
 /// What becomes of a connection, in place of a status, where the API server is still dialling a pod.
 pub const STILL_DIALLING: u16 = 0;

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::change::every_way;
-use crate::doors::kinds;
-use crate::doors::lines::creations;
-use crate::doors::lines::models::like;
-use crate::doors::situation::{LOOSENERS, Situation};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::change::every_way;
+use crate::bypass::kinds;
+use crate::bypass::lines::creations;
+use crate::bypass::lines::models::like;
+use crate::bypass::situation::{LOOSENERS, Situation};
 use crate::installation::ROOT_NAMESPACE;
 use crate::models::local_policy;
 use crate::objects::text;

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::creations;
-use crate::doors::actor::Actor;
-use crate::doors::attempt::Attempts;
-use crate::doors::call::Call;
-use crate::doors::change::{every_way, every_way_at, merge};
-use crate::doors::kinds::{self, WORKLOADS};
-use crate::doors::shapes::{plain_spec, pod, workload_of};
-use crate::doors::situation::{ModelObjects, Situation, TENANTS};
+use crate::bypass::actor::Actor;
+use crate::bypass::attempt::Attempts;
+use crate::bypass::call::Call;
+use crate::bypass::change::{every_way, every_way_at, merge};
+use crate::bypass::kinds::{self, WORKLOADS};
+use crate::bypass::shapes::{plain_spec, pod, workload_of};
+use crate::bypass::situation::{ModelObjects, Situation, TENANTS};
 use crate::objects::text;
 
 const MODEL: &str = "hemvist.dev/model-deployment";
