@@ -58,7 +58,7 @@ deny() {
 
 # Go builds what clusters of tests consist of. It runs beside the first steps of Cargo, which leave a core idle at times.
 clusters() {
-    e2e/controlplane/build.sh && e2e/objectstore/build.sh && e2e/guests/build.sh
+    e2e/controlplane/build.sh && e2e/objectstore/build.sh && e2e/optional-crds/build.sh
 }
 
 # Waits for the builds of Go, and shows what they printed.

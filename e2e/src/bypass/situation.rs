@@ -13,10 +13,10 @@ use super::by_hand;
 use super::call::Call;
 use super::kinds;
 use super::shapes::{container, plain_spec, pod, spec_with, workload};
-use crate::guests::Guest;
 use crate::installation::workspace;
 use crate::models::scaled;
 use crate::objects::text;
+use crate::optional_crds::OptionalCrd;
 use crate::{ControlPlane, Progress, manifests, region, wait_until};
 
 /// How long anything may take; on a machine with nothing else to do it is seconds.
@@ -100,8 +100,8 @@ impl Situation {
             objects.push(json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": metadata, "handler": name}));
         }
         by_hand::apply(cluster, &objects).await?;
-        for guest in Guest::ALL {
-            guest.move_in(cluster).await?;
+        for crd in OptionalCrd::ALL {
+            crd.install(cluster).await?;
         }
         let clearing = cluster.client_as("e2e-clearance-admin", &[CLEARANCE_ADMINS]).await?;
         region::create_nodes(&clearing).await

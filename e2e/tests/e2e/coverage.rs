@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use hemvist_e2e::bypass::by_hand;
 use hemvist_e2e::command_line::Hemvist;
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::installation::workspace;
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Component, ControlPlane, Options, manifests};
 use serde_json::json;
 
@@ -36,8 +36,8 @@ async fn every_resource_of_the_api_server_has_a_verdict() -> Result<()> {
         .argument(Component::ApiServer, "--runtime-config=api/all=true");
     let cluster = ControlPlane::start(options).await?;
     by_hand::serve_kinds(&cluster).await?;
-    for guest in Guest::ALL {
-        guest.move_in(&cluster).await?;
+    for crd in OptionalCrd::ALL {
+        crd.install(&cluster).await?;
     }
     let served = served::targets(&cluster.client()).await?;
     cluster.stop().await?;

@@ -467,7 +467,7 @@ fn since_when(table: &str) -> Result<String> {
 /// What came in does not say its class and is evicted; its controller is refused when it makes it again, out of sight.
 async fn what_was_refused_is_found(terminal: &Terminal<'_>, page: &Page) -> Result<()> {
     let blocks = page.commands("First find out which one it is")?;
-    let [events, trial] = blocks.as_slice() else { bail!("not two blocks: {blocks:?}") };
+    let [events, probe] = blocks.as_slice() else { bail!("not two blocks: {blocks:?}") };
     println!("$ {events}");
     wait_until("the events to tell of a refusal", PATIENCE, async || {
         // Nothing found is the status 1 of grep.
@@ -477,8 +477,8 @@ async fn what_was_refused_is_found(terminal: &Terminal<'_>, page: &Page) -> Resu
     })
     .await?;
     std::fs::write(terminal.cluster.folder().join("pod.yaml"), accelerator_pod("tried").to_string())?;
-    let answer = terminal.run(trial).await?;
+    let answer = terminal.run(probe).await?;
     let refused = answer.stderr.contains("ValidatingAdmissionPolicy 'hemvist-");
-    ensure!(answer.code == 1 && refused, "{trial}: {answer:?}");
+    ensure!(answer.code == 1 && refused, "{probe}: {answer:?}");
     Ok(())
 }

@@ -5,12 +5,12 @@ use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE};
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::installation::{ROOT_NAMESPACE, workspace};
 use hemvist_e2e::models::{child_name, model, region_policy, scaled};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
 use hemvist_e2e::operator::Operator;
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ async fn autoscalers_that_come_change_and_go(governed: &Governed) -> Result<()> 
     let objects = governed.objects_of_a_controller().await?;
     for (kind, spec) in [kubernetes, keda] {
         if kind == Kind::ScaledObject {
-            Guest::ScaledObject.move_in(governed.cluster()).await?;
+            OptionalCrd::ScaledObject.install(governed.cluster()).await?;
         }
         let name = format!("scaled-by-{}", kind.name().to_lowercase());
         let metadata = json!({"namespace": "halsa", "name": name});
@@ -178,8 +178,8 @@ async fn autoscalers_that_come_change_and_go(governed: &Governed) -> Result<()> 
 
 /// A route and a pool: one stands in the way, one is changed by others, and both go.
 async fn ways_from_a_gateway_that_come_and_go(governed: &Governed) -> Result<()> {
-    for guest in [Guest::HTTPRoute, Guest::InferencePool] {
-        guest.move_in(governed.cluster()).await?;
+    for crd in [OptionalCrd::HTTPRoute, OptionalCrd::InferencePool] {
+        crd.install(governed.cluster()).await?;
     }
     let pool = json!({
         "selector": {"matchLabels": {"app": "mine"}}, "targetPorts": [{"number": 80}],
@@ -395,7 +395,7 @@ fn used(governed: &Governed) -> Result<(BTreeSet<Right>, Vec<String>)> {
             resource: record.what(),
             verb: verb.to_owned(),
         };
-        // A trial of a policy that is in force is refused by that policy, as it has to be.
+        // A probe of a policy that is in force is refused by that policy, as it has to be.
         if record.code == 403 && !record.dry_run {
             refused.push(right(&record.verb).to_string());
         }

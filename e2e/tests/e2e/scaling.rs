@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use hemvist_e2e::audit::{Position, Record};
 use hemvist_e2e::governed::{Governed, PATIENCE};
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::models::{child_name, model, region_policy, scaled, scaling};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, condition, text};
 use hemvist_e2e::operator::Operator;
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -262,7 +262,7 @@ async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, true).await?;
     serves_with(&governed, 1).await?;
 
-    Guest::ScaledObject.move_in(governed.cluster()).await?;
+    OptionalCrd::ScaledObject.install(governed.cluster()).await?;
     wait_for_child(&governed, Kind::ScaledObject, true).await?;
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, false).await?;
     serves_with(&governed, 1).await?;
@@ -274,7 +274,7 @@ async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
     let no_finalizer = json!({"metadata": {"finalizers": null}});
     keda.merge(Kind::ScaledObject, "halsa", "journal", &no_finalizer).await?;
     keda.delete(Kind::HorizontalPodAutoscaler, "halsa", "keda-hpa-journal").await?;
-    Guest::ScaledObject.move_out(governed.cluster()).await?;
+    OptionalCrd::ScaledObject.remove(governed.cluster()).await?;
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, true).await?;
     serves_with(&governed, 1).await?;
     governed.end(vec![operator], 2).await

@@ -163,7 +163,7 @@ pub struct InstallationArguments {
 
     /// Kinds that are not Kubernetes' own and that the cluster serves, such as ScaledObject, with commas between them.
     /// Those of which the files hold the CustomResourceDefinition are served too
-    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = guest)]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = optional_kind)]
     serves: Vec<ChildKind>,
 
     /// The date to check for, such as 2026-11-22 (UTC); default: today
@@ -345,9 +345,9 @@ fn mirrors(text: &str) -> Result<Mirrors, String> {
     Mirrors::read(text.split(','))
 }
 
-fn guest(text: &str) -> Result<ChildKind, String> {
-    let known: Vec<_> = ChildKind::guests().map(ChildKind::as_str).collect();
-    ChildKind::guests()
+fn optional_kind(text: &str) -> Result<ChildKind, String> {
+    let known: Vec<_> = ChildKind::optional().map(ChildKind::as_str).collect();
+    ChildKind::optional()
         .find(|kind| kind.as_str() == text)
         .ok_or_else(|| format!("the optional kinds are {}", known.join(", ")))
 }

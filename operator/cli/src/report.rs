@@ -115,7 +115,7 @@ pub struct PolicyReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// How grave it is.
+    /// How severe it is.
     pub level: Level,
     /// The reason, as `hemvist explain` knows it.
     pub reason: String,

@@ -43,7 +43,7 @@ fn compiled(arguments: &[String]) -> String {
     without_editions(&String::from_utf8(stdout).unwrap())
 }
 
-/// What a policy says to its trial has a hash of all of it in it, which the chart cannot know: the operator writes it.
+/// The answer of a policy to its probe has a hash of all of it in it, which the chart cannot know: the operator writes it.
 fn without_editions(text: &str) -> String {
     const EDITION: &str = "edition ";
     let mut parts = text.split(EDITION);

@@ -12,6 +12,7 @@
 )]
 
 pub mod allowed;
+pub mod comparison;
 pub mod exceptions;
 pub mod extremes;
 pub mod fault;
@@ -23,5 +24,4 @@ pub mod random;
 pub mod server;
 pub mod table;
 pub mod texts;
-pub mod trial;
 pub mod verdict;

@@ -145,7 +145,7 @@ pub fn set(random: &mut Random, settings: &Settings, namespace: &str, excepting:
     let mut entries = BTreeMap::new();
     for number in 0..of_root {
         let key = Key::new(&settings.root_namespace, format!("{namespace}-{number}"));
-        let mut spec = spec(random, Speech::Much);
+        let mut spec = spec(random, Fields::Most);
         spec["namespaces"] = json!([namespace]);
         spec["exceptions"] = exceptions::stated(random, namespace, if excepting { 600 } else { 0 });
         entries.insert(key.clone(), readable(&key, spec));
@@ -159,7 +159,7 @@ pub fn set(random: &mut Random, settings: &Settings, namespace: &str, excepting:
     }
     for number in 0..own {
         let key = Key::new(namespace, format!("own.{number}"));
-        let mut spec = spec(random, Speech::Little);
+        let mut spec = spec(random, Fields::Few);
         // These are without effect: only the root namespace makes exceptions.
         spec["exceptions"] = exceptions::stated(random, namespace, 250);
         let entry = if random.chance(60) {
@@ -183,44 +183,44 @@ pub fn readable(key: &Key, spec: Value) -> PolicyEntry {
 
 /// How often a policy speaks of something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Speech {
+pub enum Fields {
     /// Nearly always, as one of a region.
-    Much,
+    Most,
     /// Now and then, as one of a department.
-    Little,
+    Few,
 }
 
 /// A random policy.
-fn spec(random: &mut Random, speech: Speech) -> Value {
+fn spec(random: &mut Random, fields: Fields) -> Value {
     json!({
-        "enforcement": enforcement(random, speech),
-        "informationClasses": classes(random, speech, &CLASSES, true),
-        "riskClasses": classes(random, speech, &RISKS, false),
+        "enforcement": enforcement(random, fields),
+        "informationClasses": classes(random, fields, &CLASSES, true),
+        "riskClasses": classes(random, fields, &RISKS, false),
         "residency": {
-            "regions": if random.chance(600) { list(random, speech, &REGIONS) } else { Value::Null },
-            "dataCentres": list(random, speech, &DATA_CENTRES),
+            "regions": if random.chance(600) { list(random, fields, &REGIONS) } else { Value::Null },
+            "dataCentres": list(random, fields, &DATA_CENTRES),
         },
         "models": {
-            "licences": list(random, speech, &LICENCES),
-            "formats": closed(random, speech, &FORMATS),
+            "licences": list(random, fields, &LICENCES),
+            "formats": closed(random, fields, &FORMATS),
             "requireDigest": switch(random),
         },
-        "images": { "registries": list(random, speech, &REGISTRIES), "requireDigest": switch(random) },
-        "engines": { "types": closed(random, speech, &ENGINES), "allowedArgs": list(random, speech, &ARGUMENTS) },
-        "unmanagedAccelerators": match (speech, random.below(10)) {
-            (Speech::Much, 0..=5) | (Speech::Little, 0) => json!("RequireResidency"),
-            (Speech::Much, 6) | (Speech::Little, 1) => json!("Deny"),
+        "images": { "registries": list(random, fields, &REGISTRIES), "requireDigest": switch(random) },
+        "engines": { "types": closed(random, fields, &ENGINES), "allowedArgs": list(random, fields, &ARGUMENTS) },
+        "unmanagedAccelerators": match (fields, random.below(10)) {
+            (Fields::Most, 0..=5) | (Fields::Few, 0) => json!("RequireResidency"),
+            (Fields::Most, 6) | (Fields::Few, 1) => json!("Deny"),
             _ => Value::Null,
         },
     })
 }
 
-fn enforcement(random: &mut Random, speech: Speech) -> Value {
-    let values: &[Option<&str>] = match speech {
-        Speech::Much => {
+fn enforcement(random: &mut Random, fields: Fields) -> Value {
+    let values: &[Option<&str>] = match fields {
+        Fields::Most => {
             &[None, None, None, Some("Deny"), Some("Deny"), Some("Deny"), Some("Warn"), Some("Audit")]
         }
-        Speech::Little => &[None, None, None, Some("Deny"), Some("Warn"), Some("Audit")],
+        Fields::Few => &[None, None, None, Some("Deny"), Some("Warn"), Some("Audit")],
     };
     json!(random.pick(values))
 }
@@ -229,20 +229,20 @@ fn switch(random: &mut Random) -> Value {
     json!(random.pick(&[None, Some(false), Some(true)]))
 }
 
-fn stated(random: &mut Random, speech: Speech) -> bool {
-    random.chance(if speech == Speech::Much { 955 } else { 220 })
+fn stated(random: &mut Random, fields: Fields) -> bool {
+    random.chance(if fields == Fields::Most { 955 } else { 220 })
 }
 
-fn closed(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
-    if !stated(random, speech) {
+fn closed(random: &mut Random, fields: Fields, pool: &[&str]) -> Value {
+    if !stated(random, fields) {
         return Value::Null;
     }
     let most = if random.chance(800) { pool.len() } else { random.below(pool.len() + 1) };
     json!(random.some(pool, most))
 }
 
-fn list(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
-    if !stated(random, speech) {
+fn list(random: &mut Random, fields: Fields, pool: &[&str]) -> Value {
+    if !stated(random, fields) {
         return Value::Null;
     }
     let most = match random.below(100) {
@@ -259,8 +259,8 @@ fn list(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
     json!(values)
 }
 
-fn classes(random: &mut Random, speech: Speech, pool: &[&str], information: bool) -> Value {
-    if !stated(random, speech) {
+fn classes(random: &mut Random, fields: Fields, pool: &[&str], information: bool) -> Value {
+    if !stated(random, fields) {
         return Value::Null;
     }
     let most = match random.below(100) {
@@ -288,7 +288,7 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
         rule["requires"] = requires;
     }
     if information && random.chance(200) {
-        rule["dataCentres"] = list(random, Speech::Much, &DATA_CENTRES);
+        rule["dataCentres"] = list(random, Fields::Most, &DATA_CENTRES);
     }
     if information && random.chance(350) {
         rule["isolation"] = json!(random.pick(&["Shared", "Partition", "WholeDevice", "WholeNode"]));

@@ -82,7 +82,7 @@ pub struct Cache<T> {
     owner_of: fn(&T) -> Option<&str>,
     /// UIDs of objects that are gone, so that a late answer to an own write does not bring one back. Emptied at every
     /// list, which knows better.
-    graves: HashSet<String>,
+    deleted: HashSet<String>,
     /// Keys that a list under way has named, or that were written since it began.
     listed: Option<HashSet<Key>>,
     synced: bool,
@@ -105,7 +105,7 @@ impl<T: PartialEq> Cache<T> {
             entries: HashMap::new(),
             owners: HashMap::new(),
             owner_of,
-            graves: HashSet::new(),
+            deleted: HashSet::new(),
             listed: None,
             synced: false,
             revision: 0,
@@ -149,7 +149,7 @@ impl<T: PartialEq> Cache<T> {
             .into_iter()
             .filter_map(|key| self.take_out(&key).map(|old| (key, Change::Gone { old })))
             .collect();
-        self.graves.clear();
+        self.deleted.clear();
         self.synced = true;
         changes
     }
@@ -170,14 +170,14 @@ impl<T: PartialEq> Cache<T> {
         if self.entries.get(&stamp.key).is_none_or(|entry| entry.uid != stamp.uid) {
             return Change::Nothing;
         }
-        self.graves.insert(stamp.uid.clone());
+        self.deleted.insert(stamp.uid.clone());
         self.take_out(&stamp.key).map_or(Change::Nothing, |old| Change::Gone { old })
     }
 
     /// The API server answered an own write with this object. Gives what is now known of it, which is newer where the
     /// watch was faster, together with what was known before.
     pub fn written(&mut self, stamp: Stamp, facts: T) -> (Arc<T>, Change<T>) {
-        if self.graves.contains(&stamp.uid) {
+        if self.deleted.contains(&stamp.uid) {
             return (Arc::new(facts), Change::Nothing);
         }
         if let Some(listed) = self.listed.as_mut() {

@@ -108,7 +108,7 @@ fn faults_of_the_department() -> Vec<Fault> {
             "data-centre-that-the-department-leaves-out",
             json!({"spec": {"placement": {"dataCentres": ["jkpg-b"]}}}),
         ),
-        ("no-number-in-the-diary", purpose(json!({"recordReference": null}))),
+        ("no-registry-number", purpose(json!({"recordReference": null}))),
         ("no-oversight", purpose(json!({"humanOversight": null}))),
         ("no-assessments", purpose(json!({"assessments": []}))),
         ("no-dpia", purpose(json!({"assessments": [assessment("InformationSecurity")]}))),

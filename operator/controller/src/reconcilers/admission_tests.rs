@@ -224,7 +224,7 @@ async fn a_changed_policy_is_not_said_to_be_enforced_before_it_was_tried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trial_that_is_not_refused_opens_nothing() {
+async fn a_probe_that_is_not_refused_opens_nothing() {
     let world = World::new();
     world.reconcile().await.unwrap();
     let closed = world.api.stored(&format!("{POLICIES}/hemvist-models")).unwrap();

@@ -40,7 +40,7 @@ pub enum Waiver {
     HumanOversight,
     /// A notice to those who meet the model.
     TransparencyNotice,
-    /// A number in the diary.
+    /// A registry number.
     RecordReference,
 }
 

@@ -18,7 +18,7 @@ pub use self::status::PodStatus;
 pub use self::trouble::{PodTrouble, TroubleKind};
 pub use self::weights::WeightsFailure;
 use super::amounts::Amounts;
-use super::{Key, OtherDevices, Sighting};
+use super::{Key, OtherDevices, ProbeResult};
 use crate::accelerator::Reach;
 
 /// The fields of a Pod that are read; the rest is never decoded.
@@ -170,7 +170,7 @@ pub struct PodFacts {
     /// The address by which it is reached.
     pub address: Option<String>,
     /// What was seen by asking it, where it was asked.
-    pub sighting: Option<Sighting>,
+    pub probe: Option<ProbeResult>,
 }
 
 impl Default for Key {
@@ -203,7 +203,7 @@ impl From<PodObject> for PodFacts {
             reach,
             trouble,
             address: pod.status.address(),
-            sighting: None,
+            probe: None,
         }
     }
 }

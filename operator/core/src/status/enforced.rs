@@ -25,7 +25,7 @@ pub enum Compilation {
         /// What is wrong, as a sentence.
         why: String,
     },
-    /// Everything of it that can be tried has refused a trial.
+    /// Everything of it that can be probed has refused a probe.
     Proven {
         /// The names of what was tried.
         policies: Vec<String>,

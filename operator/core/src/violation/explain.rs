@@ -44,7 +44,7 @@ impl Violation {
         facts
     }
 
-    /// How grave it is: the smaller, the earlier it stands.
+    /// How severe it is: the smaller, the earlier it is listed.
     fn rank(&self) -> u8 {
         match self.reason() {
             Reason::NoPolicy | Reason::PolicyUnreadable => 0,
@@ -72,7 +72,7 @@ fn together(allowed: &[String], listed: &[String]) -> String {
     format!("; all AIPolicies of this namespace together allow {}", listing(allowed.iter(), "nothing"))
 }
 
-/// The gravest violation, whose reason stands for all; the first of several that are equally grave.
+/// The most severe violation, whose reason stands for all; the first of several that are equally severe.
 pub fn primary(violations: &[Violation]) -> Option<&Violation> {
     violations.iter().min_by_key(|violation| violation.rank())
 }

@@ -1,5 +1,5 @@
-//! Kinds that are not Kubernetes' own and of which Hemvist makes objects, as their makers define them. Nobody here acts on
-//! such objects: what is shown is that the API server takes them, and who may write them.
+//! The optional CRDs, as their projects publish them. No controller acts on such objects in these tests: they show that the
+//! API server accepts them, and who may write them.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use crate::binaries::target_folder;
 use crate::{ControlPlane, Progress, wait_until};
 
-/// A kind of somebody else's.
+/// A CRD that Hemvist makes objects of only where the cluster serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guest {
+pub enum OptionalCrd {
     /// KEDA's `ScaledObject`.
     ScaledObject,
     /// The Gateway API's `HTTPRoute`.
@@ -19,7 +19,7 @@ pub enum Guest {
     InferencePool,
 }
 
-impl Guest {
+impl OptionalCrd {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::ScaledObject, Self::HTTPRoute, Self::InferencePool];
 
@@ -40,14 +40,14 @@ impl Guest {
         }
     }
 
-    /// Has a cluster serve the kind.
+    /// Installs the CRD, and waits until the cluster serves it.
     ///
     /// # Errors
     /// Where its definition was not fetched, or the API server does not take it.
-    pub async fn move_in(self, cluster: &ControlPlane) -> Result<()> {
-        let path = target_folder().join("guests").join(self.file());
+    pub async fn install(self, cluster: &ControlPlane) -> Result<()> {
+        let path = target_folder().join("optional-crds").join(self.file());
         let definition = std::fs::read_to_string(&path)
-            .with_context(|| format!("{} is missing: run `make guests` first", path.display()))?;
+            .with_context(|| format!("{} is missing: run `make optional-crds` first", path.display()))?;
         let kubectl = cluster.kubectl()?;
         kubectl.run_with_input(&["apply", "--server-side", "-f", "-"], &definition).await?.success()?;
         wait_until(&format!("{} to be served", self.resource()), Duration::from_mins(1), || async {
@@ -57,11 +57,11 @@ impl Guest {
         .await
     }
 
-    /// Takes the kind away with all of its objects.
+    /// Deletes the CRD with all of its objects.
     ///
     /// # Errors
     /// Where the API server does not delete it.
-    pub async fn move_out(self, cluster: &ControlPlane) -> Result<()> {
+    pub async fn remove(self, cluster: &ControlPlane) -> Result<()> {
         let kubectl = cluster.kubectl()?;
         kubectl.run(&["delete", "customresourcedefinition", self.resource()]).await?.success().map(|_| ())
     }

@@ -29,7 +29,7 @@ pub const SAME_WORDS: &str = "same words: ";
 
 /// Policies by namespace, and the objects that are tried under them.
 #[derive(Debug)]
-pub struct Trial {
+pub struct Comparison {
     settings: Settings,
     sets: Vec<PolicySet>,
     /// The positions of the sets with exceptions, in which more models are tried than in others.
@@ -118,8 +118,8 @@ impl Report {
     }
 }
 
-impl Trial {
-    /// A trial of these sets. The objects are the same for the same source.
+impl Comparison {
+    /// A comparison over these sets. The objects are the same for the same source.
     pub fn new(settings: Settings, sets: Vec<PolicySet>, random: Random) -> Self {
         let allowed = sets.iter().map(Allowed::by).collect();
         // What others state in other namespaces does not matter here; a book for each set keeps the reference quick.

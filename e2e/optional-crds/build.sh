@@ -1,14 +1,13 @@
 #!/bin/sh
-# Fetches the definitions of kinds that are not Kubernetes' own and of which Hemvist makes objects, as their makers publish
-# them, into target/guests. Each comes with a Go module, whose checksum is pinned here.
+# Fetches the optional CRDs, as their projects publish them, into target/optional-crds. Each comes with a Go module, whose checksum is pinned here.
 set -eu
 
 source=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$(CDPATH= cd -- "$source/../.." && pwd)/target}
-output=$target/guests
+output=$target/optional-crds
 
 fail() {
-    echo "guests: $*" >&2
+    echo "optional CRDs: $*" >&2
     exit 1
 }
 
@@ -23,7 +22,7 @@ END
 
 hash=$(sha256sum "$source/build.sh" | cut -d ' ' -f 1)
 if [ "$(cat "$output/stamp" 2>/dev/null)" = "$hash" ]; then
-    echo "guests: $output is up to date"
+    echo "optional CRDs: $output is up to date"
     exit 0
 fi
 command -v go >/dev/null 2>&1 || fail "the command 'go' is missing. Install Go (https://go.dev/doc/install)."
@@ -37,4 +36,4 @@ definitions | while read -r module version sum path; do
     cp -f "$(value Dir)/$path" "$output/"
 done
 echo "$hash" >"$output/stamp"
-echo "guests: $(ls "$output" | grep -c yaml) definitions in $output"
+echo "optional CRDs: $(ls "$output" | grep -c yaml) definitions in $output"

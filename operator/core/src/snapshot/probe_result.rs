@@ -1,25 +1,24 @@
-//! What was seen at a replica by asking it, from where the operator runs.
+//! What a probe of a replica, sent by the operator, has found.
 //!
-//! The operator may ask the proxy how the replica is, and may not ask the model: its namespace is let in to the one port and
-//! not to the other. So one look tells both what the engine says of itself and whether the cluster's network keeps anybody
-//! out.
+//! The NetworkPolicy lets the operator reach the port of the proxy that reports status, and not the port that serves the
+//! model. So one probe shows both what the engine reports and whether the network enforces the NetworkPolicy.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What was seen at a replica.
+/// What one probe of a replica has found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Sighting {
+pub struct ProbeResult {
     /// Whether the port of status and metrics, which is open to the operator, was reached.
     pub status_port_answers: bool,
     /// Whether the port of the model, which is closed to the operator, was reached.
     pub serving_port_answers: bool,
-    /// The model as the engine tells of it; `None` where it does not.
+    /// The model as the engine reports it; `None` where it does not.
     pub served: Option<ServedModel>,
 }
 
-/// The model as the engine tells of it.
+/// The model as the engine reports it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ServedModel {
     /// The names by which it can be asked for, those of adapters included.
@@ -28,19 +27,19 @@ pub struct ServedModel {
     pub context_length: Option<i64>,
 }
 
-/// Whether the network keeps out whom the NetworkPolicy does not let in.
+/// Whether the network enforces the NetworkPolicy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Isolation {
-    /// Whoever is not let in does not come in; whoever is, does.
+    /// The open port was reached, and the closed one was not.
     Enforced,
-    /// Somebody came in who is not let in.
+    /// The closed port was reached.
     NotEnforced,
-    /// Nothing can be said: not even the open port was reached.
+    /// Neither port was reached.
     Unknown,
 }
 
-impl Sighting {
-    /// What it says of the network.
+impl ProbeResult {
+    /// What it shows about the network.
     pub const fn isolation(&self) -> Isolation {
         match (self.serving_port_answers, self.status_port_answers) {
             (true, _) => Isolation::NotEnforced,
@@ -51,7 +50,7 @@ impl Sighting {
 }
 
 impl ServedModel {
-    /// Reads the answer to `GET /v1/models`. vLLM and SGLang tell of the longest context as `max_model_len`, llama.cpp in
+    /// Reads the answer to `GET /v1/models`. vLLM and SGLang report the longest context as `max_model_len`, llama.cpp in
     /// its own part of the answer.
     pub fn of(answer: &Value) -> Option<Self> {
         let models = answer["data"].as_array()?;
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn engines_tell_of_their_context_in_their_own_ways() {
+    fn each_engine_reports_its_context_in_its_own_field() {
         let vllm = json!({"object": "list", "data": [
             {"id": "m", "object": "model", "max_model_len": 32768},
             {"id": "adapter", "object": "model", "parent": "m", "max_model_len": null},
@@ -86,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_difference_between_both_ports_shows_a_network_that_keeps_out() {
+    fn only_a_difference_between_both_ports_shows_an_enforced_network_policy() {
         let seen = |status_port_answers, serving_port_answers| {
-            Sighting { status_port_answers, serving_port_answers, served: None }.isolation()
+            ProbeResult { status_port_answers, serving_port_answers, served: None }.isolation()
         };
         assert_eq!(seen(true, false), Isolation::Enforced);
         assert_eq!(seen(true, true), Isolation::NotEnforced);
