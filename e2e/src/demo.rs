@@ -237,14 +237,14 @@ async fn lose_clearance(narrator: &Narrator, cluster: &ControlPlane) -> Result<(
     narrator.heading(&format!("The node {before}, where {MOVED} runs, loses its clearance"))?;
     let label = format!("{CLEARANCE_PREFIX}/clearance-");
     narrator.command(cluster, &["label", "node", &before, &label]).await?;
-    let mut told = String::new();
+    let mut reported = String::new();
     let after = wait_until("the model to serve from another node", PATIENCE, async || {
         let found = models(cluster).await?.into_iter().find(|(key, _)| key == MOVED);
         let condition = found.as_ref().and_then(|(_, model)| ready(model)).cloned().unwrap_or_default();
         let now = format!("{MOVED}: {}", text(&condition["reason"]));
-        if now != told {
+        if now != reported {
             narrator.paragraph(&now, &text(&condition["message"]))?;
-            told.clone_from(&now);
+            reported.clone_from(&now);
         }
         match node_of(cluster, MOVED).await? {
             Some(node) if node != before && condition["status"] == "True" => Ok(Progress::Done(node)),

@@ -150,7 +150,7 @@ async fn run_apply_of_models(cluster: &ControlPlane) -> Result<Output> {
     cluster.kubectl()?.run(&["apply".as_ref(), "-f".as_ref(), folder.as_os_str()]).await
 }
 
-/// What the API server has refused by Hemvist's policies, as kubectl tells it.
+/// What the API server has refused by Hemvist's policies, as kubectl prints it.
 pub fn refusals(answer: &Output) -> Vec<Refusal> {
     answer.stderr.lines().filter_map(refusal).collect()
 }

@@ -282,7 +282,7 @@ impl RealNode {
     /// Lets the device plug-in say that a device is broken.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Where that cannot be read.
     pub fn break_device(&self, id: &str) -> Result<()> {
         std::fs::write(self.broken_devices().join(id), "").with_context(|| format!("breaking {id}"))
     }
@@ -290,7 +290,7 @@ impl RealNode {
     /// Lets the device plug-in say that a broken device is whole again.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Where that cannot be read.
     pub fn mend_device(&self, id: &str) -> Result<()> {
         std::fs::remove_file(self.broken_devices().join(id)).with_context(|| format!("mending {id}"))
     }

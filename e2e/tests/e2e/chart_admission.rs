@@ -125,8 +125,9 @@ async fn the_chart_brings_what_the_command_line_prints() -> Result<()> {
         ensure_equal(&by_name(&all)?, &wanted).with_context(|| of_case.clone())?;
 
         // The operator is told the same as its chart was.
-        let told = as_of_the_chart(&compiled(&told_to_the_operator(&all)?).await?, case.labels);
-        ensure_equal(&told, &wanted).with_context(|| format!("the operator's arguments, {of_case}"))?;
+        let by_arguments = as_of_the_chart(&compiled(&arguments_of_the_operator(&all)?).await?, case.labels);
+        ensure_equal(&by_arguments, &wanted)
+            .with_context(|| format!("the operator's arguments, {of_case}"))?;
         seen.push(printed);
     }
     let different: Vec<_> = (1..seen.len()).filter(|&case| seen[case] != seen[0]).collect();
@@ -204,7 +205,7 @@ async fn start_operator(cluster: &ControlPlane) -> Result<Operator> {
     let get = ["get", "deployments", "-n", DEFAULT.namespace, "-o", "json"];
     let deployments: Value = serde_json::from_str(&cluster.kubectl()?.run(&get).await?.success()?)?;
     let arguments =
-        told_to_the_operator(&serde_json::from_value::<Vec<Value>>(deployments["items"].clone())?)?;
+        arguments_of_the_operator(&serde_json::from_value::<Vec<Value>>(deployments["items"].clone())?)?;
     let kubeconfig = cluster.service_account_kubeconfig(DEFAULT.namespace, "hemvist-operator").await?;
     let mut options = OperatorOptions::new(kubeconfig)
         .env("HEMVIST_IDENTITY", "hemvist-operator")
@@ -247,7 +248,7 @@ async fn compiled<S: AsRef<str>>(flags: &[S]) -> Result<BTreeMap<String, Value>>
 }
 
 /// The arguments of the operator that are about what is compiled.
-fn told_to_the_operator(objects: &[Value]) -> Result<Vec<String>> {
+fn arguments_of_the_operator(objects: &[Value]) -> Result<Vec<String>> {
     let deployment = objects.iter().find(|object| object["kind"] == "Deployment").context("no Deployment")?;
     let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
     let arguments = arguments.context("no arguments")?.iter().filter_map(Value::as_str);

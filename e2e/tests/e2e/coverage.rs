@@ -157,7 +157,7 @@ fn shown((group, resource): &Target) -> String {
 
 /// The comparison sees what it is for; otherwise a green test would say nothing.
 #[test]
-fn what_nobody_has_looked_at_is_told() -> Result<()> {
+fn what_nobody_has_reviewed_is_reported() -> Result<()> {
     let served = |versions: &[&str], operations: &[&'static str]| Served {
         versions: versions.iter().map(|&version| version.to_owned()).collect(),
         operations: operations.iter().copied().collect(),
@@ -174,26 +174,32 @@ fn what_nobody_has_looked_at_is_told() -> Result<()> {
         watched::rules(&[policy, binding])
     };
     let target = |resource: &str| (String::new(), resource.to_owned());
-    let told = |resource: &str, served: &Served, rules: &[Rule]| {
+    let problem = |resource: &str, served: &Served, rules: &[Rule]| {
         about_target(&target(resource), served, rules).unwrap_or_default()
     };
     let (create, bindings) = (served(&["v1"], &["CREATE"]), rules(&["pods/binding"], &["*"])?);
-    ensure!(told("pods/binding", &create, &bindings).is_empty(), "a resource that is watched");
-    ensure!(told("pods/teleport", &create, &bindings).contains("nobody has looked at it"), "a new resource");
+    ensure!(problem("pods/binding", &create, &bindings).is_empty(), "a resource that is watched");
     ensure!(
-        told("bindings", &create, &bindings).contains("has lost the resource"),
+        problem("pods/teleport", &create, &bindings).contains("nobody has looked at it"),
+        "a new resource"
+    );
+    ensure!(
+        problem("bindings", &create, &bindings).contains("has lost the resource"),
         "a resource that is lost"
     );
     let update = served(&["v1"], &["CREATE", "UPDATE"]);
     ensure!(
-        told("pods/binding", &update, &bindings).contains("nobody judges {\"UPDATE\"}"),
+        problem("pods/binding", &update, &bindings).contains("nobody judges {\"UPDATE\"}"),
         "a new operation"
     );
     let another = served(&["v1", "v2"], &["CREATE"]);
     let only_one = rules(&["pods/binding"], &["v1"])?;
-    ensure!(told("pods/binding", &another, &only_one).contains("has lost the resource"), "a new version");
+    ensure!(problem("pods/binding", &another, &only_one).contains("has lost the resource"), "a new version");
     let all_of_pods = rules(&["pods/*"], &["*"])?;
-    ensure!(told("pods/eviction", &create, &all_of_pods).contains("is watched"), "a wildcard watches more");
+    ensure!(
+        problem("pods/eviction", &create, &all_of_pods).contains("is watched"),
+        "a wildcard watches more"
+    );
     let misspelt = about_rules(&rules(&["pods/bindings"], &["*"])?, &BTreeMap::new());
     ensure!(
         misspelt.iter().any(|one| one.contains("pods/bindings")),

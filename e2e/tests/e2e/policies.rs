@@ -165,9 +165,9 @@ async fn what_would_loosen_is_named_and_opens_nothing(governed: &Governed) -> Re
         "spec.images.registries",
         "spec.namespaces",
     ] {
-        let told = fields.iter().find(|told| text(&told["field"]) == field);
+        let reported = fields.iter().find(|reported| text(&reported["field"]) == field);
         ensure!(
-            told.is_some_and(|told| !text(&told["message"]).is_empty()),
+            reported.is_some_and(|reported| !text(&reported["message"]).is_empty()),
             "{field} is not told: {fields:#?}"
         );
     }

@@ -91,14 +91,14 @@ async fn wait_for_tally(governed: &Governed, count: usize) -> Result<()> {
     governed.wait_for_policy("hemvist-system/region", &format!("count {count}"), counts).await.map(|_| ())
 }
 
-/// What was told of a model is written after its status, by a task of its own.
+/// The Events of a model are written after its status, by a task of its own.
 async fn wait_for_events(governed: &Governed, count: usize) -> Result<()> {
     let kubectl = governed.cluster().kubectl()?;
-    wait_until(&format!("{count} models to be told of"), PATIENCE, async || {
-        let told =
+    wait_until(&format!("{count} models to have Events"), PATIENCE, async || {
+        let reported =
             ["get", "events", "--namespace=teknik", "--field-selector=reason=Serving", "--output=name"];
-        let told = kubectl.run(&told).await?.success()?.lines().count();
-        Ok(Progress::when(told == count, format!("{told} are told of")))
+        let reported = kubectl.run(&reported).await?.success()?.lines().count();
+        Ok(Progress::when(reported == count, format!("{reported} have Events")))
     })
     .await
 }

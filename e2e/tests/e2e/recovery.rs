@@ -1,6 +1,6 @@
-//! Compiled policies without a living operator: a cluster starts and works with them, and a page tells how to open it.
+//! Compiled policies without a living operator: a cluster starts and works with them, and a page says how to open it.
 //!
-//! The commands are read out of the page, so that what people are told to type is what is tried.
+//! The commands are read out of the page, so that what people type is what is tried.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -397,7 +397,7 @@ async fn a_running_operator_binds_again(
     })
     .await?;
     println!("bound again {:?} after the line", deleted.elapsed());
-    wait_until("an event to tell of it", PATIENCE, async || {
+    wait_until("an Event to report it", PATIENCE, async || {
         let events = terminal.run("kubectl get events -A").await?.success()?;
         Ok(Progress::when(events.contains("AdmissionRepaired"), events))
     })
@@ -469,11 +469,11 @@ async fn what_was_refused_is_found(terminal: &Terminal<'_>, page: &Page) -> Resu
     let blocks = page.commands("First find out which one it is")?;
     let [events, probe] = blocks.as_slice() else { bail!("not two blocks: {blocks:?}") };
     println!("$ {events}");
-    wait_until("the events to tell of a refusal", PATIENCE, async || {
+    wait_until("the Events to report a refusal", PATIENCE, async || {
         // Nothing found is the status 1 of grep.
         let found = terminal.run(events).await?;
-        let told = found.stdout.contains("smuggled") && found.stdout.contains("hemvist-");
-        Ok(Progress::when(told, format!("{found:?}")))
+        let reported = found.stdout.contains("smuggled") && found.stdout.contains("hemvist-");
+        Ok(Progress::when(reported, format!("{found:?}")))
     })
     .await?;
     std::fs::write(terminal.cluster.folder().join("pod.yaml"), accelerator_pod("tried").to_string())?;

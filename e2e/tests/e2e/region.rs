@@ -101,7 +101,7 @@ async fn the_table_of_policies_says_that_they_are_enforced(region: &Governed) ->
     wait_until("the policies to have counted", PATIENCE, async || {
         let policies = kubectl(region, &["get", "aip", "-A", "-o", "wide"]).await?;
         assert_columns(&policies, &[&COLUMNS_OF_POLICIES[..], &["ENFORCED", "MESSAGE"]].concat());
-        let are_told = [
+        let are_reported = [
             (["halsa", "halsa", "True", "InForce", "1", "2", "0"], "in force in halsa"),
             (["hemvist-system", "region", "True", "InForce", "4", "6", "0"], "every governed namespace"),
         ]
@@ -113,7 +113,7 @@ async fn the_table_of_policies_says_that_they_are_enforced(region: &Governed) ->
                     && line.contains(place)
             })
         });
-        Ok(Progress::when(are_told, &policies))
+        Ok(Progress::when(are_reported, &policies))
     })
     .await?;
     let description = kubectl(region, &["describe", "aip", "-n", "hemvist-system", "region"]).await?;
@@ -232,8 +232,8 @@ async fn what_is_refused_now_can_still_be_scaled_and_suspended(region: &Governed
     let tighter = json!({"spec": {"models": {"licences": ["MIT"]}}});
     region.objects().merge(Kind::AIPolicy, "hemvist-system", "region", &tighter).await?;
     region.wait_until_enforced("hemvist-system/region").await?;
-    let told = region.wait_for_reason(key, "LicenceNotAllowed").await?;
-    ensure!(told.contains("spec.models.licences"), "{told}");
+    let reported = region.wait_for_reason(key, "LicenceNotAllowed").await?;
+    ensure!(reported.contains("spec.models.licences"), "{reported}");
     let model = ["mdep/webbassistent", "--namespace=kommunikation"];
     kubectl(region, &[&["scale", "--replicas=1"], &model[..]].concat()).await?;
     let suspend = |suspend: bool| json!({"spec": {"suspend": suspend}}).to_string();

@@ -1,4 +1,4 @@
-//! What a cluster administrator takes from the compiled policies comes back in time, and it is told; and evictions work.
+//! What a cluster administrator takes from the compiled policies is restored in time and reported; and evictions work.
 
 use std::time::{Duration, Instant};
 
@@ -72,10 +72,10 @@ fn weakenings() -> Vec<Weakening> {
     ]
 }
 
-/// Fails where something weakened stays weak for ten seconds, where nobody is told of it, or where `Enforced` stays `True`
+/// Fails where something weakened stays weak for ten seconds, where no Event reports it, or where `Enforced` stays `True`
 /// while it is not so, or comes back before the API server refuses again.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_administrator_weakens_is_put_back_in_time_and_told() -> Result<()> {
+async fn what_an_administrator_weakens_is_restored_in_time_and_reported() -> Result<()> {
     let governed = Governed::start(Options::new("repair")).await?;
     let node = SimulatedNode::new("one").gpus(Gpu::L40S, 1).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
@@ -166,7 +166,7 @@ async fn is_put_back(governed: &Governed, options: &OperatorOptions, weakening: 
     .await?;
     let took = answered.elapsed();
     ensure!(took <= PROMISED, "later than {PROMISED:?}: {took:?}");
-    wait_until("an event and the counter to tell of it", PATIENCE, async || {
+    wait_until("an Event and the counter to report it", PATIENCE, async || {
         let_through += usize::from(what_lets_it_through(governed).await?.is_some());
         let now = News::of(governed, options, name).await?;
         Ok(Progress::when(now.both_since(&news), format!("{news:?} before, and {now:?} now")))
@@ -186,7 +186,7 @@ async fn is_put_back(governed: &Governed, options: &OperatorOptions, weakening: 
     Ok(())
 }
 
-/// How often a repair was told.
+/// How often a repair was reported.
 #[derive(Debug)]
 struct News {
     events: u64,
@@ -197,7 +197,7 @@ impl News {
     /// What events and metrics say of something compiled.
     async fn of(governed: &Governed, options: &OperatorOptions, name: &str) -> Result<Self> {
         let events = governed.objects().list(Kind::Event, "", "").await?;
-        let told = events.iter().filter(|event| {
+        let reported = events.iter().filter(|event| {
             let note = text(&event["note"]);
             event["reason"] == "AdmissionRepaired"
                 && event["type"] == "Warning"
@@ -205,7 +205,7 @@ impl News {
                 && note.contains("by someone else; Hemvist restored it.")
         });
         // An event that repeats is one event with a count.
-        let events = told.map(|event| event["series"]["count"].as_u64().unwrap_or(1)).sum();
+        let events = reported.map(|event| event["series"]["count"].as_u64().unwrap_or(1)).sum();
         let series = format!("hemvist_admission_repairs_total{{policy=\"{name}\"}} ");
         let metrics = options.metrics().await?;
         let counts = metrics.lines().filter_map(|line| line.strip_prefix(&series)?.parse::<u64>().ok());

@@ -46,7 +46,7 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     children_that_others_have_changed(&governed).await?;
     autoscalers_that_come_change_and_go(&governed).await?;
     ways_from_a_gateway_that_come_and_go(&governed).await?;
-    a_pause_that_is_told_twice(&governed).await?;
+    a_pause_that_is_reported_twice(&governed).await?;
     a_limit_that_comes_changes_and_goes(&governed).await?;
     what_is_compiled_and_others_have_changed(&governed).await?;
     let operator = a_network_that_was_opened_while_nobody_looked(&governed, operator).await?;
@@ -244,7 +244,7 @@ async fn my_label_is_taken_off(governed: &Governed, kind: Kind, name: &str) -> R
 }
 
 /// The same event twice in a short time is one event with a count.
-async fn a_pause_that_is_told_twice(governed: &Governed) -> Result<()> {
+async fn a_pause_that_is_reported_twice(governed: &Governed) -> Result<()> {
     for _ in 0..2 {
         for (suspend, reason) in [(true, "Suspended"), (false, "Serving")] {
             let change = json!({"spec": {"suspend": suspend}});

@@ -69,7 +69,7 @@ async fn wait_for_child(governed: &Governed, kind: Kind, there: bool) -> Result<
     .await
 }
 
-/// What is scaled by others is told, and nothing is done about it.
+/// What is scaled by others is reported, and nothing is done about it.
 fn nothing_but_what_is_said_was_written(governed: &Governed, since: Position) -> Result<()> {
     let written: Vec<_> = governed.writes(since)?.iter().map(Record::what).collect();
     let is_said = |what: &String| what == "events" || what.ends_with("/status");

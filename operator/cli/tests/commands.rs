@@ -314,7 +314,7 @@ fn a_reader_that_goes_away_does_not_change_the_exit_code() {
     }
 }
 
-/// The verdict on every model of the region of the examples, as the documentation tells it.
+/// The verdict on every model of the region of the examples, as the documentation has it.
 #[test]
 fn the_examples_of_the_region_are_judged_as_documented() {
     let folder = PathBuf::from("../../examples/region");
@@ -338,10 +338,10 @@ fn the_examples_of_the_region_are_judged_as_documented() {
     compare(Path::new("tests/golden/examples-region.txt"), &text);
 }
 
-/// What a cluster has and an installation is told decides by what a model is scaled and who leads to it; the command line is
-/// told the same.
+/// What a cluster serves and the settings of the installation decide what scales a model and what routes to it; the command
+/// line takes the same settings.
 #[test]
-fn what_the_installation_is_told_decides_what_scales_and_what_leads_to_a_model() {
+fn the_settings_of_the_installation_decide_what_scales_and_what_routes_to_a_model() {
     let text = std::fs::read_to_string(fixture("owned/model.yaml")).unwrap();
     let scaled = text.replace(
         "  replicas: 2\n",
@@ -351,20 +351,20 @@ fn what_the_installation_is_told_decides_what_scales_and_what_leads_to_a_model()
     assert_ne!(scaled, text);
     let policies = fixture("department/policies.yaml");
     let base = on_the_day(&["render", "-", &policies]);
-    let told = |further: &[&str]| hemvist_with_input(&[&base, further].concat(), scaled.as_bytes());
+    let run_with = |further: &[&str]| hemvist_with_input(&[&base, further].concat(), scaled.as_bytes());
     let kinds = |ran: &Ran| -> Vec<String> {
         ran.stdout.lines().filter_map(|line| line.strip_prefix("kind: ").map(str::to_owned)).collect()
     };
 
-    let refused = told(&[]);
+    let refused = run_with(&[]);
     assert_eq!(refused.exit, Exit::Findings);
     assert!(refused.stderr.contains("spec.access.gateway"), "{}", refused.stderr);
-    let plain = told(&["--gateway=ingang/region"]);
+    let plain = run_with(&["--gateway=ingang/region"]);
     assert_eq!(kinds(&plain).last().unwrap(), "HorizontalPodAutoscaler", "{}", plain.stderr);
     let prometheus = "--prometheus-address=http://prometheus.overvakning.svc:9090";
-    let whole = told(&["--gateway=ingang/region", prometheus, "--serves=ScaledObject,HTTPRoute"]);
+    let whole = run_with(&["--gateway=ingang/region", prometheus, "--serves=ScaledObject,HTTPRoute"]);
     assert_eq!(kinds(&whole)[5..], ["ScaledObject", "HTTPRoute"], "{}", whole.stderr);
-    assert_eq!(told(&["--serves=Unheard"]).exit, Exit::Usage);
+    assert_eq!(run_with(&["--serves=Unheard"]).exit, Exit::Usage);
 }
 
 /// The operator asks replicas how they are from the namespace of its own account, and is let in from no other.

@@ -99,9 +99,9 @@ impl Report {
                 self.admitted[kind] += 1;
                 self.table.count(format!("{name}: admitted with a warning"));
             }
-            Outcome::BothRefuse(told) => {
-                self.table.count(&told.kind);
-                told.code.iter().for_each(|code| self.table.count(format!("{SAME_WORDS}{code}")));
+            Outcome::BothRefuse(reported) => {
+                self.table.count(&reported.kind);
+                reported.code.iter().for_each(|code| self.table.count(format!("{SAME_WORDS}{code}")));
             }
             Outcome::Differ(how) => self.table.count(format!("DIFFERENT {name}: {how}")),
         }

@@ -93,16 +93,16 @@ impl Maker<'_> {
     }
 
     fn metadata(&mut self, namespace: &str) -> Value {
-        // A name that only looks right is told by no other rule.
+        // A name that only looks right is found by no other rule.
         let careless = self.rarely() || self.random.chance(80);
-        let told = match self.class.as_str() {
+        let infix = match self.class.as_str() {
             "Sensitive" if !careless => "--sensitive-",
             "Secret" if !careless => "--secret-",
             _ => ["-", "--sensitive-", "--secret-", "--sensitive", "-sensitive-", "-secret-"]
                 [self.random.below(6)],
         };
         let number = self.random.below(1_000_000);
-        let name = format!("m{told}{number}");
+        let name = format!("m{infix}{number}");
         let longest = if self.random.chance(5) { 65_536 } else { 300 };
         let text = texts::any(self.random, longest);
         let annotations = match self.random.below(20) {

@@ -38,7 +38,7 @@ impl Stamp {
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change<T> {
-    /// It told nothing new.
+    /// It carried nothing new.
     Nothing,
     /// The facts are new or other than before.
     Set {

@@ -16,7 +16,7 @@ pub fn now() -> Timestamp {
 }
 
 /// Calls `begins` whenever a day begins, in UTC; does not end. Assessments expire, policies and exceptions begin and end,
-/// and all of it by days: nothing in the cluster changes at that moment, so no watch tells it.
+/// and all of it by days: nothing in the cluster changes at that moment, so no watch reports it.
 pub async fn each_day(begins: impl Fn()) {
     let mut next = next_day(now());
     loop {

@@ -72,7 +72,7 @@ pub struct Refused {
     pub hash: String,
     /// When that was.
     pub at: Instant,
-    /// What people are told.
+    /// What people see.
     pub why: String,
 }
 

@@ -20,7 +20,7 @@ use crate::workers::Pulse;
 /// A worker beats every few seconds; one that has not for this long hangs.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
-/// What is told.
+/// What the health endpoint reports.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What is seen of the cluster.

@@ -109,15 +109,15 @@ impl Elector {
 
     /// Tries until the Lease is ours; with the moment from which it counts.
     async fn acquire(&mut self) -> (Lease, Instant) {
-        let mut told = None;
+        let mut reported = None;
         loop {
             let begin = Instant::now();
             match self.attempt().await {
                 Ok(Attempt::Held(lease)) => return (*lease, begin),
                 Ok(Attempt::HeldBy(holder)) => {
-                    if told.as_ref() != Some(&holder) {
+                    if reported.as_ref() != Some(&holder) {
                         tracing::info!(holder, "waiting for the Lease");
-                        told = Some(holder);
+                        reported = Some(holder);
                     }
                 }
                 Err(error) => {

@@ -55,7 +55,7 @@ pub struct EngineDescription {
     pub adapters: Option<AdapterArguments>,
     /// Names and values of its environment.
     pub environment: &'static [(&'static str, &'static str)],
-    /// Further variables of its environment, where an engine is told of its model by them and not by arguments.
+    /// Further variables of its environment, where an engine reads its model from them and not from arguments.
     pub variables: fn(&Serving<'_>, weights: &str) -> Vec<(&'static str, String)>,
     /// What clients may ask, in order.
     pub paths: &'static [Path],
@@ -173,7 +173,7 @@ impl EngineDescription {
             .iter()
             .filter(|(name, _)| !self.reserves(name))
             .map(|(name, value)| Argument::Named(name.clone(), value.clone()));
-        let of_adapters = self.adapters.filter(|_| !adapters.is_empty()).map(|told| told(adapters));
+        let of_adapters = self.adapters.filter(|_| !adapters.is_empty()).map(|arguments| arguments(adapters));
         (self.arguments)(model, weights)
             .into_iter()
             .chain(of_adapters.into_iter().flatten())

@@ -81,7 +81,7 @@ pub struct ModelRequest {
 }
 
 impl ModelRequest {
-    /// What the engine is told of the model.
+    /// The facts of the model that the engine needs.
     pub fn serving(&self) -> Serving<'_> {
         Serving {
             model_name: &self.model_name,

@@ -54,7 +54,7 @@ fn every_reason_and_condition_has_its_page() {
         .chain(ConditionType::ALL.iter().map(|type_| type_.as_str()))
         .filter(|word| !page.contains(&format!("`{word}`")))
         .collect();
-    assert!(missing.is_empty(), "docs/src/reference/conditions.md does not tell of {missing:?}");
+    assert!(missing.is_empty(), "docs/src/reference/conditions.md does not list {missing:?}");
 }
 
 #[test]

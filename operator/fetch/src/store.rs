@@ -105,19 +105,19 @@ impl Store {
         // One that was stopped while it sealed has left things read-only. Where that cannot be undone, writing fails and says so.
         let writable = |path: &Path, mode| drop(fs::set_permissions(path, Permissions::from_mode(mode)));
         writable(&path, 0o755);
-        let told = |error: &io::Error| failed(&path, error);
+        let with_path = |error: &io::Error| failed(&path, error);
         let mut kept = 0;
-        for found in fs::read_dir(&path).map_err(|error| told(&error))? {
-            let found = found.map_err(|error| told(&error))?;
+        for found in fs::read_dir(&path).map_err(|error| with_path(&error))? {
+            let found = found.map_err(|error| with_path(&error))?;
             let name = folder.join(found.file_name());
-            let metadata = found.path().symlink_metadata().map_err(|error| told(&error))?;
+            let metadata = found.path().symlink_metadata().map_err(|error| with_path(&error))?;
             match stays.get(&name) {
                 _ if metadata.is_dir() => kept += self.sweep(&name, stays)?,
                 Some(entry) if metadata.is_file() && metadata.len() <= entry.size => {
                     writable(&found.path(), 0o644);
                     kept += metadata.len();
                 }
-                _ => fs::remove_file(found.path()).map_err(|error| told(&error))?,
+                _ => fs::remove_file(found.path()).map_err(|error| with_path(&error))?,
             }
         }
         Ok(kept)

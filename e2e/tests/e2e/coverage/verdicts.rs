@@ -123,7 +123,7 @@ const ADMISSION: &str = "admission policies in the API do not judge admission; r
 /// The resources that are knowingly left.
 pub const LEFT: [Left; 40] = [
     left(
-        "namespaces are told by name, and no label takes one out",
+        "namespaces are selected by name, and no label takes one out",
         "",
         &["namespaces", "namespaces/finalize", "namespaces/status"],
     ),
@@ -275,7 +275,7 @@ pub const LEFT: [Left; 40] = [
         &["evictionrequests", "evictionrequests/status", "evictions", "evictions/status"],
     ),
     left(
-        "a class that is no accelerator is told by its name; who may write one is the platform",
+        "a class that is no accelerator is recognised by its name; who may write one is the platform",
         "node.k8s.io",
         &["runtimeclasses"],
     ),

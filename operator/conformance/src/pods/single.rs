@@ -35,7 +35,7 @@ impl Maker<'_> {
             1 => metadata["labels"] = Value::Null,
             2..=4 => {
                 let class = self.class.to_lowercase();
-                let told = [
+                let names = [
                     format!("m-{class}-1"),
                     format!("m--{class}1"),
                     format!("m--{class}.-1"),
@@ -43,7 +43,7 @@ impl Maker<'_> {
                     "m--secrets-1".to_owned(),
                     "m--sensitive--secret-1".to_owned(),
                 ];
-                metadata["name"] = json!(self.random.pick(&told));
+                metadata["name"] = json!(self.random.pick(&names));
             }
             _ => metadata["annotations"] = json!({ "cdi.k8s.io/x": "" }),
         }

@@ -215,7 +215,7 @@ impl Round<'_> {
         Ok(concluded.collect())
     }
 
-    /// Writes what an AIPolicy becomes. Gives what people are told where the API server does not take it.
+    /// Writes what an AIPolicy becomes. Gives what people see where the API server does not take it.
     async fn put_policy(
         &self,
         book: &PolicyBook,
@@ -236,7 +236,7 @@ impl Round<'_> {
             Err(AdmissionError::Write(error)) if error.is_lasting() => error,
             Err(error) => return Err(error),
         };
-        let why = told(&error);
+        let why = reported(&error);
         let no_right = error.source.code() == Some(403);
         let closed = !no_right && self.put_closed(book, key, &why).await;
         let consequence = if closed {
@@ -320,7 +320,7 @@ impl Round<'_> {
     /// What is not known to be in force will not be by itself where the API server has said no.
     fn note_stopped(&self, error: &AdmissionError) {
         let (why, refused) = match error {
-            AdmissionError::Write(error) => (told(error), error.is_lasting()),
+            AdmissionError::Write(error) => (reported(error), error.is_lasting()),
             AdmissionError::Json(error) => (error.to_string(), true),
         };
         let why = format!("Writing the compiled policies failed: {why}.");
@@ -375,8 +375,8 @@ fn worst<'a>(tried: impl IntoIterator<Item = &'a Probed>) -> Option<&'a ProbeRes
     worst
 }
 
-/// What people are told of an error: of an answer, its own words alone.
-fn told(error: &WriteError) -> String {
+/// What people see of an error: of an answer, its own words alone.
+fn reported(error: &WriteError) -> String {
     let cause = match &error.source {
         CallError::Answered(status) => status.message.clone(),
         source => source.to_string(),

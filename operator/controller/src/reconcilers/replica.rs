@@ -1,6 +1,6 @@
 //! Asks replicas how they are: what the engine says of its model, and whether the network lets in whom it should keep out.
 //!
-//! Nothing rests on it but what status tells. Where no replica can be reached, models serve all the same.
+//! Nothing rests on it but what status reports. Where no replica can be reached, models serve all the same.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

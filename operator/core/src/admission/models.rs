@@ -87,7 +87,7 @@ fn map_of_texts<const N: usize>(entries: [(&'static str, Expr); N]) -> Expr {
     Expr::Map(entries.map(|(key, value)| (key, call("string", [value]))).into())
 }
 
-/// The sources of weights that are volumes when they are served: what is in them is told by a digest of the model's own.
+/// The sources of weights that are volumes when they are served: what is in them is identified by a digest of the model's own.
 const VOLUMES: &[&str] = &["persistentVolumeClaim", "mirror"];
 
 /// The same of adapters.
@@ -133,7 +133,7 @@ pub(super) fn unchanged() -> Expr {
     all(std::iter::once(is_update).chain(same))
 }
 
-/// The rules of one policy, in the order in which they are told.
+/// The rules of one policy, in the order in which they are reported.
 pub(super) fn rules(author: &Author, policy: &AIPolicySpec, today: Date) -> Vec<Rule> {
     let policy = Rules { author, policy, today };
     [

@@ -43,14 +43,14 @@ pub struct Compiled {
     pub match_rules: Vec<MatchRule>,
     /// The namespaces whose objects it judges. Objects that have no namespace are judged always.
     pub namespaces: Scope,
-    /// Rules to which there is no exemption. They are told first.
+    /// Rules to which there is no exemption. They are reported first.
     pub firm: Vec<Rule>,
     /// Requests to which the other rules do not apply: those of which one of these holds.
     pub exempt: Vec<Expr>,
     /// Values that several rules use, in order; a later one can use an earlier one. Each is looked at once, and only where
     /// it is used.
     pub variables: Vec<(&'static str, Expr)>,
-    /// The rules, in the order in which they are told.
+    /// The rules, in the order in which they are reported.
     pub rules: Vec<Rule>,
     /// Whether it can be tried with a probe.
     pub probed: bool,

@@ -19,7 +19,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     command: &[],
     syntax: ArgumentSyntax::Joined,
     arguments: |_, _| Vec::new(),
-    // Nobody knows how it would be told of them.
+    // Nobody knows which arguments it reads them from.
     adapters: None,
     environment: ENVIRONMENT,
     variables,

@@ -75,7 +75,7 @@ const PROMPT_CACHE_MEBIBYTES: u32 = 2048;
 const OTHER_CONNECTIONS: i32 = 64;
 
 /// Requests that are answered or wait for it. A thread serves one connection until that is closed; beyond their number nobody is
-/// served, and neither health nor metrics would be told while many ask.
+/// served, and neither health nor metrics would be served while many clients ask.
 fn connections(model: &Serving<'_>) -> i32 {
     model.engine.concurrency.unwrap_or(0).max(192)
 }

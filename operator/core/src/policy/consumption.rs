@@ -146,7 +146,7 @@ mod tests {
         let speaking = with(with(region(), "/quota", json!({"accelerators": 16})), "/climate", climate);
         let speaking =
             with(speaking, "/informationClasses/1/onExpiry", json!({"action": "Stop", "graceDays": 30}));
-        let told = |region: Value, days: i32| {
+        let reported = |region: Value, days: i32| {
             let book = book(&[("hemvist-system", "region", region), ("halsa", "own", local(days))]);
             let key = Key::new("halsa", "own");
             let fields = fields_without_effect(&book, &Settings::default(), &key);
@@ -163,7 +163,7 @@ mod tests {
             )
         };
         assert_eq!(
-            told(speaking.clone(), 31),
+            reported(speaking.clone(), 31),
             [
                 quota,
                 "spec.climate.monthlyKWh: 4001 is more than the 4000 of AIPolicy hemvist-system/region, which stay",
@@ -174,7 +174,7 @@ mod tests {
                 &expiry("after 30 days of grace"),
             ]
         );
-        assert_eq!(told(speaking, 30).len(), 5);
-        assert_eq!(told(region(), 1), [unmanaged.to_owned(), expiry("at once")]);
+        assert_eq!(reported(speaking, 30).len(), 5);
+        assert_eq!(reported(region(), 1), [unmanaged.to_owned(), expiry("at once")]);
     }
 }

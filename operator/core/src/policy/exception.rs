@@ -23,7 +23,7 @@ use crate::date;
 use crate::rules::shortened;
 use crate::snapshot::{Key, Settings};
 
-/// The most exceptions of a model that status tells of.
+/// The most exceptions of a model that status reports.
 const MAX_USES: usize = 8;
 
 /// The longest reason of an exception in status, in characters. The whole stands in the policy.
@@ -199,7 +199,7 @@ pub(super) fn ended(
         .max()
 }
 
-/// The exceptions that hold for `model` on `day`, as status tells of them; at most 8, by policy.
+/// The exceptions that hold for `model` on `day`, as status reports them; at most 8, by policy.
 pub(super) fn uses(exceptions: &BTreeSet<ActiveException>, model: &str, day: Date) -> Vec<ExceptionUse> {
     let holding = exceptions
         .iter()
@@ -226,7 +226,7 @@ mod tests {
     use k8s_openapi::jiff::civil::date;
     use serde_json::{Value, json};
 
-    use super::super::fixture::{NAME, TODAY, book, check, effective, model, region, told, with};
+    use super::super::fixture::{NAME, TODAY, book, check, effective, model, region, reported, with};
     use super::*;
     use crate::policy::fields_without_effect;
 
@@ -257,7 +257,7 @@ mod tests {
             (json!(["Assessment/DPIA", "HumanOversight"]), "2026-10-31", vec![MISSING, UNSEEN]),
             (json!(["Assessment/DPIA", "HumanOversight"]), "2026-11-31", vec![MISSING, UNSEEN]),
         ] {
-            let found = told(&check(&effective(excepting(&waives, last), &[]), bare()));
+            let found = reported(&check(&effective(excepting(&waives, last), &[]), bare()));
             assert_eq!(found, expected, "{waives} until {last}");
         }
     }
@@ -309,7 +309,7 @@ mod tests {
                            "exceptions": [exception("halsa", NAME, &json!(["HumanOversight"]), "2026-12-31")]});
         let policy = effective(excepting(&json!(["Assessment/DPIA"]), "2026-12-31"), &[local]);
         let expected = ["spec.purpose.assessments: AssessmentMissing by first", UNSEEN];
-        assert_eq!(told(&check(&policy, bare())), expected);
+        assert_eq!(reported(&check(&policy, bare())), expected);
     }
 
     #[test]
@@ -342,8 +342,8 @@ mod tests {
         );
         assert!(fields[0].message.ends_with("Procurement, Accessibility, Climate"), "{}", fields[0].message);
         let active = active_exceptions(&book, &settings, TODAY);
-        let told: Vec<_> = active.iter().flat_map(|one| &one.waivers).map(Waiver::to_string).collect();
-        assert_eq!(told, ["Assessment/DPIA"]);
+        let reported: Vec<_> = active.iter().flat_map(|one| &one.waivers).map(Waiver::to_string).collect();
+        assert_eq!(reported, ["Assessment/DPIA"]);
         assert_eq!(excepted_models(&book, &settings, &key, TODAY), BTreeSet::from([Key::new("halsa", NAME)]));
         assert!(excepted_models(&book, &settings, &key, date(2027, 1, 1)).is_empty());
     }

@@ -23,7 +23,7 @@ use super::unmet::unmet;
 use crate::date;
 use crate::violation::{RuleSource, Violation};
 
-/// How many days ahead the end of something is told.
+/// How many days ahead the end of something is reported.
 pub const WARNING_DAYS: i64 = 30;
 
 /// What a lapsed duty does. Ordered: the stricter is the lesser.

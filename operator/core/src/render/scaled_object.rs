@@ -86,7 +86,7 @@ pub struct Trigger {
     pub type_: String,
     /// Its name; unique within the list.
     pub name: String,
-    /// What it is told, all of it as text.
+    /// Its settings, all of them as text.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -159,22 +159,22 @@ fn pods(model: &ModelRequest) -> String {
 }
 
 fn prometheus(keda: &KedaSettings, name: &str, query: String, threshold: &str) -> Trigger {
-    let told =
+    let settings =
         [("serverAddress", keda.prometheus.clone()), ("query", query), ("threshold", threshold.to_owned())];
-    trigger("prometheus", name.to_owned(), told)
+    trigger("prometheus", name.to_owned(), settings)
 }
 
 fn cron(window: &Window) -> Trigger {
-    let told = [
+    let settings = [
         ("timezone", window.time_zone.clone()),
         ("start", window.start.clone()),
         ("end", window.end.clone()),
         ("desiredReplicas", window.replicas.to_string()),
     ];
-    trigger("cron", format!("schedule-{}", window.name), told)
+    trigger("cron", format!("schedule-{}", window.name), settings)
 }
 
-fn trigger<const N: usize>(type_: &str, name: String, told: [(&str, String); N]) -> Trigger {
-    let metadata = told.map(|(field, value)| (field.to_owned(), value)).into();
+fn trigger<const N: usize>(type_: &str, name: String, settings: [(&str, String); N]) -> Trigger {
+    let metadata = settings.map(|(field, value)| (field.to_owned(), value)).into();
     Trigger { type_: type_.to_owned(), name, metadata }
 }

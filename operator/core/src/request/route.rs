@@ -17,7 +17,7 @@ pub struct RouteSettings {
     pub hostname: String,
     /// What the paths of the model begin with there; empty for nothing.
     pub path: String,
-    /// What every answer tells its reader, if anything.
+    /// The notice in every answer, if anything.
     pub notice: Option<String>,
     /// Who chooses the replica for each request; `None` leaves it to the Service.
     pub picker: Option<PickerSettings>,

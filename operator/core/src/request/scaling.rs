@@ -38,7 +38,7 @@ pub enum Autoscaler {
     ScaledObject(KedaSettings),
 }
 
-/// What KEDA is told beyond the numbers.
+/// What KEDA needs beyond the numbers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KedaSettings {
     /// The address of the Prometheus.

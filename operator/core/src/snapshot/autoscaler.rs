@@ -39,7 +39,7 @@ impl AutoscalerFacts {
     }
 }
 
-/// Whether a condition tells of a fault. KEDA says `Unknown` with a reason where some of what it asks does not answer, and
+/// Whether a condition reports a fault. KEDA says `Unknown` with a reason where some of what it asks does not answer, and
 /// without one where it has not looked yet.
 fn is_fault(condition: &Value) -> bool {
     let has_reason = condition["reason"].as_str().is_some_and(|reason| !reason.is_empty());

@@ -1,4 +1,4 @@
-//! What the installation was told of its cluster: who is who, and which devices are no accelerators.
+//! What the installation sets about its cluster: who is who, and which devices are no accelerators.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

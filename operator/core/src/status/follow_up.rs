@@ -17,7 +17,7 @@ pub struct FollowUp {
     pub waits: bool,
 }
 
-/// What has to be remembered of `decision`, of which `status` tells.
+/// What has to be remembered of `decision`, which `status` reports.
 pub fn follow_up(decision: &Decision, status: &ModelDeploymentStatus) -> FollowUp {
     if decision.plan().is_none() {
         let rules = decision.violations.iter().filter_map(|violation| violation.rule.as_ref());

@@ -134,10 +134,10 @@ fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
 fn advice(spec: &AIPolicySpec) -> String {
     let advice = licence_advice(spec);
     let sentence = |text: &String| format!(" spec.models.licences: {text}.");
-    let told = advice.iter().take(MAX_ADVICE).map(sentence).collect::<Vec<_>>().concat();
+    let reported = advice.iter().take(MAX_ADVICE).map(sentence).collect::<Vec<_>>().concat();
     match advice.len().saturating_sub(MAX_ADVICE) {
-        0 => told,
-        more => format!("{told} And {more} more."),
+        0 => reported,
+        more => format!("{reported} And {more} more."),
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
         Time(text.parse().unwrap())
     }
 
-    fn told(status: &AIPolicyStatus) -> Vec<String> {
+    fn reported(status: &AIPolicyStatus) -> Vec<String> {
         let line =
             |condition: &Condition| format!("{}={} {}", condition.type_, condition.status, condition.reason);
         status.conditions.iter().flatten().map(line).collect()
@@ -241,12 +241,15 @@ mod tests {
             (json!({"namespaces": []}), Some("RootNamespaceOnly")),
         ] {
             let status = local(spec);
-            let found = told(&status);
+            let found = reported(&status);
             let accepted = if reason.is_none() { "True" } else { "False" };
-            let reason_told = reason.unwrap_or("InForce");
+            let reported_reason = reason.unwrap_or("InForce");
             assert_eq!(
                 found[..2],
-                [format!("Ready={accepted} {reason_told}"), format!("Accepted={accepted} {reason_told}")]
+                [
+                    format!("Ready={accepted} {reported_reason}"),
+                    format!("Accepted={accepted} {reported_reason}")
+                ]
             );
             assert_eq!(found[2], "Enforced=False ControllerOnly");
             assert_eq!(found.get(4).is_some(), reason.is_some(), "{found:?}");
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_from_what_cannot_be_waived_is_told() {
+    fn an_exception_from_what_cannot_be_waived_is_reported() {
         let exceptions = json!([{"namespace": "halsa", "modelDeployment": "pilot", "waives": ["Residency"],
                                  "reason": "Pilot.", "approvedBy": "CISO", "expiresOn": "2026-12-31"}]);
         let book = book(&[("hemvist-system", "region", with(region(), "/exceptions", exceptions))]);
@@ -269,7 +272,7 @@ mod tests {
             &Compilation::Off,
             &moment(NOW),
         );
-        assert_eq!(told(&status)[1], "Accepted=False NotWaivable");
+        assert_eq!(reported(&status)[1], "Accepted=False NotWaivable");
         assert_eq!(
             status.conditions.unwrap()[1].message,
             "spec.exceptions[halsa/pilot].waives has no effect. Every other limit of the policy is in force. \
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_that_spdx_does_not_know_is_told_and_changes_nothing() {
+    fn a_licence_that_spdx_does_not_know_is_reported_and_changes_nothing() {
         let own = json!(["mit", "Apache-2.0", "GPLv3", "bsd", "isc", "LicenseRef-Own"]);
         let book = book(&[("hemvist-system", "region", with(region(), "/models/licences", own))]);
         let key = Key::new("hemvist-system", "region");
@@ -292,7 +295,7 @@ mod tests {
             &Compilation::Off,
             &moment(NOW),
         );
-        assert_eq!(told(&status)[1], "Accepted=True InForce");
+        assert_eq!(reported(&status)[1], "Accepted=True InForce");
         let refer = "a licence that SPDX does not list is written as LicenseRef- and a name";
         assert_eq!(
             status.conditions.unwrap()[1].message,
@@ -339,7 +342,7 @@ mod tests {
                 &Compilation::Off,
                 &moment(NOW),
             );
-            assert_eq!(told(&status)[3], expected, "{day}");
+            assert_eq!(reported(&status)[3], expected, "{day}");
         }
     }
 
@@ -365,7 +368,8 @@ mod tests {
         let says = |spec: Value, compilation: &Compilation| {
             let book = book(&[("hemvist-system", "region", spec)]);
             let tally = PolicyTally::default();
-            told(&policy(&book, &Settings::default(), &key, tally, compilation, &moment(NOW)))[..3].to_vec()
+            reported(&policy(&book, &Settings::default(), &key, tally, compilation, &moment(NOW)))[..3]
+                .to_vec()
         };
         let failed = Compilation::Failed { why: "It is let through.".to_owned() };
         assert_eq!(
@@ -399,7 +403,7 @@ mod tests {
             &moment(NOW),
         );
         assert_eq!(
-            told(&status),
+            reported(&status),
             [
                 "Ready=False Unreadable",
                 "Accepted=False Unreadable",

@@ -77,7 +77,7 @@ pub fn primary(violations: &[Violation]) -> Option<&Violation> {
     violations.iter().min_by_key(|violation| violation.rank())
 }
 
-/// The violations in at most 1,000 characters, the gravest first.
+/// The violations in at most 1,000 characters, the most severe first.
 pub fn summary(violations: &[Violation]) -> String {
     let mut ordered: Vec<&Violation> = violations.iter().collect();
     ordered.sort_by_key(|violation| violation.rank());
@@ -99,7 +99,7 @@ mod tests {
     use crate::rules::RequestFinding;
 
     #[test]
-    fn the_gravest_is_told_first_and_the_rest_is_counted() {
+    fn the_most_severe_is_reported_first_and_the_rest_is_counted() {
         let missing = |assessment| {
             Violation::plain("spec.purpose.assessments", Finding::AssessmentMissing { assessment })
         };

@@ -191,12 +191,12 @@ fn assert_excepting(
     };
     let (before, after) = (plain.check(model, TODAY), excepting.check(model, TODAY));
     for violation in &after {
-        prop_assert!(!is_waived(violation), "{violation:?} is waived and told");
+        prop_assert!(!is_waived(violation), "{violation:?} is waived and reported");
         let too_old = |one: &Violation| matches!(one.finding, Finding::AssessmentTooOld { .. });
-        // Where the region's age is waived, the department's own may be the one that is told.
-        let told_anew = too_old(violation)
+        // Where the region's age is waived, the department's own may be the one that is reported.
+        let reported_instead = too_old(violation)
             && before.iter().any(|one| too_old(one) && one.field == violation.field && is_waived(one));
-        prop_assert!(before.contains(violation) || told_anew, "{violation:?} is new");
+        prop_assert!(before.contains(violation) || reported_instead, "{violation:?} is new");
     }
     for violation in before.iter().filter(|violation| !after.contains(violation)) {
         prop_assert!(is_waived(violation), "{violation:?} is gone and not waived");

@@ -386,10 +386,10 @@ fn bounded_end(case: &Case) -> bool {
     let grace = case.pod()["terminationGracePeriodSeconds"].as_i64().unwrap();
     let hook = &case.container()["lifecycle"];
     let before = hook["preStop"]["sleep"]["seconds"].as_i64().unwrap();
-    let told = format!("--shutdown-timeout={}", case.model.drain_seconds);
+    let wanted = format!("--shutdown-timeout={}", case.model.drain_seconds);
     let drain = i64::from(case.model.drain_seconds);
     let drains = match case.model.engine.engine {
-        EngineType::VLLM => before == 5 && items(&case.container()["args"]).contains(&json!(told)),
+        EngineType::VLLM => before == 5 && items(&case.container()["args"]).contains(&json!(wanted)),
         // It goes on until no request is left; the grace period is its limit.
         EngineType::SGLang => before == 5,
         EngineType::LlamaCpp | EngineType::Custom => before == 5 + drain,

@@ -152,7 +152,7 @@ fn certificate(item: ureq::tls::PemItem<'_>) -> Option<Certificate<'static>> {
     }
 }
 
-/// A client that goes where it is told and nowhere else: no proxy of the environment, no redirection.
+/// A client that goes where it is known and nowhere else: no proxy of the environment, no redirection.
 pub fn agent(trust: Trust) -> Agent {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()

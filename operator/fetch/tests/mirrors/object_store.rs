@@ -170,7 +170,7 @@ fn what_is_no_file_of_weights_is_refused() {
 }
 
 #[test]
-fn who_is_not_allowed_is_told_so_and_no_secret_is() {
+fn a_denial_is_reported_and_no_secret_is() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
     let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));

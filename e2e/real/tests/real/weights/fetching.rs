@@ -24,13 +24,13 @@ const CERTAIN: u64 = 16 << 20;
 pub async fn from_the_store_to_the_answer(stage: &Stage) -> Result<()> {
     let begun = Instant::now();
     stage.surroundings.apply_model().await?;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let job = wait_until("the weights to be fetched", PATIENCE, async || {
         let model = stage.surroundings.governed.model(MODEL).await?;
         let reason = text(&condition(&model, "Ready")["reason"]).to_owned();
-        if told.last() != Some(&reason) {
+        if reported.last() != Some(&reason) {
             println!("{:5.1?} {reason}", begun.elapsed());
-            told.push(reason);
+            reported.push(reason);
         }
         let Some((job, pods)) = stage.job(&stage.small.digest).await? else {
             return Ok(Progress::not_yet("no Job"));

@@ -54,7 +54,7 @@ const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
 /// Everything that a ModelDeployment becomes, and the quotas.
 pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
-    // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.
+    // An object of the scale sub-resource has no labels; the Deployments of models are recognised by their names.
     // KEDA makes an autoscaler of its own for each ScaledObject that Hemvist has written, with the labels of that.
     let is_autoscaler = all([
         is_autoscaler(settings),

@@ -329,14 +329,14 @@ fn scheduling(settings: &Settings) -> Vec<Rule> {
     ]
 }
 
-/// What is kept from the pods of models with sensitive information, and how they are told.
+/// What is kept from the pods of models with sensitive information, and how they are recognised.
 fn sensitive() -> Vec<Rule> {
     let debug = name("object").field("spec").maybe("ephemeralContainers").or_none();
     let classes = [InformationClass::Sensitive, InformationClass::Secret];
     let named = classes.map(|class| {
         let part = format!("--{}-", class.as_str().to_ascii_lowercase());
-        let told = name("object").path(["metadata", "name"]).call("contains", [text(part)]);
-        pods::class_of_pod().equals(text(class.as_str())).implies(told)
+        let named = name("object").path(["metadata", "name"]).call("contains", [text(part)]);
+        pods::class_of_pod().equals(text(class.as_str())).implies(named)
     });
     vec![
         Rule::new(

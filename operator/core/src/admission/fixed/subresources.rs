@@ -19,7 +19,7 @@ pub(in crate::admission) fn bindings(settings: &Settings) -> Compiled {
     always("hemvist-bindings", governed(settings), &[match_rule], vec![rule])
 }
 
-/// Ways into what runs. The pods of models that hold sensitive information are told by their names, since a request
+/// Ways into what runs. The pods of models that hold sensitive information are recognised by their names, since a request
 /// for one of these subresources has nothing else of the pod; [`super::default_deny::pods`] makes sure that they have such names.
 pub(in crate::admission) fn connections(settings: &Settings) -> Compiled {
     let pods = MatchRule {

@@ -228,9 +228,9 @@ impl Judge<'_> {
         };
         let debugged = self.spec.ephemeral_containers.as_ref().is_some_and(|all| !all.is_empty());
         self.refuse("spec.ephemeralContainers", debugged);
-        let told = format!("--{}-", class.as_str().to_lowercase());
+        let infix = format!("--{}-", class.as_str().to_lowercase());
         let name = self.pod.metadata.name.as_deref().unwrap_or_default();
-        self.refuse("metadata.name", !name.contains(&told));
+        self.refuse("metadata.name", !name.contains(&infix));
     }
 
     fn policies(&mut self) {

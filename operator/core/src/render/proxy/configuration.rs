@@ -1,4 +1,4 @@
-//! What the proxy is told: who may come in, what is passed on, and how it finds out that the model answers.
+//! The configuration of the proxy: who may send requests, which paths it forwards, and how it checks that the model answers.
 //!
 //! Fields and their meaning: Envoy's API v3, `config.bootstrap.v3.Bootstrap`. Durations are texts in seconds.
 
@@ -127,7 +127,7 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
         "normalize_path": true,
         "merge_slashes": false,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        // Who asks is not told to the engine, which could log it, and nothing is numbered.
+        // The engine, which could log it, does not learn who asks, and nothing is numbered.
         "use_remote_address": true,
         "skip_xff_append": true,
         "generate_request_id": false,
