@@ -86,7 +86,7 @@ trap stop EXIT
 trap 'exit 130' INT TERM
 
 # All programs and tests are built once, with the features of the whole workspace, and then run in parts. Cargo resolves
-# features anew for each selection of packages, and would build half of the tree again for each part.
+# features again for each selection of packages, and would build half of the tree again for each part.
 workspace=(cargo test --quiet --workspace --no-fail-fast)
 
 # The options that select the integration tests of some crates.

@@ -125,7 +125,7 @@ pub struct ResolvedSettings {
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResolvedAccelerator {
-    /// The maker.
+    /// The vendor.
     pub vendor: AcceleratorVendor,
 
     /// The resource that is asked for. Example: `nvidia.com/gpu`.

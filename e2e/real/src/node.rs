@@ -128,7 +128,7 @@ impl RealNode {
         self.bring_kubeconfig(&format!("{namespace}.{name}"), &of_the_cluster)
     }
 
-    /// Writes a kubeconfig of the cluster anew for use on the node.
+    /// Writes a kubeconfig of the cluster again, for use on the node.
     fn bring_kubeconfig(&self, name: &str, of_the_cluster: &Path) -> Result<PathBuf> {
         let path = self.folder.join(format!("{name}.kubeconfig"));
         write_kubeconfig(&path, of_the_cluster, &self.link.api_server())?;

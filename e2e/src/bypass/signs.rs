@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::shapes::{container, one_of, spec_with, spec_with_container};
 
-/// Resources that device plug-ins and drivers of many makers offer, and one that nobody knows.
+/// Resources that device plug-ins and drivers of many vendors offer, and one that nobody knows.
 const RESOURCES: [&str; 18] = [
     "nvidia.com/gpu",
     "nvidia.com/gpu.shared",
@@ -27,7 +27,7 @@ const RESOURCES: [&str; 18] = [
     "deviceclass.resource.kubernetes.io/gpu.nvidia.com",
 ];
 
-/// Variables that container runtimes of several makers read, with a value that gives devices.
+/// Variables that container runtimes of several vendors read, with a value that gives devices.
 const VARIABLES: [(&str, &str); 12] = [
     ("NVIDIA_VISIBLE_DEVICES", "all"),
     ("NVIDIA_VISIBLE_DEVICES", "0"),

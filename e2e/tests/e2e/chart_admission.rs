@@ -27,7 +27,7 @@ const FOUND_BY: &str = "app.kubernetes.io/part-of=hemvist";
 const BROUGHT_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "Helm");
 
 /// What the chart says in the place of a hash of the whole policy, which it cannot know. The operator writes the hash.
-const NO_EDITION: &str = "edition of the chart";
+const NO_EDITION: &str = "version of the chart";
 
 /// Settings of an installation, as the chart takes them and as the command line does.
 struct Case {
@@ -183,7 +183,7 @@ async fn an_installed_release_closes_the_cluster_as_printed_and_leaves_it_closed
     helm(&["upgrade", DEFAULT.release, chart]).await?;
     ensure_equal(&held(&cluster).await?, &brought).context("after helm upgrade")?;
 
-    // The operator knows the editions, and sets the label that Helm has set.
+    // The operator knows the versions, and sets the label that Helm has set.
     let upkept = with_annotation(&printed);
     let operator = start_operator(&cluster).await?;
     wait_until("the operator to take over", Duration::from_mins(1), async || {
@@ -270,7 +270,7 @@ fn by_name(objects: &[Value]) -> Result<BTreeMap<String, Value>> {
     named.collect()
 }
 
-/// The same with what the chart adds, one by one: an annotation, the labels of its values, and no edition.
+/// The same with what the chart adds, one by one: an annotation, the labels of its values, and no version.
 fn as_of_the_chart(printed: &BTreeMap<String, Value>, labels: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let mut all = with_annotation(printed);
     for object in all.values_mut() {
@@ -279,7 +279,7 @@ fn as_of_the_chart(printed: &BTreeMap<String, Value>, labels: &[(&str, &str)]) -
         }
         let message = object.pointer_mut("/spec/validations/0/messageExpression");
         if let Some(Value::String(message)) = message {
-            *message = without_edition(message);
+            *message = without_version(message);
         }
     }
     all
@@ -293,8 +293,8 @@ fn with_annotation(printed: &BTreeMap<String, Value>) -> BTreeMap<String, Value>
     all
 }
 
-fn without_edition(message: &str) -> String {
-    let Some((before, after)) = message.split_once("edition ") else { return message.to_owned() };
+fn without_version(message: &str) -> String {
+    let Some((before, after)) = message.split_once("version ") else { return message.to_owned() };
     let rest = after.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
     format!("{before}{NO_EDITION}{rest}")
 }

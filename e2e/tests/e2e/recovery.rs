@@ -192,7 +192,7 @@ async fn a_cluster_where_no_operator_ever_ran_starts_works_and_opens_with_one_li
     let terminal = Terminal::of(&cluster);
     terminal.is_closed().await?;
     ensure!(system_pods(&terminal).await? == before, "a restart has changed pods that ran");
-    let after = everything_is_made_anew(&terminal, &before).await?;
+    let after = everything_is_made_again(&terminal, &before).await?;
 
     let page = Page::read()?;
     the_one_line_opens(&terminal, &page).await?;
@@ -259,7 +259,7 @@ async fn restart(cluster: &mut ControlPlane) -> Result<()> {
 
 /// What stood there before the restart proves little: the pods are made and scheduled again, and a new department gets what
 /// Kubernetes gives to each.
-async fn everything_is_made_anew(
+async fn everything_is_made_again(
     terminal: &Terminal<'_>,
     before: &BTreeSet<String>,
 ) -> Result<BTreeSet<String>> {

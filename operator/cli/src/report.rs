@@ -191,7 +191,7 @@ pub struct ExclusionReport {
 }
 
 impl Report {
-    /// The report with its summary reckoned.
+    /// The report with its summary estimated.
     pub fn new(
         day: String,
         models: Vec<ModelReport>,

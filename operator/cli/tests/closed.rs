@@ -40,12 +40,12 @@ fn compiled(arguments: &[String]) -> String {
     let words = ["hemvist", "policy", "compile"].map(str::to_owned);
     let exit = run(words.iter().chain(arguments), &mut io::empty(), &mut stdout, &mut stderr);
     assert_eq!(exit as u8, Exit::Success as u8, "{}", String::from_utf8_lossy(&stderr));
-    without_editions(&String::from_utf8(stdout).unwrap())
+    without_versions(&String::from_utf8(stdout).unwrap())
 }
 
 /// The answer of a policy to its probe has a hash of all of it in it, which the chart cannot know: the operator writes it.
-fn without_editions(text: &str) -> String {
-    const EDITION: &str = "edition ";
+fn without_versions(text: &str) -> String {
+    const EDITION: &str = "version ";
     let mut parts = text.split(EDITION);
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |all, part| {

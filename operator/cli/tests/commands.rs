@@ -54,7 +54,7 @@ fn compare(file: &Path, text: &str) {
         std::fs::write(file, text).unwrap();
     }
     let wanted = std::fs::read_to_string(file).unwrap_or_default();
-    assert!(wanted == text, "{} differs; UPDATE=1 writes it anew. Now it is:\n{text}", file.display());
+    assert!(wanted == text, "{} differs; UPDATE=1 rewrites it. Now it is:\n{text}", file.display());
 }
 
 fn check_golden(name: &str, arguments: &[&str], exit: Exit) -> Ran {

@@ -79,8 +79,8 @@ impl Allowed {
 }
 
 /// One of what is allowed; now and then, or where nothing is, one of the others.
-pub fn choose(random: &mut Random, allowed: &[String], pool: &[&str], wild: usize) -> String {
-    if allowed.is_empty() || random.chance(wild) {
+pub fn choose(random: &mut Random, allowed: &[String], pool: &[&str], unguided: usize) -> String {
+    if allowed.is_empty() || random.chance(unguided) {
         (*random.pick(pool)).to_owned()
     } else {
         random.pick(allowed).clone()

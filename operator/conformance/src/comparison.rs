@@ -140,12 +140,12 @@ impl Comparison {
         let is_pod = number.is_multiple_of(2);
         let often = !is_pod && !self.excepting.is_empty() && random.chance(350);
         let set = if often { *random.pick(&self.excepting) } else { random.below(self.sets.len()) };
-        let wild = *random.pick(&[0, 0, 15, 30, 60, 150]);
+        let unguided = *random.pick(&[0, 0, 15, 30, 60, 150]);
         let namespace = &self.sets[set].namespace;
         let object = if is_pod {
-            pods::pod(&mut random, namespace, &self.allowed[set], wild)
+            pods::pod(&mut random, namespace, &self.allowed[set], unguided)
         } else {
-            models::model(&mut random, namespace, &self.allowed[set], wild)
+            models::model(&mut random, namespace, &self.allowed[set], unguided)
         };
         let user = if is_pod && random.chance(667) { User::PodMaker } else { User::Tenant };
         Case { set, is_pod, user, object }

@@ -318,7 +318,7 @@ trait Parts {
 
 impl Parts for Compiled {
     fn for_each_list(&mut self, change: impl Fn(&mut Vec<hemvist_core::admission::Rule>)) {
-        change(&mut self.firm);
+        change(&mut self.without_exemption);
         change(&mut self.rules);
     }
 
@@ -329,7 +329,9 @@ impl Parts for Compiled {
     }
 
     fn for_each_rule(&mut self, words: &str, change: impl Fn(&mut Expr)) {
-        for rule in self.firm.iter_mut().chain(&mut self.rules).filter(|rule| says(&rule.message, words)) {
+        for rule in
+            self.without_exemption.iter_mut().chain(&mut self.rules).filter(|rule| says(&rule.message, words))
+        {
             change(&mut rule.holds);
         }
     }

@@ -47,7 +47,7 @@ pub struct Watches {
     pub metrics: Arc<Metrics>,
     /// How long one request may take, watches apart.
     pub deadline: Deadline,
-    /// How often each kind is listed anew, give or take a fifth.
+    /// How often each kind is listed again, give or take a fifth.
     pub relist: Duration,
 }
 

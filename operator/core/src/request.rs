@@ -176,7 +176,7 @@ pub struct AdapterSettings {
 /// The accelerators of one replica.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct AcceleratorRequest {
-    /// The maker.
+    /// The vendor.
     pub vendor: AcceleratorVendor,
     /// The resource, such as `nvidia.com/gpu` or `nvidia.com/mig-1g.10gb`.
     pub resource: String,

@@ -85,7 +85,7 @@ fn written(compiled: &Compiled) -> Vec<(String, String)> {
 fn trees(compiled: &Compiled) -> impl Iterator<Item = &Expr> {
     let variables = compiled.variables.iter().map(|(_, value)| value);
     variables
-        .chain(compiled.firm.iter().chain(&compiled.rules).map(|rule| &rule.holds))
+        .chain(compiled.without_exemption.iter().chain(&compiled.rules).map(|rule| &rule.holds))
         .chain(&compiled.exempt)
 }
 

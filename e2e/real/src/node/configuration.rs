@@ -149,7 +149,7 @@ BinaryName = "{runc}"
     }
 }
 
-/// Writes a kubeconfig of the cluster anew for use on a node, where the API server has another address.
+/// Writes a kubeconfig of the cluster again, for use on a node, where the API server has another address.
 ///
 /// # Errors
 /// Where it cannot be read or written.

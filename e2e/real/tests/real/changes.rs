@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::surroundings::{MODEL, PATIENCE, Surroundings, serves};
 
-/// Nobody does anything: the kubelet starts the container anew, and the model says so on its own.
+/// Nobody does anything: the kubelet restarts the container, and the model says so on its own.
 pub async fn an_engine_that_is_killed_comes_back(surroundings: &Surroundings, pod: &Value) -> Result<()> {
     let inside = Inside::of(surroundings.node.containerd(), pod)?;
     let process = EngineProcess::of(inside.container(), SERVER)?;

@@ -21,7 +21,7 @@ pub async fn keep_out(surroundings: &Surroundings) -> Result<()> {
     surroundings.node.keep_machine_out_of(8000).await
 }
 
-/// A replica that has come since then is looked at anew.
+/// A replica that has come since then is probed again.
 pub async fn tells_that_others_are_kept_out(surroundings: &Surroundings) -> Result<()> {
     isolated(surroundings, "True", "EnforcementSeen").await
 }

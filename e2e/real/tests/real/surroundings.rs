@@ -175,7 +175,7 @@ fn adapt(model: &mut Value, images: &Images) {
     spec["rollout"] = json!({"drainSeconds": 5});
 }
 
-/// Waits until the model is ready with a pod on the real node whose engine was started anew this often.
+/// Waits until the model is ready with a pod on the real node whose engine was restarted this often.
 pub async fn serves(surroundings: &Surroundings, restarts: u64) -> Result<Value> {
     let begun = Instant::now();
     let pod = wait_until("the model to serve from the real node", PATIENCE, async || {

@@ -49,9 +49,9 @@ const AT_AND_BELOW: [&[&str]; 13] = [
 pub enum Reach {
     /// By a claim of dynamic resource allocation.
     Claim,
-    /// By an environment variable that the container runtime heeds.
+    /// By an environment variable that the container runtime reads.
     Variable,
-    /// By an annotation that the container runtime heeds.
+    /// By an annotation that the container runtime reads.
     Annotation,
     /// By a path of the host.
     HostPath,

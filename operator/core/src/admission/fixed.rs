@@ -32,7 +32,7 @@ fn always(name: &str, namespaces: Scope, match_rules: &[MatchRule], rules: Vec<R
         author: None,
         match_rules: match_rules.to_vec(),
         namespaces,
-        firm: Vec::new(),
+        without_exemption: Vec::new(),
         exempt: Vec::new(),
         variables: Vec::new(),
         rules,

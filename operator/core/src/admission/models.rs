@@ -123,7 +123,7 @@ pub(super) fn variables() -> Vec<(&'static str, Expr)> {
 }
 
 /// Whether a request changes nothing that a policy judges. What was accepted once can be suspended, labelled, scaled and
-/// given incidents whatever has become of the policy; the controller judges it anew anyway.
+/// given incidents whatever has become of the policy; the controller judges it again anyway.
 pub(super) fn unchanged() -> Expr {
     let is_update = name("request").field("operation").equals(text("UPDATE"));
     let same = ["purpose", "model", "engine", "accelerator", "placement"].map(|field| {

@@ -44,7 +44,7 @@ pub struct Compiled {
     /// The namespaces whose objects it judges. Objects that have no namespace are judged always.
     pub namespaces: Scope,
     /// Rules to which there is no exemption. They are reported first.
-    pub firm: Vec<Rule>,
+    pub without_exemption: Vec<Rule>,
     /// Requests to which the other rules do not apply: those of which one of these holds.
     pub exempt: Vec<Expr>,
     /// Values that several rules use, in order; a later one can use an earlier one. Each is looked at once, and only where
@@ -164,14 +164,14 @@ impl Compiled {
         };
         let allowed = any(std::iter::once(hold(&self.rules)).chain(self.exempt.clone()));
         if !self.probed {
-            return all([hold(&self.firm), allowed]);
+            return all([hold(&self.without_exemption), allowed]);
         }
-        all([!self.is_probe(), hold(&self.firm), any([allowed, probe::is_of_another()])])
+        all([!self.is_probe(), hold(&self.without_exemption), any([allowed, probe::is_of_another()])])
     }
 
     /// What is said of a request that is refused: the message of the first rule that it breaks.
     fn message(&self) -> Expr {
-        let rules = self.firm.iter().chain(&self.rules);
+        let rules = self.without_exemption.iter().chain(&self.rules);
         let mut refused: Vec<_> =
             rules.map(|rule| (!rule.holds.clone(), rule.message.expression())).collect();
         if self.probed {
@@ -188,7 +188,7 @@ impl Compiled {
     }
 
     /// The bindings that put the policy into force. The namespaces stand here and not in the policy itself: the API server
-    /// looks at them before it looks at the kind of the object, and reads them anew for every request.
+    /// looks at them before it looks at the kind of the object, and reads them again for every request.
     pub fn bindings(&self) -> Vec<ValidatingAdmissionPolicyBinding> {
         let binding = |(enforcement, scope): (Enforcement, Scope)| {
             let name = match enforcement {

@@ -61,20 +61,20 @@ impl Compiled {
         Some(Probe { policy: self.name.clone(), answer, object, is_pod })
     }
 
-    /// What the policy says to its probe: which it is, and in which edition. Of a policy that was written anew, the answer
+    /// What the policy says to its probe: which policy it is, and in which version. Of a policy that was rewritten, the answer
     /// of the earlier one proves nothing.
     pub(super) fn probe_answer(&self) -> String {
-        let edition = self.edition();
+        let version = self.version();
         match &self.author {
             Some((key, generation)) => {
-                format!("a probe: AIPolicy {key} at generation {generation} is in force, edition {edition}.")
+                format!("a probe: AIPolicy {key} at generation {generation} is in force, version {version}.")
             }
-            None => format!("a probe: what no AIPolicy speaks of is refused, edition {edition}."),
+            None => format!("a probe: default deny is in force, version {version}."),
         }
     }
 
     /// Hash of what is judged, where, and what a breach leads to.
-    fn edition(&self) -> String {
+    fn version(&self) -> String {
         content_hash(&Value::from(format!("{self:?}")))
     }
 

@@ -110,7 +110,7 @@ fn arguments(model: &Serving<'_>, weights: &str) -> Vec<Argument> {
 }
 
 /// The devices by the names that the engine has for them. It stops where one is not there; left to itself it would go on with
-/// the processor, serve, and be of no use. Each maker's devices need the image with that maker's own library.
+/// the processor, serve, and be of no use. The devices of each vendor need the image with the library of that vendor.
 fn devices(model: &Serving<'_>) -> Argument {
     // A model with devices that it has no library for is refused before.
     let name = vendor(model.vendor).llama_cpp.unwrap_or_default();

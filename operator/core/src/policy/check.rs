@@ -150,7 +150,7 @@ impl Refusals<'_> {
         let allowed_by = |suffices: &dyn Fn(&str) -> bool| {
             expression.as_ref().is_some_and(|expression| expression.is_allowed(&|one: &str| suffices(one)))
         };
-        // A choice such as `MIT OR Apache-2.0` has to be made once for all policies, not by each policy anew.
+        // A choice such as `MIT OR Apache-2.0` has to be made once for all policies, not by each policy again.
         let everywhere = |one: &str| limits.iter().all(|limit| licence::listed(&limit.value, one));
         let refused_together = !allowed_by(&everywhere);
         let refuses = |limit: &BTreeSet<String>| !allowed_by(&|one| licence::listed(limit, one));

@@ -25,13 +25,13 @@ impl EffectivePolicy {
     }
 
     /// The greenhouse gases of the electricity, in grams of CO2 equivalent per kWh, with the rule that says so. Of several
-    /// values the greatest, so that nothing is reckoned too low.
+    /// values the greatest, so that nothing is calculated too low.
     pub fn grams_co2e_per_kwh(&self) -> Option<(i32, RuleSource)> {
         factor(&self.emission_factor, |value| *value)
     }
 
     /// All the energy of the data centre for each unit that reaches the machines, with the rule that says so. Of several
-    /// values the greatest, so that nothing is reckoned too low.
+    /// values the greatest, so that nothing is calculated too low.
     pub fn power_usage_effectiveness(&self) -> Option<(Decimal, RuleSource)> {
         factor(&self.power_usage_effectiveness, millionths)
     }

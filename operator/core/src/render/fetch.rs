@@ -47,7 +47,7 @@ const BASE_SECONDS: u64 = 6 * 3600;
 /// Bytes that are fetched in a second at worst.
 const BYTES_PER_SECOND: u64 = 10_000_000;
 
-/// Weights that are reckoned with where their size is not known, in bytes.
+/// Weights that are assumed where their size is not known, in bytes.
 const UNKNOWN_BYTES: u64 = 200_000_000_000;
 
 /// The exit statuses of the program after which another try would end alike: the wrong weights, and what are none. Others

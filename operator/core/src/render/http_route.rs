@@ -94,7 +94,7 @@ pub struct PathMatch {
 pub enum RouteFilter {
     /// The path that the model is asked for.
     URLRewrite {
-        /// What is written anew.
+        /// What is rewritten.
         #[serde(rename = "urlRewrite")]
         rewrite: Rewrite,
     },
@@ -106,7 +106,7 @@ pub enum RouteFilter {
     },
 }
 
-/// What of an address is written anew.
+/// What of an address is rewritten.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Rewrite {
     /// The path.
@@ -143,7 +143,7 @@ pub struct Header {
 /// The HTTPRoute of `model`, where a gateway leads to it.
 pub fn http_route(model: &ModelRequest) -> Option<HTTPRoute> {
     let route = model.route.as_ref()?;
-    // One rule for each path: what a rule writes anew is the same for all that it matches.
+    // One rule for each path: what a rule rewrites is the same for all that it matches.
     let mut interface: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
     for (method, path) in description(model.engine.engine).paths(&model.serving()) {
         interface.entry(path).or_default().push(method);

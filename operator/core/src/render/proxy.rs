@@ -34,7 +34,7 @@ const UP_PATH: &str = "/up";
 /// What stands for the image where nobody has named one: `hemvist check` and `hemvist render` can do without it.
 pub const EXAMPLE_PROXY_IMAGE: &str = "registry.region.example/envoyproxy/envoy@sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The program in every image of Envoy's makers. Their entry point would be a shell.
+/// The program in every image that the Envoy project publishes. Their entry point would be a shell.
 const PROGRAM: &str = "/usr/local/bin/envoy";
 
 /// Threads that pass on requests. One passes on some twenty thousand pieces of answers a second.

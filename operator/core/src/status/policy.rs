@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::civil::Date;
 
 use super::enforced::enforced;
-use super::{Compilation, PolicyTally, draft};
+use super::{Compilation, PolicyCounts, draft};
 use crate::date;
 use crate::policy::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS, WARNING_DAYS, fields_without_effect, licence_advice};
 use crate::rules::listing;
@@ -24,7 +24,7 @@ pub fn policy(
     book: &PolicyBook,
     settings: &Settings,
     key: &Key,
-    tally: PolicyTally,
+    counts: PolicyCounts,
     compilation: &Compilation,
     now: &Time,
 ) -> AIPolicyStatus {
@@ -46,10 +46,10 @@ pub fn policy(
     AIPolicyStatus {
         observed_generation: generation,
         conditions: Some(transition(&previous, drafts, generation, now)),
-        bound_namespaces: Some(tally.namespaces),
-        bound_model_deployments: Some(tally.models),
-        refused: Some(tally.refused),
-        excepted: Some(tally.excepted),
+        bound_namespaces: Some(counts.namespaces),
+        bound_model_deployments: Some(counts.models),
+        refused: Some(counts.refused),
+        excepted: Some(counts.excepted),
         without_effect: Some(without_effect).filter(|fields| !fields.is_empty()),
     }
 }
@@ -227,7 +227,7 @@ mod tests {
             &book,
             &Settings::default(),
             &Key::new("halsa", "own"),
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         )
@@ -268,7 +268,7 @@ mod tests {
             &book,
             &Settings::default(),
             &key,
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         );
@@ -291,7 +291,7 @@ mod tests {
             &book,
             &Settings::default(),
             &key,
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         );
@@ -338,7 +338,7 @@ mod tests {
                 &book,
                 &Settings::default(),
                 &key,
-                PolicyTally::default(),
+                PolicyCounts::default(),
                 &Compilation::Off,
                 &moment(NOW),
             );
@@ -351,13 +351,13 @@ mod tests {
         let mut book = book(&[("hemvist-system", "region", region())]);
         let key = Key::new("hemvist-system", "region");
         let settings = Settings::default();
-        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1, excepted: 1 };
-        let first = policy(&book, &settings, &key, tally, &Compilation::Off, &moment(NOW));
+        let counts = PolicyCounts { namespaces: 2, models: 3, refused: 1, excepted: 1 };
+        let first = policy(&book, &settings, &key, counts, &Compilation::Off, &moment(NOW));
         if let Some(PolicyEntry::Readable(readable)) = book.entries.get_mut(&key) {
             readable.status = Some(first.clone());
         }
         assert_eq!(
-            policy(&book, &settings, &key, tally, &Compilation::Off, &moment("2026-11-02T12:00:00Z")),
+            policy(&book, &settings, &key, counts, &Compilation::Off, &moment("2026-11-02T12:00:00Z")),
             first
         );
     }
@@ -367,8 +367,8 @@ mod tests {
         let key = Key::new("hemvist-system", "region");
         let says = |spec: Value, compilation: &Compilation| {
             let book = book(&[("hemvist-system", "region", spec)]);
-            let tally = PolicyTally::default();
-            reported(&policy(&book, &Settings::default(), &key, tally, compilation, &moment(NOW)))[..3]
+            let counts = PolicyCounts::default();
+            reported(&policy(&book, &Settings::default(), &key, counts, compilation, &moment(NOW)))[..3]
                 .to_vec()
         };
         let failed = Compilation::Failed { why: "It is let through.".to_owned() };
@@ -398,7 +398,7 @@ mod tests {
             &book,
             &Settings::default(),
             &key,
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         );

@@ -235,7 +235,7 @@ pub fn plain_model(class: &str, data_centre: Option<&str>, assessed: bool) -> Mo
 }
 
 /// A model whose texts are arbitrary, as they can be in a file that no API server has seen.
-pub fn wild_model() -> impl Strategy<Value = ModelDeployment> {
+pub fn any_model() -> impl Strategy<Value = ModelDeployment> {
     (model(), "\\PC{0,40}", "[a-z.:/@ ()]{0,40}", "[0-9-]{0,12}", "[A-Z ()+.]{0,30}").prop_map(
         |(mut model, any, image, day, licence)| {
             model.spec.engine.image = image.as_str().into();

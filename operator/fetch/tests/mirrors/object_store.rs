@@ -105,7 +105,7 @@ fn an_object_that_changed_since_is_fetched_from_its_beginning() {
 }
 
 #[test]
-fn an_object_that_changes_while_it_is_fetched_is_begun_anew() {
+fn an_object_that_changes_while_it_is_fetched_is_started_over() {
     let server = Server::start();
     let (old, new) = (noise(5, LARGE), noise(6, LARGE));
     server.put("m/model.safetensors", &old);
@@ -122,7 +122,7 @@ fn an_object_that_changes_while_it_is_fetched_is_begun_anew() {
 }
 
 #[test]
-fn what_was_spoilt_on_the_volume_is_fetched_again() {
+fn what_was_damaged_on_the_volume_is_fetched_again() {
     let server = Server::start();
     let content = noise(7, LARGE);
     server.put("m/model.safetensors", &content);

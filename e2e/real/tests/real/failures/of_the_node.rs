@@ -1,4 +1,4 @@
-//! Failures of the node: a device breaks, it is drained, a part of it ends, for long or to start anew.
+//! Failures of the node: a device breaks, it is drained, a part of it ends, for long or to restart.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::HOLD;
 use super::watch::{Row, Watch, engine};
 use crate::surroundings::{MODEL, PATIENCE, Surroundings, serves};
 
-/// How long a part is away that only starts anew.
+/// How long a part is away that only restarts.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Breaks each part and mends it again.
@@ -26,10 +26,10 @@ pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
     let engine = engine_breaks(surroundings).await;
     println!("the node is drained:");
     let drained = is_drained(surroundings).await;
-    println!("containerd starts anew:");
-    let containerd = starts_anew(surroundings, Part::Containerd).await;
-    println!("the kubelet starts anew:");
-    let kubelet = starts_anew(surroundings, Part::Kubelet).await;
+    println!("containerd restarts:");
+    let containerd = starts_again(surroundings, Part::Containerd).await;
+    println!("the kubelet restarts:");
+    let kubelet = starts_again(surroundings, Part::Kubelet).await;
     println!("containerd is down:");
     let without_containerd = is_down(surroundings, Part::Containerd).await;
     println!("the kubelet is down:");
@@ -38,8 +38,8 @@ pub async fn all(surroundings: &mut Surroundings) -> Result<Vec<Row>> {
         Row::new("the accelerator breaks", "AcceleratorUnhealthy", device),
         Row::new("the accelerator breaks, and the engine with it", "AcceleratorUnhealthy", engine),
         Row::new("the node is drained", "WaitingForAccelerators", drained),
-        Row::new("containerd starts anew", "Serving", containerd),
-        Row::new("the kubelet starts anew", "Serving", kubelet),
+        Row::new("containerd restarts", "Serving", containerd),
+        Row::new("the kubelet restarts", "Serving", kubelet),
         Row::new("containerd is down", "NodeNotReady", without_containerd),
         Row::new("the kubelet is down", "NodeNotReady", without_kubelet),
     ])
@@ -146,7 +146,7 @@ impl Part {
 }
 
 /// Nothing is wrong with a model whose node lets go of it for a moment.
-async fn starts_anew(surroundings: &mut Surroundings, part: Part) -> Result<(Duration, Duration)> {
+async fn starts_again(surroundings: &mut Surroundings, part: Part) -> Result<(Duration, Duration)> {
     let before = serves(surroundings, 0).await?;
     part.stop(surroundings).await?;
     tokio::time::sleep(PAUSE).await;

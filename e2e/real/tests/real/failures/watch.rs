@@ -52,7 +52,7 @@ impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { failure, reason, reported, back, fault } = self;
         match fault {
-            // What starts anew is never missed, so there was nothing to tell and nothing to come back from.
+            // What restarts is never missed, so there was nothing to tell and nothing to come back from.
             None if reported.is_zero() && back.is_zero() => {
                 write!(formatter, "| {failure} | `{reason}` throughout | | |")
             }

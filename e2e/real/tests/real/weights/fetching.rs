@@ -131,7 +131,7 @@ pub async fn goes_on_after_a_kill(stage: &Stage, before: &Value) -> Result<Value
     ensure!(tries == (Some(1), Some(1)) && pods.len() == 2, "other tries than two: {}", job["status"]);
     let again = stage.store.gate().sent() - sent;
     let whole = large.content.len() as u64;
-    ensure!(again < whole - CERTAIN / 2, "{again} bytes of {whole} were sent after the kill: begun anew");
+    ensure!(again < whole - CERTAIN / 2, "{again} bytes of {whole} were sent after the kill: started over");
     println!("killed: {again} of {whole} bytes were sent after it: resumed");
     are_read_only(stage, &pod, large).await?;
     client::gets_an_answer(&stage.surroundings).await?;

@@ -51,7 +51,7 @@ pub async fn another_digest(stage: &Stage, before: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Somebody changes a byte of the file on the volume, and the pod is made anew.
+/// Somebody changes a byte of the file on the volume, and the pod is recreated.
 pub async fn what_was_changed_on_the_volume(stage: &Stage) -> Result<()> {
     let (namespace, _) = split(MODEL)?;
     let large = &stage.large;
@@ -88,7 +88,7 @@ pub async fn what_was_changed_on_the_volume(stage: &Stage) -> Result<()> {
     client::gets_an_answer(&stage.surroundings).await
 }
 
-/// The folder is taken away from the volume, and the pod is made anew: it does not start, and nothing takes the folder's name.
+/// The folder is taken away from the volume, and the pod is recreated: it does not start, and nothing takes the folder's name.
 pub async fn what_is_gone_from_the_volume(stage: &Stage) -> Result<()> {
     let (namespace, _) = split(MODEL)?;
     let before = stage.serves(&stage.small, CLAIM).await?;

@@ -178,7 +178,7 @@ pub(in crate::admission) fn models(settings: &Settings, coverage: &Coverage) -> 
 /// Every pod that uses an accelerator, and every pod that says that it belongs to a model.
 pub(in crate::admission) fn pods(settings: &Settings, coverage: &Coverage) -> Compiled {
     const STATUS: MatchRule = MatchRule { group: "", resources: &["pods/status"], operations: &["UPDATE"] };
-    let firm = vec![
+    let without_exemption = vec![
         Rule::new(operator_only_probes(settings), Message::of_rule(&object::OPERATOR_SENDS_POD, [])),
         labels_of_models(settings),
         pods_of_models(settings),
@@ -196,7 +196,7 @@ pub(in crate::admission) fn pods(settings: &Settings, coverage: &Coverage) -> Co
     ];
     let terms = pods::variables().into_iter().filter(|(name, _)| *name == "terms");
     Compiled {
-        firm,
+        without_exemption,
         exempt: pods::exempt(&settings.other_devices),
         variables: terms.collect(),
         ..always("hemvist-pods", governed(settings), &[pods::MATCH_RULE, STATUS], rules.concat())

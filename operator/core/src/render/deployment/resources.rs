@@ -13,7 +13,7 @@ use crate::bytes::{GIBIBYTE, gibibytes_up};
 use crate::engine::EngineDescription;
 use crate::request::ModelRequest;
 
-/// Weights that are reckoned with where their size is not known.
+/// Weights that are assumed where their size is not known.
 const UNKNOWN_WEIGHTS_GIBIBYTES: u64 = 64;
 
 /// Shared memory with one accelerator: only engine and server talk through it.

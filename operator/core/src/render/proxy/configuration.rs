@@ -31,7 +31,7 @@ struct Asking {
 const A_TOKEN: Asking = Asking { interval: 60, retry: 2, timeout: 120 };
 
 /// The engine is asked whether it is well, which costs nothing. Between a start and the first token, this tells an engine that
-/// has just been started anew from the one that answered before.
+/// has just been restarted from the one that answered before.
 const HEALTH: Asking = Asking { interval: 1, retry: 1, timeout: 5 };
 
 /// After how many questions in a row that were not answered the engine is out of service. A wrong answer counts at once.
@@ -93,7 +93,7 @@ fn route(method: Method, path: &str, cluster: &str) -> Value {
     })
 }
 
-/// Answers for the engine by what has been found, without asking it anew.
+/// Answers for the engine by what has been found, without asking it again.
 fn status_filters() -> [Value; 2] {
     [(READY_PATH, [MODEL, ENGINE].as_slice()), (LIVE_PATH, &[ENGINE])].map(|(path, clusters)| {
         let all: Map<String, Value> =
@@ -115,7 +115,7 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
         "name": "router",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            // Neither heeds nor adds headers with which a client could steer it or learn of it.
+            // Neither reads nor adds headers with which a client could steer it or learn of it.
             "suppress_envoy_headers": true,
         },
     });

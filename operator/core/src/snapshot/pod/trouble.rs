@@ -47,7 +47,7 @@ pub struct PodTrouble {
     pub message: String,
 }
 
-/// How long a container has to run before the kubelet counts its end as the first one again and starts it anew at once:
+/// How long a container has to run before the kubelet counts its end as the first one again and restarts it at once:
 /// twice the longest time that it waits.
 const FORGIVEN_AFTER_SECONDS: i64 = 600;
 
@@ -173,7 +173,7 @@ impl Pod<'_> {
         self.is_to_run_once() || self.spec.init_containers.iter().any(prepares)
     }
 
-    /// Whether its containers are never started anew: it is a Job's. Their ends are the pod's own, a moment later, and what
+    /// Whether its containers are never restarted: it is a Job's. Their ends are the pod's own, a moment later, and what
     /// they come to is the Job's to say.
     fn is_to_run_once(&self) -> bool {
         self.spec.restart_policy.as_deref() == Some("Never")

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::PolicyTally;
+use super::PolicyCounts;
 use crate::date;
 use crate::policy::{binds, excepted_models};
 use crate::snapshot::{Key, Snapshot};
 
 /// Counts, of the ModelDeployments `models` of the cluster, those that the AIPolicy `key` binds and excepts. `refused` is
 /// the number of those that its rules refuse.
-pub fn tally(snapshot: &Snapshot, key: &Key, models: &[Key], refused: usize) -> PolicyTally {
-    let Some(policy) = snapshot.policies.entries.get(key) else { return PolicyTally::default() };
+pub fn counts(snapshot: &Snapshot, key: &Key, models: &[Key], refused: usize) -> PolicyCounts {
+    let Some(policy) = snapshot.policies.entries.get(key) else { return PolicyCounts::default() };
     let namespaces: BTreeSet<&str> = models.iter().map(|model| model.namespace.as_str()).collect();
     let bound: BTreeSet<&str> = namespaces
         .into_iter()
@@ -19,7 +19,7 @@ pub fn tally(snapshot: &Snapshot, key: &Key, models: &[Key], refused: usize) -> 
     let today = date::today(&snapshot.now);
     let named = excepted_models(&snapshot.policies, &snapshot.settings, key, today);
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
-    PolicyTally {
+    PolicyCounts {
         namespaces: count(bound.len()),
         models: count(models.iter().filter(|model| bound.contains(model.namespace.as_str())).count()),
         refused: count(refused),
@@ -47,9 +47,9 @@ mod tests {
         let snapshot = Snapshot { policies, ..Snapshot::empty(now, Settings::default()) };
         let models = [("halsa", "a"), ("halsa", "b"), ("kommunikation", "c")]
             .map(|(namespace, name)| Key::new(namespace, name));
-        let counts = tally(&snapshot, &Key::new("hemvist-system", "region"), &models, 1);
-        assert_eq!(counts, PolicyTally { namespaces: 1, models: 2, refused: 1, excepted: 0 });
-        let unknown = tally(&snapshot, &Key::new("hemvist-system", "other"), &models, 1);
-        assert_eq!(unknown, PolicyTally::default());
+        let counts = counts(&snapshot, &Key::new("hemvist-system", "region"), &models, 1);
+        assert_eq!(counts, PolicyCounts { namespaces: 1, models: 2, refused: 1, excepted: 0 });
+        let unknown = counts(&snapshot, &Key::new("hemvist-system", "other"), &models, 1);
+        assert_eq!(unknown, PolicyCounts::default());
     }
 }
