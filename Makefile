@@ -61,7 +61,7 @@ e2e-real-autoscalers: controlplane optional-crds node autoscalers programs ## Le
 	$(REAL) autoscalers_take_
 
 e2e-real-gateway: controlplane optional-crds node gateway programs ## Let a real gateway lead to a model, and to nothing else of it
-	$(REAL) a_real_gateway_leads_
+	$(REAL) a_real_gateway_routes_
 
 e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway ## All that runs on a real node
 

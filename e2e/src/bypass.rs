@@ -3,7 +3,7 @@
 //! Three lists, run against a live cluster. [`Suite::attempts`] are ways around Hemvist: each must be possible without
 //! its policies, or refused by a rule of Kubernetes' own that the attempt names, and each must be refused with them.
 //! [`Suite::legitimate`] is what a cluster does all day, none of which may be refused. [`Suite::beyond`] is what no rule
-//! speaks of yet. [`NOT_TRIED`] are lines of the catalogue that no request can try, or that others do.
+//! covers yet. [`NOT_TRIED`] are lines of the catalogue that no request can try, or that others do.
 //!
 //! Two controls keep the lists honest: without any policy the attempts get through, so that it is a policy that refuses
 //! them later; and behind a [`wall`] none does, so that a policy can refuse each and the judge knows a refusal.
@@ -60,7 +60,7 @@ impl<'a> Suite<'a> {
         all
     }
 
-    /// What comes near a model or an accelerator by a way that no rule of Hemvist's speaks of yet. Nothing demands that it
+    /// What comes near a model or an accelerator by a way that no rule of Hemvist covers yet. Nothing demands that it
     /// is refused; it is here so that it is known, and shown to be possible.
     pub fn beyond(&self) -> Vec<Attempt> {
         lines::beyond::attempts(self.situation).into_list()

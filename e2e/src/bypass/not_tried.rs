@@ -28,7 +28,7 @@ pub const NOT_TRIED: [(&str, &str); 14] = [
     ("B39", "detected only: a stolen identity of Hemvist's own is that identity to the API server"),
     (
         "B40",
-        "detected only: the kubelet, the container runtime and etcd can be spoken to without the API server",
+        "detected only: the kubelet, the container runtime and etcd can be reached without the API server",
     ),
     ("B41", "a flood is a matter of quotas and of fair work, which the benchmarks measure"),
 ];

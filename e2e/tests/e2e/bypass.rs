@@ -92,7 +92,7 @@ async fn judged(callers: &Callers, situation: &Situation, round: &str, models: M
     let suite = Suite::new(situation);
     let attempts = run_attempts(callers, suite.attempts(round), Earnest::DryRunAndReal).await?;
     let beyond = run_attempts(callers, suite.beyond(), Earnest::DryRun).await?;
-    println!("{}\nwhat no rule speaks of:\n{}", attempts.table(), beyond.table());
+    println!("{}\nwhat no rule covers:\n{}", attempts.table(), beyond.table());
     let legitimate = let_through(callers, situation, round, models).await;
     if let (Err(refused), Err(legitimate)) = (attempts.ensure_refused(), &legitimate) {
         bail!("{refused:#}\n{legitimate:#}");

@@ -36,7 +36,7 @@ async fn bypass_attempts_are_possible_without_policies() -> Result<()> {
     ensure!(report.count(Verdict::LetThrough) >= 400, "too few attempts that are possible");
 
     let beyond = run_attempts(&callers, Suite::new(&situation).beyond(), Earnest::DryRun).await?;
-    println!("what no rule speaks of:\n{}", beyond.table());
+    println!("what no rule covers:\n{}", beyond.table());
     beyond.ensure_possible()?;
 
     let legitimate = Suite::new(&situation).legitimate(Models::ByPolicy);

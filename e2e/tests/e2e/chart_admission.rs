@@ -27,7 +27,7 @@ const FOUND_BY: &str = "app.kubernetes.io/part-of=hemvist";
 const BROUGHT_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "Helm");
 
 /// What the chart says in the place of a hash of the whole policy, which it cannot know. The operator writes the hash.
-const NO_EDITION: &str = "version of the chart";
+const NO_VERSION: &str = "version of the chart";
 
 /// Settings of an installation, as the chart takes them and as the command line does.
 struct Case {
@@ -296,7 +296,7 @@ fn with_annotation(printed: &BTreeMap<String, Value>) -> BTreeMap<String, Value>
 fn without_version(message: &str) -> String {
     let Some((before, after)) = message.split_once("version ") else { return message.to_owned() };
     let rest = after.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
-    format!("{before}{NO_EDITION}{rest}")
+    format!("{before}{NO_VERSION}{rest}")
 }
 
 fn ensure_equal(found: &BTreeMap<String, Value>, wanted: &BTreeMap<String, Value>) -> Result<()> {

@@ -97,7 +97,7 @@ async fn wait_for(governed: &Governed, kind: Kind, name: &str) -> Result<Value> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()> {
+async fn a_gateway_routes_to_the_paths_for_clients_and_to_nothing_else() -> Result<()> {
     let governed = Governed::start(Options::new("gateway")).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;

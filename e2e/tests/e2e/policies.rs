@@ -32,8 +32,7 @@ async fn create_three_models(governed: &Governed) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_gets_tighter_or_goes_takes_models_down_and_one_that_comes_back_lets_them_run()
--> Result<()> {
+async fn a_tightened_or_deleted_policy_stops_models_and_a_restored_one_lets_them_run() -> Result<()> {
     let governed = governed("policies-tighter").await?;
     let operator = governed.operator("hemvist-operator")?;
     create_three_models(&governed).await?;

@@ -17,7 +17,7 @@ const COLUMNS_OF_POLICIES: [&str; 9] =
     ["NAMESPACE", "NAME", "ACCEPTED", "REASON", "NAMESPACES", "MODELS", "REFUSED", "REVIEW-BY", "AGE"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Result<()> {
+async fn the_examples_give_the_results_that_their_comments_name() -> Result<()> {
     let region = Governed::start_without_admission(Options::new("region")).await?;
     region::create_nodes(&region.cluster().client()).await?;
     let operator = region.operator("hemvist-operator")?;

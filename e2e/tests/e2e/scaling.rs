@@ -87,7 +87,7 @@ async fn numbers_since(governed: &Governed, before: &Value) -> Result<Vec<i64>> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_are_given_to_an_autoscaler_and_taken_back_and_nobody_fights() -> Result<()> {
+async fn an_autoscaler_takes_over_replicas_and_gives_them_back_without_conflict() -> Result<()> {
     let (governed, operator) = governed("scaling-handover", &[]).await?;
     let mut journal = model("halsa", "journal");
     journal["spec"]["replicas"] = json!(3);
@@ -251,7 +251,7 @@ async fn kubectl_and_an_autoscaler_of_the_users_own_scale_the_model_itself() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
+async fn keda_scales_where_it_is_installed_and_may_stop_the_last_replica() -> Result<()> {
     let values = ["load.prometheusAddress=http://prometheus.overvakning.svc:9090"];
     let (governed, operator) = governed("scaling-keda", &values).await?;
     let mut journal = scaled(model("halsa", "journal"), 0, 3);

@@ -22,7 +22,7 @@ const ENUMS: [(&str, &str); 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_denies_and_stops_nobody_else() -> Result<()> {
+async fn what_cannot_be_read_is_denied_and_affects_no_other_object() -> Result<()> {
     let governed = Governed::start_without_admission(Options::new("unreadable")).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;

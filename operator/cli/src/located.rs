@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_to_the_place_of_its_key() {
+    fn a_path_gives_the_position_of_its_key() {
         let root = read(TEXT);
         for (path, line, column) in [
             ("spec", 1, 1),

@@ -45,13 +45,13 @@ fn compiled(arguments: &[String]) -> String {
 
 /// The answer of a policy to its probe has a hash of all of it in it, which the chart cannot know: the operator writes it.
 fn without_versions(text: &str) -> String {
-    const EDITION: &str = "version ";
-    let mut parts = text.split(EDITION);
+    const VERSION: &str = "version ";
+    let mut parts = text.split(VERSION);
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |all, part| {
         let hash = part.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap();
         assert_eq!(hash, 16, "{part:.40}");
-        all + EDITION + "of the chart" + &part[hash..]
+        all + VERSION + "of the chart" + &part[hash..]
     })
 }
 

@@ -125,7 +125,7 @@ fn a_document_that_cannot_be_parsed_hides_no_other() {
 }
 
 #[test]
-fn what_only_warns_is_no_failure_unless_it_is_asked_for() {
+fn a_warning_is_no_failure_unless_strict() {
     let folder = fixture("warn");
     check_golden("check-warn.txt", &["check", &folder], Exit::Success);
     assert_eq!(hemvist(&on_the_day(&["check", &folder, "--strict"])).exit, Exit::Findings);
@@ -150,7 +150,7 @@ fn the_standard_input_is_a_file_like_any_other() {
 }
 
 #[test]
-fn what_cannot_be_read_says_what_was_looked_for() {
+fn what_cannot_be_read_reports_what_was_expected() {
     check_golden("check-missing.txt", &["check", &fixture("missing.yaml"), &fixture("empty")], Exit::Input);
     let ran =
         hemvist_with_input(&["check", "-"], b"apiVersion: v1\nkind: Namespace\nmetadata: {name: teknik}\n");
@@ -369,7 +369,7 @@ fn the_settings_of_the_installation_decide_what_scales_and_what_routes_to_a_mode
 
 /// The operator asks replicas how they are from the namespace of its own account, and is let in from no other.
 #[test]
-fn render_lets_the_operator_in_where_it_asks_replicas() {
+fn render_lets_the_operator_reach_the_status_port() {
     let folder = fixture("department");
     let base = on_the_day(&["render", &folder]);
     let let_in = |further: &[&str]| -> Vec<serde_json::Value> {

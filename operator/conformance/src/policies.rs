@@ -181,7 +181,7 @@ pub fn readable(key: &Key, spec: Value) -> PolicyEntry {
     PolicyEntry::Readable(Box::new(policy))
 }
 
-/// How often a policy speaks of something.
+/// How many fields a policy sets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fields {
     /// Nearly always, as one of a region.

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_days() {
+    fn no_retry_waits_for_days() {
         let midnight = moment("2026-11-24T00:00:00Z");
         assert_eq!(wait(moment("2026-11-23T09:20:00Z"), midnight), LONGEST_WAIT);
         assert_eq!(wait(moment("2026-11-23T23:59:59Z"), midnight), Duration::from_millis(1010));

@@ -1,6 +1,6 @@
 //! What this process knows of what is compiled: what is seen in the cluster, what it has put there, and what it has tried.
 //!
-//! All of it can be lost. A process that starts closes what no policy speaks of where it cannot see that nothing is open,
+//! All of it can be lost. A process that starts closes what no policy covers where it cannot see that nothing is open,
 //! and tries everything once.
 
 use std::collections::HashMap;

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_passes_as_us_by_name_alone() {
+    fn an_object_is_ours_by_its_owner_and_not_by_its_name_alone() {
         let managed =
             json!([{"manager": "hemvist", "operation": "Update", "fieldsV1": {"f:spec": {"f:x": {}}}}]);
         assert!(has_foreign_fields(&managed, "hemvist"));

@@ -54,7 +54,7 @@ pub struct Admission {
     pub guard: Vec<Compiled>,
     /// What each AIPolicy becomes.
     pub policies: BTreeMap<Key, Vec<Compiled>>,
-    /// What is refused because no policy of the root namespace speaks of it.
+    /// What is refused because no policy of the root namespace covers it.
     pub default_deny: Vec<Compiled>,
     /// What the policies of the root namespace speak of.
     pub coverage: Coverage,
@@ -116,7 +116,7 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
     }
 }
 
-/// What is refused because nobody speaks of it, where `denied` are the namespaces in which a policy leaves accelerators to
+/// What is refused because no policy covers it, where `denied` are the namespaces in which a policy leaves accelerators to
 /// Hemvist alone.
 fn default_deny(settings: &Settings, coverage: &Coverage, denied: &Scope) -> Vec<Compiled> {
     let open = coverage.unmanaged.minus(denied);

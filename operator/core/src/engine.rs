@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_engine_that_nobody_knows_the_policy_allows_the_arguments() {
+    fn the_policy_allows_the_arguments_of_an_unknown_engine() {
         assert_eq!(allowed_argument(EngineType::Custom, "seed", Some("1")), ArgumentVerdict::Unknown);
         assert_eq!(
             allowed_argument(EngineType::Custom, "trust-remote-code", None),

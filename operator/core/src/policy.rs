@@ -223,7 +223,7 @@ impl EffectivePolicy {
         Some((most.value.1, &most.source))
     }
 
-    /// Arguments that every policy that speaks of arguments allows besides the engine's own.
+    /// Arguments that every policy that lists arguments allows besides the engine's own.
     pub fn allowed_args(&self) -> BTreeSet<String> {
         if self.is_bound() && self.args.stated_by_root() { self.args.intersection() } else { BTreeSet::new() }
     }

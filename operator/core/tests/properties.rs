@@ -163,9 +163,9 @@ fn only_what_is_denied_by_default_can_be_opened_by_a_policy() {
         let mut after = before.clone();
         after.push(newcomer);
         let (before, after) = (effective(&before), effective(&after));
-        let spoken =
+        let by_a_policy =
             |finding: &Finding| !matches!(finding, Finding::NoPolicy { .. } | Finding::ListNotStated { .. });
-        let refused = before.check(&model, TODAY).iter().any(|violation| spoken(&violation.finding));
+        let refused = before.check(&model, TODAY).iter().any(|violation| by_a_policy(&violation.finding));
         opened.set(opened.get() + usize::from(!allows(&before, &model) && allows(&after, &model)));
         prop_assert!(!refused || !allows(&after, &model), "{}", summary(&before.check(&model, TODAY)));
         Ok(())

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stopped_while_it_sealed_can_be_written_again() {
+    fn an_interrupted_seal_can_be_written_again() {
         let volume = tempfile::tempdir().unwrap();
         let digest = format!("sha256:{}", "0a".repeat(32)).parse().unwrap();
         let store = Store::new(volume.path(), &digest);

@@ -36,7 +36,7 @@ struct Bed {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and programs that are built once: make e2e-real-gateway"]
-async fn a_real_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()> {
+async fn a_real_gateway_routes_to_the_paths_for_clients_and_to_nothing_else() -> Result<()> {
     if let Some(obstacle) = machine::obstacle() {
         println!("skipped: {obstacle}");
         return Ok(());

@@ -1,4 +1,4 @@
-//! One thing that is not allowed in a model that is allowed otherwise, so that no other rule hides the one that speaks of it.
+//! One thing that is not allowed in a model that is allowed otherwise, so that no other rule hides the one that covers it.
 
 use serde_json::{Value, json};
 

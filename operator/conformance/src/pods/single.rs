@@ -1,4 +1,4 @@
-//! One thing that is wrong with a pod that is right otherwise, so that no other rule hides the one that speaks of it.
+//! One thing that is wrong with a pod that is right otherwise, so that no other rule hides the one that covers it.
 
 use hemvist_api::labels::INFORMATION_CLASS;
 use serde_json::{Value, json};

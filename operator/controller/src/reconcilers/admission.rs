@@ -1,6 +1,6 @@
 //! What is done about everything that is compiled, in an order in which nothing is open that a policy closes.
 //!
-//! What no policy speaks of is closed first, then policies are written, then what they speak of is opened, and last what
+//! Default deny is written first, then the policies, then default deny is narrowed by what they cover, and last what
 //! is compiled no more is deleted. Each step is tried at the API server before the next one begins.
 
 mod probe;
@@ -149,7 +149,7 @@ impl Round<'_> {
         Ok(written)
     }
 
-    /// Closes what no policy speaks of, now or before. Gives what keeps that from being known to be in force.
+    /// Closes what no policy covers, now or before. Gives what keeps that from being known to be in force.
     async fn close(&self) -> Result<Option<String>, AdmissionError> {
         let in_force = self.memory(|memory| memory.in_force.clone());
         let closed = match in_force {
@@ -308,7 +308,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Nothing more is done before what no policy speaks of is closed.
+    /// Nothing more is done before what no policy covers is closed.
     fn stop(&self, changed: &BTreeSet<Key>, why: &str) -> Next {
         tracing::warn!("default deny is not verified: {why}");
         for key in changed {

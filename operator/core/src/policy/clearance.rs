@@ -11,7 +11,7 @@ use crate::rules::{listing, shortened};
 /// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Clearance {
-    /// Regions; `None` where no policy speaks of regions.
+    /// Regions; `None` where no policy lists regions.
     pub regions: Option<BTreeSet<String>>,
     /// Data centres.
     pub data_centres: BTreeSet<String>,

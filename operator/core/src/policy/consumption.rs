@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn factors_are_the_regions_and_a_departments_only_where_it_is_silent() {
+    fn factors_are_the_regions_and_a_departments_only_where_the_region_sets_none() {
         let local = json!({"climate": {"gramsCO2ePerKWh": 5, "powerUsageEffectiveness": "9"}});
         let stated = json!({"gramsCO2ePerKWh": 25, "powerUsageEffectiveness": "1.25"});
         let factors = |policy: &EffectivePolicy| {

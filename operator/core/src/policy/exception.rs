@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_for_the_model_it_names_where_its_policy_binds() {
+    fn an_exception_holds_for_the_model_it_names_where_its_policy_applies() {
         let waives = json!(["Assessment/DPIA", "HumanOversight"]);
         let found = |exceptions: Value, namespaces: Value| {
             let policy = with(region(), "/exceptions", exceptions);

@@ -158,7 +158,7 @@ fn regions_have_to_be_left_where_they_are_stated() {
 }
 
 #[test]
-fn duties_bind_from_their_day_and_at_once_where_it_is_no_day() {
+fn duties_apply_from_their_day_and_at_once_where_the_day_is_invalid() {
     let high = |day: &str| with(region(), "/riskClasses/1/requires/notBefore", json!(day));
     let expected = [
         "spec.purpose.assessments: AssessmentMissing by region",
@@ -210,7 +210,7 @@ fn nothing_is_allowed_where_no_policy_is_known_to_bind() {
 }
 
 #[test]
-fn a_root_policy_binds_the_namespaces_that_it_names() {
+fn a_root_policy_applies_to_the_namespaces_that_it_names() {
     for (names, binds) in
         [(json!(["halsa"]), true), (json!(["skola"]), false), (json!([]), false), (Value::Null, true)]
     {

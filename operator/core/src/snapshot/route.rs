@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_of_an_older_version_is_left_out() {
+    fn reports_on_an_older_version_are_ignored() {
         let reference = json!({"namespace": "ingang", "name": "region"});
         let old = json!([{"parentRef": reference, "conditions": [condition("Accepted", "True", 1)]}]);
         assert_eq!(answers(&old), []);

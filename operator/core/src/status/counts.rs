@@ -39,7 +39,7 @@ mod tests {
     use crate::snapshot::Settings;
 
     #[test]
-    fn a_policy_counts_what_it_binds() {
+    fn a_policy_counts_the_models_it_applies_to() {
         let mut spec = region();
         spec["namespaces"] = json!(["halsa", "teknik"]);
         let now = Time("2026-11-01T12:00:00Z".parse().unwrap());
@@ -47,8 +47,8 @@ mod tests {
         let snapshot = Snapshot { policies, ..Snapshot::empty(now, Settings::default()) };
         let models = [("halsa", "a"), ("halsa", "b"), ("kommunikation", "c")]
             .map(|(namespace, name)| Key::new(namespace, name));
-        let counts = counts(&snapshot, &Key::new("hemvist-system", "region"), &models, 1);
-        assert_eq!(counts, PolicyCounts { namespaces: 1, models: 2, refused: 1, excepted: 0 });
+        let found = counts(&snapshot, &Key::new("hemvist-system", "region"), &models, 1);
+        assert_eq!(found, PolicyCounts { namespaces: 1, models: 2, refused: 1, excepted: 0 });
         let unknown = counts(&snapshot, &Key::new("hemvist-system", "other"), &models, 1);
         assert_eq!(unknown, PolicyCounts::default());
     }

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_warned_of_is_said() {
+    fn warnings_are_reported() {
         let only = |name: &str| Scope::Only([name.to_owned()].into());
         let lenient =
             vec![(Enforcement::Warn, only("halsa")), (Enforcement::Audit, only("teknik").complement())];

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_policies_allow_is_only_said_where_it_is_less() {
+    fn what_all_policies_allow_is_reported_only_where_it_is_less() {
         let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
         assert_eq!(together(&values(&["a"]), &values(&["a"])), "");
         assert_eq!(

@@ -115,9 +115,9 @@ fn verdicts(policy: &EffectivePolicy, models: &[Asking]) -> Verdicts {
         let violations = policy.check(&asking.model, TODAY);
         let silent =
             |finding: &Finding| matches!(finding, Finding::NoPolicy { .. } | Finding::ListNotStated { .. });
-        let spoken = violations.iter().any(|violation| !silent(&violation.finding));
+        let by_a_policy = violations.iter().any(|violation| !silent(&violation.finding));
         verdicts.allowed |= u32::from(violations.is_empty()) << bit;
-        verdicts.refused_by_a_policy |= u32::from(spoken) << bit;
+        verdicts.refused_by_a_policy |= u32::from(by_a_policy) << bit;
     }
     verdicts
 }

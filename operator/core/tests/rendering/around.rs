@@ -143,12 +143,12 @@ fn sglang_that_keda_scales() {
 }
 
 #[test]
-fn vllm_to_which_a_gateway_leads_by_a_pool() {
+fn vllm_behind_a_gateway_with_a_pool() {
     assert_golden("vllm-gateway.yaml", &vllm_behind_a_gateway());
 }
 
 #[test]
-fn an_engine_of_the_users_own_to_which_a_gateway_leads() {
+fn a_custom_engine_behind_a_gateway() {
     assert_golden("custom-gateway.yaml", &custom_behind_a_gateway());
 }
 

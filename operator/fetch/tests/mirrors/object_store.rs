@@ -72,7 +72,7 @@ fn one_file_is_fetched_with_the_digest_of_its_content() {
 }
 
 #[test]
-fn killed_in_the_middle_it_goes_on_where_it_was() {
+fn a_killed_fetch_continues_where_it_was() {
     let server = Server::start();
     let content = noise(2, LARGE);
     server.put("m/model.safetensors", &content);
@@ -134,7 +134,7 @@ fn what_was_damaged_on_the_volume_is_fetched_again() {
 }
 
 #[test]
-fn a_link_that_somebody_put_in_the_way_is_not_followed() {
+fn a_symbolic_link_on_the_volume_is_not_followed() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
     let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));

@@ -49,7 +49,7 @@ impl Coverage {
         }
     }
 
-    /// Adds what a policy of the root namespace speaks of in the namespaces that it binds.
+    /// Adds what a policy of the root namespace covers in the namespaces that it applies to.
     pub fn add(&mut self, policy: &AIPolicy, scope: &Scope) {
         let spec = &policy.spec;
         self.bound = self.bound.union(scope);

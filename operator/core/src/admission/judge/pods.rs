@@ -127,7 +127,7 @@ impl Judge<'_> {
         self.refuse(CLASS_LABEL, self.class_of_pod().is_none());
     }
 
-    /// What no policy of the root namespace speaks of.
+    /// What no policy of the root namespace covers.
     fn default_deny(&mut self) {
         let class = self.class_of_pod();
         let of_root = |speaks: &dyn Fn(&AIPolicySpec) -> bool| {
