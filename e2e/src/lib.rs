@@ -4,6 +4,11 @@
 //! once. The [`oracle`] watches it and knows the rules of residency by its own naive reading, as plain JSON. Nothing
 //! here may depend on the operator's code, since a judge that shares a fault with the accused does not see it.
 
+#![allow(
+    missing_docs,
+    reason = "no other project uses this library: a comment that repeats a name helps nobody"
+)]
+
 pub mod audit;
 pub mod bench;
 pub mod binaries;

@@ -1,4 +1,4 @@
-//! What is observed of a ModelDeployment. At most 32 KiB; every list is bounded; nothing in it ticks.
+//! The status of a ModelDeployment. At most 32 KiB; every list is bounded; no field changes by the passing of time alone.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;

@@ -92,7 +92,6 @@ impl Image {
         &self.digest
     }
 
-    /// The archive.
     pub fn archive(&self) -> &[u8] {
         &self.archive
     }

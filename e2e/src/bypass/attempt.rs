@@ -106,7 +106,6 @@ impl Attempts {
         self.list.extend(other.list);
     }
 
-    /// The list.
     pub fn into_list(self) -> Vec<Attempt> {
         self.list
     }

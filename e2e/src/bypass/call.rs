@@ -37,12 +37,10 @@ pub struct Call {
     connect: bool,
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status; [`STILL_DIALLING`] where a connection through the API server got none in time.
     pub code: u16,
-    /// The body.
     pub body: String,
 }
 

@@ -49,7 +49,6 @@ pub struct Outcome {
     pub line: &'static str,
     /// What came of it.
     pub verdict: Verdict,
-    /// The request.
     pub request: String,
     /// The HTTP status.
     pub code: u16,

@@ -1,4 +1,4 @@
-//! What can be written after `hemvist`.
+//! The arguments of `hemvist`.
 
 use std::path::PathBuf;
 

@@ -35,7 +35,6 @@ pub enum Level {
 /// A place in a text.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Place {
-    /// The file.
     pub file: String,
     /// The number of the document in it, from 1.
     pub document: usize,

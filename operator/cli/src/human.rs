@@ -1,4 +1,4 @@
-//! Text for people, without colour: the words carry everything.
+//! Text for people, without colour.
 
 use std::fmt::Write;
 

@@ -48,7 +48,6 @@ pub struct Case {
     pub is_pod: bool,
     /// Who sends it.
     pub user: User,
-    /// The object.
     pub object: Value,
 }
 
@@ -129,12 +128,10 @@ impl Comparison {
         Self { settings, sets, excepting, allowed, books, random }
     }
 
-    /// The sets.
     pub fn sets(&self) -> &[PolicySet] {
         &self.sets
     }
 
-    /// The case of a number.
     pub fn case(&self, number: usize) -> Case {
         let mut random = self.random.part(number);
         let is_pod = number.is_multiple_of(2);

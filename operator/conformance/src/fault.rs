@@ -91,7 +91,6 @@ const DROPPED: [&str; 27] = [
     "metadata.labels: ",
 ];
 
-/// The fault that is none.
 pub fn none() -> Vec<Fault> {
     let under = [
         Under::Open,

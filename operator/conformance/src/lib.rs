@@ -6,6 +6,10 @@
 //! and [`extremes`] are the largest of all.
 
 #![allow(
+    missing_docs,
+    reason = "no other project uses this library: a comment that repeats a name helps nobody"
+)]
+#![allow(
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     reason = "every caller is a test, for which an error is the end"

@@ -78,7 +78,6 @@ pub enum Under {
 /// The policies of one namespace.
 #[derive(Clone, Debug)]
 pub struct PolicySet {
-    /// The namespace.
     pub namespace: String,
     /// Its policies: those of the root namespace that name it, and its own.
     pub entries: BTreeMap<Key, PolicyEntry>,

@@ -233,7 +233,6 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it.
     pub async fn stop(self) -> Result<()> {
         self.cluster.stop().await
     }

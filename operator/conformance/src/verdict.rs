@@ -29,7 +29,6 @@ pub struct Reported {
     pub code: Option<&'static str>,
     /// The compiled policy that reports it.
     policy: String,
-    /// What the message is.
     message: Wanted,
 }
 
@@ -88,7 +87,6 @@ pub enum Answer {
     Admitted(Vec<(String, String)>),
     /// A compiled policy refuses it.
     Refused {
-        /// The policy.
         policy: String,
         /// What it says.
         message: String,

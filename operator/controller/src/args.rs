@@ -1,4 +1,4 @@
-//! The command line, and what it says once it has been checked.
+//! The arguments of the operator, checked.
 
 mod cluster;
 

@@ -1,4 +1,4 @@
-//! What is known of the objects of one kind: facts by key, never older than what was known before.
+//! The cache of one kind: facts by key. A newer version is never replaced by an older one.
 //!
 //! Two sources feed a cache: the watch, and the answers to own writes. An answer is inserted at once, so that the next
 //! step reads what the last one wrote; an event that is older than it changes nothing.
@@ -14,7 +14,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub struct Stamp {
     /// Namespace and name.
     pub key: Key,
-    /// Its UID.
     pub uid: String,
     /// Its resource version. Kubernetes lets versions of one kind be compared as numbers.
     pub version: u64,
@@ -124,7 +123,6 @@ impl<T: PartialEq> Cache<T> {
         self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// A list begins.
     pub fn list_begins(&mut self) {
         self.listed = Some(HashSet::new());
     }

@@ -1,4 +1,4 @@
-//! One request to the API server, with the end of its patience.
+//! One request to the API server, with a time limit.
 
 use std::future::Future;
 use std::time::Duration;

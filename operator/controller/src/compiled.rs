@@ -1,4 +1,4 @@
-//! What this process knows of what is compiled: what is seen in the cluster, what it has put there, and what it has tried.
+//! What this process knows about compiled policies: which are in the cluster, which it wrote, and which it probed.
 //!
 //! All of it can be lost. A process that starts closes what no policy covers where it cannot see that nothing is open,
 //! and tries everything once.
@@ -36,9 +36,7 @@ struct Outcome {
 /// Which AIPolicy of a name, as it was when.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ObservedVersion {
-    /// Its UID.
     pub uid: String,
-    /// Its generation.
     pub generation: Option<i64>,
 }
 
@@ -94,7 +92,6 @@ impl CompiledState {
         self.enabled
     }
 
-    /// What is seen of one kind.
     pub const fn seen(&self, kind: CompiledKind) -> &Shared<Cache<SeenCompiled>> {
         match kind {
             CompiledKind::Policy => &self.policies,

@@ -1,4 +1,4 @@
-//! Events: what people see under `kubectl describe`. Only for transitions; the state itself stands in status.
+//! Events, as `kubectl describe` shows them. Only for transitions; the state itself is in status.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Makes pods leave nodes that are not cleared for them.
+//! Evicts pods from nodes that are not cleared for them.
 
 use hemvist_core::decide::Eviction;
 use k8s_openapi::api::core::v1::Pod;

@@ -1,4 +1,4 @@
-//! What this process says of itself: /healthz, /readyz and /metrics.
+//! The HTTP endpoints of the operator: /healthz, /readyz and /metrics.
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Who works: the holder of a Lease.
+//! Leader election: only the holder of a Lease reconciles.
 //!
 //! The rules of client-go. A Lease is taken and renewed by replacing it at a resource version, so that of two who try only
 //! one succeeds. Whether another's Lease has run out is judged by how long *this* process has seen it unchanged, on a

@@ -1,4 +1,4 @@
-//! Who has set which fields of an object, as the API server keeps book of it.
+//! Who has set which fields of an object, from its `managedFields`.
 //!
 //! Server-side apply restores what Hemvist has set and leaves standing what others have added: a container beside the
 //! engine would survive every repair. This is how such fields are seen.

@@ -1,4 +1,4 @@
-//! The results of probing replicas. They can be lost: the replicas are probed again.
+//! The results of probing replicas, in memory: after a restart the replicas are probed again.
 
 use std::collections::HashMap;
 

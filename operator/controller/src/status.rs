@@ -1,4 +1,4 @@
-//! Writes status, and only where it says something new.
+//! Writes status where it differs.
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, ModelDeployment, ModelDeploymentStatus};

@@ -68,7 +68,6 @@ trait Watched: Send + 'static {
     /// Where facts are kept.
     fn cache(view: &View) -> &Shared<Cache<Self::Facts>>;
 
-    /// The event of a change.
     fn event<'a>(key: &'a Key, change: &'a Change<Self::Facts>) -> Event<'a>;
 }
 

@@ -1,4 +1,4 @@
-//! AIPolicies, compiled to ValidatingAdmissionPolicies: what is forbidden cannot be written, with Hemvist alive or dead.
+//! AIPolicies, compiled to ValidatingAdmissionPolicies: the API server enforces them, whether or not Hemvist runs.
 //!
 //! Admission in the API server is a conjunction, and so is the meet of policies. Each AIPolicy therefore becomes policies of
 //! its own, bound to its own namespaces, with messages that name it; nothing merged is compiled. What is always there

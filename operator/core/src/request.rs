@@ -1,4 +1,4 @@
-//! A ModelDeployment that can be carried out, with every field resolved: the only input of placement and rendering.
+//! A valid ModelDeployment with every field resolved: the only input of placement and rendering.
 //!
 //! What is read here is read once. Whoever holds a [`ModelRequest`] never asks again whether a field is there, whether
 //! two exclude each other, or what stands in for one that was left out.

@@ -1,4 +1,4 @@
-//! Status from what was decided and what was observed; never from what was wished.
+//! Status, from the decision and from what was observed; never from the spec alone.
 
 mod autoscaled;
 mod available;

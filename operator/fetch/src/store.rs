@@ -1,4 +1,4 @@
-//! The folder of a volume in which weights are kept, and how far a fetch into it has come.
+//! The folder of a volume in which weights are stored, and the progress of the fetch into it.
 //!
 //! For the digest `sha256:0a…` there are `sha256-0a…` with what is verified and is never written again, and while it is
 //! fetched `sha256-0a….partial` with what has come, `sha256-0a….list` with what it was when it came, and `sha256-0a….lock`.

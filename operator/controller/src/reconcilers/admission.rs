@@ -1,4 +1,4 @@
-//! What is done about everything that is compiled, in an order in which nothing is open that a policy closes.
+//! Writes all compiled policies, in an order in which nothing is allowed meanwhile that a policy denies.
 //!
 //! Default deny is written first, then the policies, then default deny is narrowed by what they cover, and last what
 //! is compiled no more is deleted. Each step is tried at the API server before the next one begins.

@@ -1,4 +1,4 @@
-//! What is written in which order, against a server of a few lines.
+//! What is written in which order, against a fake API server.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The whole way from a view to the requests that it leads to, against a server of a few lines.
+//! From a view of the cluster to the requests of a reconcile, against a fake API server.
 
 use std::time::Duration;
 

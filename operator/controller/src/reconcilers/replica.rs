@@ -1,4 +1,4 @@
-//! Asks replicas how they are: what the engine says of its model, and whether the network lets in whom it should keep out.
+//! Probes replicas: what the engine reports about its model, and whether the network enforces the NetworkPolicy.
 //!
 //! Nothing rests on it but what status reports. Where no replica can be reached, models serve all the same.
 

@@ -1,4 +1,4 @@
-//! What a node offers: for each resource, what a unit of it really is.
+//! What a node offers: for each resource, whether a unit is a whole device, a partition or a share.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The ways in which a pod reaches an accelerator past the resources that it asks for.
+//! The ways in which a pod reaches an accelerator without requesting its resource.
 //!
 //! The same lists stand in the expressions for the API server; a test holds both to each other on random pods.
 

@@ -1,4 +1,4 @@
-//! How far the devices of a pod are kept apart from those of others, as an expression for the API server.
+//! The isolation of the devices that a pod requests, as an expression for the API server.
 //!
 //! What a unit of a resource is, the node says; a pod is held to it in writing, by a required node affinity that keeps it off
 //! nodes whose labels announce shares or partitions. The labels come from the catalogue of vendors.

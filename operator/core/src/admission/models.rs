@@ -1,4 +1,4 @@
-//! What an AIPolicy says of ModelDeployments, as rules for the API server.
+//! The rules of an AIPolicy for ModelDeployments, as rules for the API server.
 //!
 //! The same rules as [`EffectivePolicy::check`](crate::policy::EffectivePolicy::check), but those that need the clock
 //! (assessments that end) or other policies (lists that have nothing in common, a licence that all have to agree on):

@@ -1,4 +1,4 @@
-//! What is compiled, and the objects of the API server that it becomes.
+//! A compiled policy, and the objects of the API server that it becomes.
 
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,

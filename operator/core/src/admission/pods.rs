@@ -1,4 +1,4 @@
-//! What an AIPolicy says of pods that use an accelerator, whoever made them, as rules for the API server.
+//! The rules of an AIPolicy for pods that use an accelerator, whoever created them, as rules for the API server.
 //!
 //! Where a pod may go is required of it in writing: its required node affinity has to stay within what the policy allows,
 //! and every kubelet refuses a pod whose required affinity its node does not meet. Of several terms of an affinity one is

@@ -1,4 +1,4 @@
-//! Objects that are only sent to be refused: how it is known that a compiled policy is in force.
+//! Probes: objects that a compiled policy must refuse, which shows that it is in force.
 //!
 //! A policy that was written is not in force at once, and one that somebody has weakened is not in force any more. So the
 //! API server is asked, in a dry run, to make an object that the policy refuses by name. Its refusal says which policy, at

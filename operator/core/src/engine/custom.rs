@@ -1,4 +1,4 @@
-//! An engine of the user's own: an image of which nothing is known but what its model says of it.
+//! A custom engine: an image of which Hemvist knows only what the ModelDeployment says.
 //!
 //! What holds for every engine holds for it: isolation, rights, placement, weights by digest and read-only, offline. What it
 //! is told of its model is in its environment, because nobody knows how it wants its arguments; whether it reads it is up to

@@ -1,4 +1,4 @@
-//! What of an engine's HTTP interface clients may use, and what it is asked to show that the model answers.
+//! The paths of an engine's HTTP interface that clients may use, and the request that checks that the model answers.
 //!
 //! Every engine serves more paths than those that a client needs: some change or stop the model, some show what others asked.
 //! None of them asks who knocks. So what may be asked is listed here, and nothing else is let through.

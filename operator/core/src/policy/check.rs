@@ -1,4 +1,4 @@
-//! What a model has that its policies do not allow.
+//! Checks a model against the effective policy.
 
 use std::collections::BTreeSet;
 

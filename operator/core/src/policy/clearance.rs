@@ -1,4 +1,4 @@
-//! Where a model may be.
+//! Where a model may run.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! How much the models of a namespace may use, and what happens to accelerators that no model of ours uses.
+//! How much the models of a namespace may use, and what unmanaged pods with accelerators may do.
 //!
 //! Limits take the minimum of all policies that bind. Factors for climate are no limits: the region's value holds, and a
 //! department's only where the region sets none.

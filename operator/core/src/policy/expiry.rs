@@ -1,4 +1,4 @@
-//! What a lapsed duty does to a model that runs already.
+//! What happens to a running model when a duty is no longer met.
 //!
 //! A duty has lapsed where it was met, waived or not yet binding before: an assessment has expired or grown too old, the
 //! duty's first day has come, or the exception from it has ended. A model that runs on that day and was made before it can

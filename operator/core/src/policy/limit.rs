@@ -1,4 +1,4 @@
-//! What one policy states, and the conjunction of what several state.
+//! The limit that one policy sets, and the intersection of several.
 
 use std::collections::BTreeSet;
 

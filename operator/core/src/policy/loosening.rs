@@ -1,4 +1,4 @@
-//! What a policy says in vain: a local one because the root namespace allows less or demands more, one of the root
+//! Fields of a policy without effect: of a local one because the root namespace allows less or demands more, one of the root
 //! namespace because an exception names what cannot be waived.
 //!
 //! Nothing here decides what is allowed: the meet does. It only tells the author of a policy why a field has no effect.

@@ -1,4 +1,4 @@
-//! Each rule on its own, and who is said to have refused.
+//! Each rule by itself, and which policy is reported.
 
 use std::collections::BTreeSet;
 

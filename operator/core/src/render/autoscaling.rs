@@ -1,4 +1,4 @@
-//! What both kinds of autoscaler have in common: whom they scale, and how fast.
+//! What both kinds of autoscaler have in common: their target, and how fast they scale.
 
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
 

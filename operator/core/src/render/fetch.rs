@@ -1,4 +1,4 @@
-//! What fetches the weights of a model: a Job of its own, with a network of its own. The pods that serve never reach a mirror.
+//! The Job that fetches the weights of a model, with its own NetworkPolicy. The pods that serve never reach a mirror.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The way from a gateway to a model: the paths of the interface that clients ask, each by itself, and no others. Only the
+//! The HTTPRoute of a model: the paths that clients may use, each by itself, and no others. Only the
 //! fields that Hemvist states; the API server knows the others.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The replicas of a model as a pool in which somebody chooses one for each request. Only the fields that Hemvist states.
+//! The InferencePool of a model, whose endpoint picker chooses a replica for each request. Only the fields that Hemvist states.
 
 use std::collections::BTreeMap;
 

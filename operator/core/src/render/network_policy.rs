@@ -1,4 +1,4 @@
-//! The isolation of a model's pods: nothing goes out, and only those who may use the model come in.
+//! The NetworkPolicy of a model: no egress, and ingress only from those who may use the model.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What scales the replicas where KEDA does it. Only the fields that Hemvist states; the API server knows the others.
+//! The ScaledObject of a model, where KEDA scales it. Only the fields that Hemvist states; the API server knows the others.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! From a ModelDeployment as it was written to one that can be carried out, or everything that stands in the way.
+//! Validates a ModelDeployment: gives one with every field resolved, or all of its faults.
 
 use std::collections::BTreeSet;
 

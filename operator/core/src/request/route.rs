@@ -1,4 +1,4 @@
-//! The way from a gateway to a model.
+//! The route from a gateway to a model.
 
 use std::collections::BTreeSet;
 

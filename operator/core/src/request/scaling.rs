@@ -1,4 +1,4 @@
-//! What scales a model, and between which numbers.
+//! What scales a model, and its limits.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What of a ModelDeployment cannot work, whatever the policies say.
+//! Rules for what cannot work in a ModelDeployment, independent of policies.
 
 use hemvist_api::condition::Reason;
 use hemvist_api::values::{AcceleratorVendor, EngineType, ModelFormat};

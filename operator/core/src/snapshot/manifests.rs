@@ -1,4 +1,4 @@
-//! A snapshot from manifests, for whoever has no cluster: the command line and the tests.
+//! A snapshot from manifests, without a cluster: for the command line and the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What gateways say of a route: the status of an HTTPRoute, which each gateway that is asked writes itself.
+//! The status of an HTTPRoute, which each of its gateways writes.
 //!
 //! Source: the Gateway API, `RouteParentStatus` and the conditions `Accepted` and `ResolvedRefs`.
 

@@ -1,4 +1,4 @@
-//! Texts of others, made short enough for status.
+//! Shortens messages of other programs for status.
 
 /// The longest text of others that is carried into status, in characters.
 const MAX_CHARS: usize = 256;

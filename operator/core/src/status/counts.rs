@@ -1,4 +1,4 @@
-//! How many models an AIPolicy concerns.
+//! How many models an AIPolicy applies to.
 
 use std::collections::BTreeSet;
 

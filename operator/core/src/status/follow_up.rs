@@ -1,4 +1,4 @@
-//! What has to be remembered of a decision until the next one, because what others do depends on it.
+//! What the operator remembers of a decision until the next one, because decisions on other models depend on it.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `Isolated`: what was rendered to keep others away from a model, and whether the network was seen to carry it out.
+//! `Isolated`: the isolation that was rendered for a model, and whether a probe has seen the network enforce it.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 

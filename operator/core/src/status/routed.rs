@@ -1,4 +1,4 @@
-//! `Routed`: whether the gateway that a model asks for leads to it, as the gateway itself says.
+//! `Routed`: whether the gateway routes to the model, from the status that the gateway writes.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 

@@ -1,4 +1,4 @@
-//! What a violation says to people: its rule's message, with the facts in it.
+//! The message of a violation: that of its rule, with the facts in it.
 
 use hemvist_api::condition::Reason;
 

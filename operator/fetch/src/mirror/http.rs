@@ -1,4 +1,4 @@
-//! What both kinds of mirror have in common: who is asked, by what right, and what an answer means.
+//! What both kinds of mirror have in common: the address, the credentials, and the meaning of a response.
 
 use std::fmt;
 use std::io::Read;

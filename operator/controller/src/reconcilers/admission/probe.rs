@@ -1,4 +1,4 @@
-//! Tries whether what was compiled is in force: it is sent what it has to refuse, in a dry run.
+//! Probes whether a compiled policy is in force: sends an object that it must refuse, as a dry run.
 
 use std::time::Duration;
 
@@ -23,7 +23,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Probes at the same time.
 const AT_ONCE: usize = 8;
 
-/// The result of a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ProbeResult {
     /// It was refused as it has to be.

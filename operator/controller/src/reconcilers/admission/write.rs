@@ -1,4 +1,4 @@
-//! Writes what is compiled, where it differs from what is seen, and deletes what is compiled no more.
+//! Writes compiled policies that differ from those in the cluster, and deletes those that are no longer compiled.
 
 use hemvist_api::labels::HEMVIST;
 use k8s_openapi::api::admissionregistration::v1::{

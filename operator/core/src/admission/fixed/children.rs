@@ -1,4 +1,4 @@
-//! What Hemvist has made is changed by Hemvist, and by the cluster's own controllers; and nothing else passes for it.
+//! Only Hemvist and the cluster's own controllers change the child objects, and no other object can pose as one.
 
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
 

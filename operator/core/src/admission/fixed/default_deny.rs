@@ -1,4 +1,4 @@
-//! What holds where the root namespace says nothing: nothing is allowed. And what holds of every pod that uses an
+//! Default deny: what no policy of the root namespace covers is denied. And what holds of every pod that uses an
 //! accelerator, whatever a policy says.
 
 use std::collections::BTreeMap;

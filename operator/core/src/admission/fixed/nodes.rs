@@ -1,4 +1,4 @@
-//! Who may say where a node is and what it may hold.
+//! Who may set the labels of a node that say where it is and what it is cleared for.
 
 use hemvist_api::labels::{NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
 

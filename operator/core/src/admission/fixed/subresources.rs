@@ -1,4 +1,4 @@
-//! Subresources that only one part of the cluster may use, or nobody.
+//! Subresources that only one part of the cluster may use, or no one.
 
 use super::{always, governed, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{any, name, text, texts};

@@ -1,4 +1,4 @@
-//! The kinds of containers of a pod, read alike.
+//! Containers, init containers and ephemeral containers of a pod, in one list.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a replica asks for.
+//! The resources of a replica.
 //!
 //! Accelerators, memory and storage are asked for as they are limited, so that a node never promises what it does not
 //! have. The processor has no limit: throttling the process that feeds an accelerator leaves the accelerator idle, and a

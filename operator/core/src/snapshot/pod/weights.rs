@@ -1,4 +1,4 @@
-//! What the program that fetches and verifies weights leaves behind where it fails.
+//! The termination message of the program that fetches and verifies weights.
 
 use hemvist_api::condition::Reason;
 use serde_json::Value;
