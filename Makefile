@@ -32,7 +32,7 @@ controlplane: ## Build Kubernetes, etcd, KWOK and Helm for the tests (about 13 m
 objectstore: ## Build an S3 server for the tests of mirrors (about a minute the first time)
 	@e2e/objectstore/build.sh
 
-optional-crds: ## Fetch the optional CRDs that the tests need: of KEDA, of the Gateway API
+optional-crds: ## Fetch the optional CRDs for the tests: KEDA, Gateway API, Inference Extension
 	@e2e/optional-crds/build.sh
 
 node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)

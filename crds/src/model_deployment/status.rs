@@ -14,8 +14,8 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` reports on the network, `Routed` of the gateway,
-    /// `Autoscaled` of what scales it, `DutiesCurrent` of assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
+    /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` reports on the network, `Routed` on the gateway,
+    /// `Autoscaled` on what scales it, `DutiesCurrent` on assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -1,4 +1,4 @@
-//! The operator as it is measured: its release build, its real rights, its leader election, and a silent log.
+//! The operator as it is measured: its release build, its real rights, its leader election, and little logging.
 
 use std::fs;
 use std::path::PathBuf;

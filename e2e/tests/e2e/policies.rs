@@ -79,7 +79,7 @@ async fn a_class_is_taken_away(governed: &Governed) -> Result<()> {
     let kinds: Vec<&str> = deleted.iter().map(|record| record.resource.as_str()).collect();
     ensure!(
         kinds == ["deployments", "poddisruptionbudgets", "services", "serviceaccounts", "networkpolicies"],
-        "withdrawn in the order {kinds:?}"
+        "pruned in the order {kinds:?}"
     );
     // The network stays closed until the last pod is gone.
     let all = governed.cluster().audit_log().records(since)?;

@@ -51,7 +51,7 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     what_is_compiled_and_others_have_changed(&governed).await?;
     let operator = a_network_that_was_opened_while_nobody_looked(&governed, operator).await?;
     pods_that_have_to_leave(&governed).await?;
-    everything_is_withdrawn(&governed).await?;
+    everything_is_pruned(&governed).await?;
 
     let (used, refused) = used(&governed)?;
     let given = given(&governed).await?;
@@ -369,7 +369,7 @@ async fn pods_that_have_to_leave(governed: &Governed) -> Result<()> {
     governed.objects().delete(Kind::PodDisruptionBudget, "halsa", "always-here").await
 }
 
-async fn everything_is_withdrawn(governed: &Governed) -> Result<()> {
+async fn everything_is_pruned(governed: &Governed) -> Result<()> {
     governed.objects().delete(Kind::AIPolicy, ROOT_NAMESPACE, "region").await?;
     governed.wait_for_reason("halsa/two", "NoPolicy").await?;
     governed.wait_for_children("halsa/two", 0).await?;

@@ -26,7 +26,7 @@ const KUBERNETES: &str = "system:serviceaccount:kube-system:horizontal-pod-autos
 const KEDA: &str = "system:serviceaccount:keda:keda-operator";
 
 /// How long nothing is to be written.
-const SILENCE: Duration = Duration::from_secs(20);
+const QUIET_TIME: Duration = Duration::from_secs(20);
 
 async fn governed(name: &str, values: &[&str]) -> Result<(Governed, Operator)> {
     let governed = Governed::start_with(Options::new(name), values).await?;
@@ -134,7 +134,7 @@ async fn moved_by_the_autoscaler_and_left_alone(governed: &Governed) -> Result<(
     }
     nothing_but_what_is_said_was_written(governed, since)?;
     let since = governed.cluster().audit_log().position()?;
-    tokio::time::sleep(SILENCE).await;
+    tokio::time::sleep(QUIET_TIME).await;
     let written: Vec<_> = governed.writes(since)?.iter().map(Record::what).collect();
     ensure!(written.is_empty(), "though all was settled, Hemvist wrote {written:?}");
     let managers = deployment(governed).await?["metadata"]["managedFields"].to_string();

@@ -181,7 +181,7 @@ fn judged(book: &PolicyBook, settings: &Settings, namespace: &str, model: &Model
     let unreadable = violations.iter().any(|one| matches!(one.finding, Finding::PolicyUnreadable { .. }));
     let refused = violations.iter().any(|one| one.rule.is_none() || denies);
     if unreadable {
-        // One that cannot be read makes the reference silent about what is not stated. The API server still says it.
+        // With one that cannot be read the reference does not report what is not stated. The API server still does.
         violations.extend(judge_new_model(&readable(book), settings, namespace, model, TODAY));
     }
     let (stated, plain): (Vec<_>, Vec<_>) = violations.iter().partition(|one| one.rule.is_some());

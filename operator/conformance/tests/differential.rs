@@ -106,21 +106,21 @@ fn sets(random: &Random) -> Vec<PolicySet> {
         set(&mut part(number), &settings, &name(number), excepting)
     };
     // What chance seldom brings about: that all is said but one thing.
-    let silent = [
+    let unset = [
         ("engines", "allowedArgs"),
         ("engines", "allowedArgs"),
         ("engines", "allowedArgs"),
         ("images", "registries"),
         ("models", "formats"),
     ];
-    let silent = silent.into_iter().zip(SETS..);
-    let silent = silent
+    let unset = unset.into_iter().zip(SETS..);
+    let unset = unset
         .map(|((group, field), number)| not_setting(&settings, &name(number), group, field))
         .collect::<Vec<_>>();
-    let first = SETS + silent.len();
+    let first = SETS + unset.len();
     let excepted =
         (first..first + EXCEPTED).map(|number| excepting(&mut part(number), &settings, &name(number)));
-    (0..SETS).map(one).chain(silent).chain(excepted).collect()
+    (0..SETS).map(one).chain(unset).chain(excepted).collect()
 }
 
 /// That enough was compared, of every kind and with both verdicts.

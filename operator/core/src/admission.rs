@@ -63,8 +63,8 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// What is refused while this takes the place of what was in force before: what one of both does not speak of. It is
-    /// written before any policy is changed or removed, so that a list that is going to be silent is silent first.
+    /// The default deny while this replaces what was in force before: it denies what either of the two does not cover. It
+    /// is written before any policy is changed or removed, so that a list that is going to be removed is denied first.
     pub fn closing(&self, in_force: &Coverage, settings: &Settings) -> Vec<Compiled> {
         default_deny(settings, &in_force.both(&self.coverage), &self.denied)
     }

@@ -110,7 +110,7 @@ impl EffectivePolicy {
         settings: &Settings,
         namespace: &str,
     ) -> Self {
-        let mut nothing_stated = Self::silent(settings);
+        let mut nothing_stated = Self::nothing_set(settings);
         nothing_stated.ungoverned = settings.ungoverned_namespaces.contains(namespace);
         entries
             .filter(|(key, entry)| binds(settings, key, entry, namespace))
@@ -193,7 +193,7 @@ impl EffectivePolicy {
     }
 
     /// What a violation leads to: the strictest that a policy states, `Deny` where none of the root namespace states
-    /// it. A policy elsewhere that states less than the silence of the root namespace would loosen it, so it cannot.
+    /// it. A policy elsewhere that states less would loosen that, so it cannot.
     pub fn enforcement(&self) -> Enforcement {
         let root = self.enforcement.iter().any(|statement| statement.from_root);
         let strictest = self.enforcement.iter().map(|statement| statement.value).max();

@@ -32,7 +32,7 @@ use crate::snapshot::ChildKind;
 pub enum Application {
     /// Every object is as it was rendered.
     Applied(DesiredObjects<Applied>),
-    /// The model was refused; what was made for it is withdrawn, or being withdrawn.
+    /// The model was refused; its objects are pruned, or being pruned.
     Withdrawn,
     /// An object could not be written.
     Failed {

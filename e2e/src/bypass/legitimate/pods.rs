@@ -128,11 +128,11 @@ fn of_models(requests: &mut Attempts, id: &str, model: &ModelObjects) {
         &format!("budget-of-{id}"),
         some(budget, "/status", &allowed),
     );
-    withdrawn(requests, id, model);
+    pruned(requests, id, model);
 }
 
 /// A model that was deleted, a namespace that goes, a node that is drained.
-fn withdrawn(requests: &mut Attempts, id: &str, model: &ModelObjects) {
+fn pruned(requests: &mut Attempts, id: &str, model: &ModelObjects) {
     let (set, deployment) = (&model.replica_set, &model.children["Deployment"]);
     for actor in [Actor::GarbageCollector, Actor::NamespaceController] {
         for (kind, child) in &model.children {

@@ -135,7 +135,7 @@ async fn an_object_of_an_earlier_model_of_the_name_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_refused_model_is_withdrawn_and_its_isolation_last() {
+async fn a_refused_model_is_pruned_and_its_isolation_last() {
     let world = World::new(&RECONCILER);
     world.reconcile().await.unwrap();
     world.api.requests();
@@ -243,7 +243,7 @@ async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
     world.see_model(model);
     world.reconcile().await.unwrap();
     world.reconcile().await.unwrap();
-    let withdrawn = [
+    let pruned = [
         "DELETE deployments/m--open",
         "DELETE poddisruptionbudgets/m",
         "DELETE services/m",
@@ -251,7 +251,7 @@ async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
         "DELETE serviceaccounts/m",
         "PATCH m/status",
     ];
-    assert_eq!(world.api.requests(), withdrawn);
+    assert_eq!(world.api.requests(), pruned);
     assert_eq!(world.ready_reason(), "Unreadable");
 }
 

@@ -71,7 +71,7 @@ impl Author<'_> {
 
 impl EffectivePolicy {
     /// What is stated where no policy is.
-    pub(super) fn silent(settings: &Settings) -> Self {
+    pub(super) fn nothing_set(settings: &Settings) -> Self {
         Self {
             root_namespace: settings.root_namespace.clone(),
             proxy_image: settings.proxy_image.clone(),
@@ -106,7 +106,7 @@ impl EffectivePolicy {
 
     /// What one policy states for `namespace`.
     pub(crate) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry, namespace: &str) -> Self {
-        let mut stated = Self::silent(settings);
+        let mut stated = Self::nothing_set(settings);
         match entry {
             PolicyEntry::Unreadable { error } => {
                 stated.unreadable.insert((key.clone(), error.clone()));

@@ -94,8 +94,8 @@ mod tests {
         assert_eq!(quota(&[local(20)]), Some((16, "region".to_owned(), field.clone())));
         assert_eq!(quota(&[local(20), local(0)]), Some((0, "second".to_owned(), field.clone())));
         // A limit is no list: where the region sets none a department can limit itself.
-        let silent = effective(super::super::fixture::region(), &[local(4)]);
-        assert_eq!(named(silent.accelerator_quota()), Some((4, "first".to_owned(), field)));
+        let unset = effective(super::super::fixture::region(), &[local(4)]);
+        assert_eq!(named(unset.accelerator_quota()), Some((4, "first".to_owned(), field)));
         assert_eq!(effective(super::super::fixture::region(), &[]).accelerator_quota(), None);
 
         let climate = |kwh: i64| json!({"climate": {"monthlyKWh": kwh}});

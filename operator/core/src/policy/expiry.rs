@@ -6,8 +6,8 @@
 //! that breaks any other rule.
 //!
 //! The strictest statement wins: `Stop` before `Warn`, and of two `Stop` the one with fewer days of grace. Where no policy
-//! of the root namespace states it, a lapsed duty stops the model at once; a policy elsewhere cannot open what the
-//! region is silent about.
+//! of the root namespace states it, a lapsed duty stops the model at once; a policy elsewhere cannot allow what the
+//! region does not.
 
 use std::fmt;
 

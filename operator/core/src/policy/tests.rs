@@ -153,8 +153,8 @@ fn regions_have_to_be_left_where_they_are_stated() {
     let abroad = json!({"residency": {"regions": ["dk-81"]}});
     let found = reported(&check(&effective(region(), std::slice::from_ref(&abroad)), model()));
     assert_eq!(found, ["spec.purpose.informationClass: RegionNotAllowed by region"]);
-    let silent = with(region(), "/residency/regions", Value::Null);
-    assert_eq!(check(&effective(silent, &[abroad]), model()), []);
+    let unset = with(region(), "/residency/regions", Value::Null);
+    assert_eq!(check(&effective(unset, &[abroad]), model()), []);
 }
 
 #[test]
@@ -221,12 +221,12 @@ fn a_root_policy_applies_to_the_namespaces_that_it_names() {
 
 #[test]
 fn a_local_policy_cannot_weaken_enforcement_isolation_or_arguments() {
-    let silent = with(region(), "/enforcement", Value::Null);
+    let unset = with(region(), "/enforcement", Value::Null);
     let warn = with(region(), "/enforcement", json!("Warn"));
     let local = |value: &str| json!({"enforcement": value});
     for (region, local, expected) in [
-        (silent.clone(), vec![], Enforcement::Deny),
-        (silent, vec![local("Audit")], Enforcement::Deny),
+        (unset.clone(), vec![], Enforcement::Deny),
+        (unset, vec![local("Audit")], Enforcement::Deny),
         (warn.clone(), vec![], Enforcement::Warn),
         (warn.clone(), vec![local("Audit")], Enforcement::Warn),
         (warn, vec![local("Deny")], Enforcement::Deny),
@@ -240,8 +240,8 @@ fn a_local_policy_cannot_weaken_enforcement_isolation_or_arguments() {
     assert_eq!(policy.allowed_args(), BTreeSet::from(["seed".to_owned()]));
     assert_eq!(policy.isolation(InformationClass::Sensitive), Isolation::WholeDevice);
     assert_eq!(policy.isolation(InformationClass::Open), Isolation::Shared);
-    let silent = with(region(), "/engines/allowedArgs", Value::Null);
-    assert_eq!(effective(silent, &[local]).allowed_args(), BTreeSet::new());
+    let unset = with(region(), "/engines/allowedArgs", Value::Null);
+    assert_eq!(effective(unset, &[local]).allowed_args(), BTreeSet::new());
 }
 
 #[test]

@@ -67,7 +67,7 @@ mod tests {
     }
 
     const WORKS: AutoscalerFacts = AutoscalerFacts { works: true, fault: None };
-    const SILENT: AutoscalerFacts = AutoscalerFacts { works: false, fault: None };
+    const UNKNOWN: AutoscalerFacts = AutoscalerFacts { works: false, fault: None };
 
     #[test]
     fn what_kubernetes_says_of_its_own() {
@@ -80,8 +80,8 @@ mod tests {
             fault("FailedGetPodsMetric")
         );
         assert_eq!(of(&[["AbleToScale", "False", "FailedGetScale"]]), fault("FailedGetScale"));
-        assert_eq!(of(&[able]), SILENT);
-        assert_eq!(of(&[]), SILENT);
+        assert_eq!(of(&[able]), UNKNOWN);
+        assert_eq!(of(&[]), UNKNOWN);
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
             of(&[ready, ["HPAActive", "False", "HPAMetricsUnavailable"]]),
             fault("HPAMetricsUnavailable")
         );
-        assert_eq!(of(&[["Ready", "Unknown", ""]]), SILENT);
+        assert_eq!(of(&[["Ready", "Unknown", ""]]), UNKNOWN);
     }
 
     #[test]

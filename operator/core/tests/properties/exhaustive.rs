@@ -18,7 +18,7 @@ const CLASSES: [Option<&[&str]>; 4] = [None, Some(&[]), Some(&["Open"]), Some(&[
 /// What else a policy sets: nothing, lenient values, strict values. The duty is an assessment for `Sensitive`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Rider {
-    Silent,
+    NothingSet,
     Lenient,
     Strict,
 }
@@ -52,7 +52,7 @@ fn small(root: bool, data_centres: usize, classes: usize, rider: Rider, number: 
     let (data_centres, classes) = (DATA_CENTRES[data_centres], CLASSES[classes]);
     let rules = classes.map(|classes| {
         let rule = |class: &&str| match rider {
-            Rider::Silent => json!({"class": class}),
+            Rider::NothingSet => json!({"class": class}),
             Rider::Lenient => json!({"class": class, "onExpiry": {"action": "Warn"}}),
             Rider::Strict => json!({"class": class, "onExpiry": {"action": "Stop", "graceDays": 3},
                                     "requires": {"assessments": if *class == "Sensitive" { vec!["DPIA"] } else { vec![] }}}),
@@ -60,7 +60,7 @@ fn small(root: bool, data_centres: usize, classes: usize, rider: Rider, number: 
         classes.iter().map(rule).collect::<Vec<Value>>()
     });
     let (quota, unmanaged) = match rider {
-        Rider::Silent => (None, None),
+        Rider::NothingSet => (None, None),
         Rider::Lenient => (Some(4), Some("RequireResidency")),
         Rider::Strict => (Some(1), Some("Deny")),
     };
@@ -83,7 +83,7 @@ fn universe() -> Vec<Small> {
     for root in [true, false] {
         for data_centres in 0..DATA_CENTRES.len() {
             for classes in 0..CLASSES.len() {
-                for rider in [Rider::Silent, Rider::Lenient, Rider::Strict] {
+                for rider in [Rider::NothingSet, Rider::Lenient, Rider::Strict] {
                     all.push(small(root, data_centres, classes, rider, all.len()));
                 }
             }
@@ -113,9 +113,9 @@ fn verdicts(policy: &EffectivePolicy, models: &[Asking]) -> Verdicts {
     let mut verdicts = Verdicts { allowed: 0, refused_by_a_policy: 0 };
     for (bit, asking) in models.iter().enumerate() {
         let violations = policy.check(&asking.model, TODAY);
-        let silent =
+        let by_default =
             |finding: &Finding| matches!(finding, Finding::NoPolicy { .. } | Finding::ListNotStated { .. });
-        let by_a_policy = violations.iter().any(|violation| !silent(&violation.finding));
+        let by_a_policy = violations.iter().any(|violation| !by_default(&violation.finding));
         verdicts.allowed |= u32::from(violations.is_empty()) << bit;
         verdicts.refused_by_a_policy |= u32::from(by_a_policy) << bit;
     }
@@ -153,11 +153,11 @@ fn assert_limits(set: &[&Small], policy: &EffectivePolicy) {
     let lenient = set.iter().any(|one| one.rider == Rider::Lenient);
     let quota = if strict { Some(1) } else { lenient.then_some(4) };
     assert_eq!(policy.accelerator_quota().map(|(limit, _)| limit), quota);
-    let root_speaks = set.iter().any(|one| one.root && one.rider != Rider::Silent);
+    let root_speaks = set.iter().any(|one| one.root && one.rider != Rider::NothingSet);
     let free = root_speaks && !strict;
     assert_eq!(policy.unmanaged_accelerators() == UnmanagedAccelerators::RequireResidency, free);
     let of_class = |one: &&&Small| one.classes.is_some_and(|classes| classes.contains(&"Sensitive"));
-    let speaking: Vec<_> = set.iter().filter(of_class).filter(|one| one.rider != Rider::Silent).collect();
+    let speaking: Vec<_> = set.iter().filter(of_class).filter(|one| one.rider != Rider::NothingSet).collect();
     let expected = if !speaking.iter().any(|one| one.root) {
         Expiry::AT_ONCE
     } else if speaking.iter().any(|one| one.rider == Rider::Strict) {

@@ -100,7 +100,7 @@ pub const CHECKS: &[Check] = &[
     }),
     ("no service links", |case| case.pod()["enableServiceLinks"] == false),
     ("a bounded end after a full drain", bounded_end),
-    ("the network policy is written before and withdrawn after the pods", |_| {
+    ("the network policy is written before and pruned after the pods", |_| {
         let place = |kind| ChildKind::ALL.iter().position(|one| *one == kind);
         place(ChildKind::NetworkPolicy) < place(ChildKind::Deployment)
             && place(ChildKind::ServiceAccount) < place(ChildKind::Deployment)
