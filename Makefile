@@ -51,16 +51,16 @@ programs: ## Build the operator, the command line and the test bed
 e2e-real: controlplane optional-crds node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
 	$(REAL) a_model_of_the_examples_
 
-e2e-real-failures: controlplane optional-crds node programs ## Break that in every way that is known
+e2e-real-failures: controlplane optional-crds node programs ## Break it in every known way, and check the reasons
 	$(REAL) failures_are_
 
-e2e-real-weights: controlplane optional-crds objectstore node programs ## Fetch, verify and serve weights, and let it go wrong
+e2e-real-weights: controlplane optional-crds objectstore node programs ## Fetch, verify and serve weights, also where that fails
 	$(REAL) weights_are_
 
 e2e-real-autoscalers: controlplane optional-crds node autoscalers programs ## Let KEDA and Prometheus scale a model by its load
 	$(REAL) autoscalers_take_
 
-e2e-real-gateway: controlplane optional-crds node gateway programs ## Let a real gateway lead to a model, and to nothing else of it
+e2e-real-gateway: controlplane optional-crds node gateway programs ## Let a real gateway route to a model, and to nothing else
 	$(REAL) a_real_gateway_routes_
 
 e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway ## All that runs on a real node

@@ -128,7 +128,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departed: &str) -> Notic
     }
 }
 
-/// The event of something compiled that somebody else has changed or deleted, and that is as it was again: on the AIPolicy
+/// The event of something compiled that another client has changed or deleted, and that is as it was again: on the AIPolicy
 /// that it carries out, or else on the object itself.
 pub fn admission_repair(id: &CompiledId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
     let itself = match id.kind {

@@ -14,7 +14,7 @@ const OF_OTHERS: [&[&str]; 4] = [
     &["f:metadata", "f:annotations", "f:deployment.kubernetes.io/revision"],
 ];
 
-/// Whether `managed_fields` names fields that `manager` has not applied and that somebody else has set.
+/// Whether `managed_fields` names fields that `manager` has not applied and that another manager has set.
 pub fn has_foreign_fields(managed_fields: &Value, manager: &str) -> bool {
     let entries = managed_fields.as_array().map(Vec::as_slice).unwrap_or_default();
     let is_ours = |entry: &&Value| {

@@ -223,7 +223,7 @@ impl Metrics {
         self.evictions.inc();
     }
 
-    /// Something compiled was restored, as somebody else had changed or deleted it.
+    /// Something compiled was restored, because another client had changed or deleted it.
     pub fn admission_repaired(&self, policy: &str) {
         self.admission_repairs.get_or_create(&PolicyLabels { policy: policy.to_owned() }).inc();
     }

@@ -217,7 +217,7 @@ fn probed(compiled: Compiled, settings: &Settings) -> Compiled {
     Compiled { namespaces: compiled.namespaces.union(&root), exempt, probed: true, ..compiled }
 }
 
-/// What a breach of the policies leads to, by namespace: the strictest that one of those states that bind it, and `Deny`
+/// What a violation of the policies results in, by namespace: the strictest that one of those sets that apply to it, and `Deny`
 /// where none of the root namespace states it.
 struct Levels {
     audit: Scope,
@@ -252,7 +252,7 @@ impl Levels {
         self.audit.union(&self.warn)
     }
 
-    /// What a breach leads to within `scope`.
+    /// What a violation results in within `scope`.
     fn actions(&self, scope: &Scope) -> Vec<(Enforcement, Scope)> {
         if self.lenient().intersection(scope).is_nowhere() {
             return vec![(Enforcement::Deny, Scope::everywhere())];

@@ -104,7 +104,7 @@ pub type AdapterArguments = fn(&[MountedAdapter<'_>]) -> Vec<Argument>;
 /// An adapter where the engine finds it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MountedAdapter<'a> {
-    /// The name by which it is asked for.
+    /// The name by which it is requested.
     pub name: &'a str,
     /// Its folder or file in the container.
     pub path: String,

@@ -1,6 +1,6 @@
 //! A valid ModelDeployment with every field resolved: the only input of placement and rendering.
 //!
-//! What is read here is read once. Whoever holds a [`ModelRequest`] never asks again whether a field is there, whether
+//! What is read here is read once. With a [`ModelRequest`] no code checks again whether a field is there, whether
 //! two exclude each other, or what stands in for one that was left out.
 
 mod check;
@@ -165,7 +165,7 @@ pub enum Mirror {
 /// A LoRA adapter.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AdapterSettings {
-    /// The name by which it is asked for.
+    /// The name by which it is requested.
     pub name: String,
     /// Where it is.
     pub source: WeightsSource,

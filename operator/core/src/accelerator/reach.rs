@@ -44,7 +44,7 @@ const AT_AND_BELOW: [&[&str]; 13] = [
     &["var", "lib", "k0s"],
 ];
 
-/// How a pod reaches an accelerator past the resources that it asks for.
+/// How a pod reaches an accelerator past the resources that it requests.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Reach {
     /// By a claim of dynamic resource allocation.

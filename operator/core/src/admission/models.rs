@@ -56,12 +56,12 @@ pub(super) fn risk_of_model() -> Expr {
     purpose().field("riskClass")
 }
 
-/// The data centres that it asks for.
+/// The data centres that it requests.
 fn asked() -> Expr {
     spec().maybe_path(["placement", "dataCentres"]).or_none()
 }
 
-/// The field that says where the model may be: the data centres that it asks for, or its class.
+/// The field that says where the model may be: the data centres that it requests, or its class.
 pub(super) fn field_of_data_centres() -> Expr {
     let asked = spec().maybe_path(["placement", "dataCentres"]).call("hasValue", []);
     asked.choose(text("spec.placement.dataCentres"), text(CLASS_FIELD))
@@ -180,7 +180,7 @@ impl Rules<'_> {
         rules
     }
 
-    /// Data centres that were asked for have to be allowed; where none was, one has to be left.
+    /// Data centres that were requested have to be allowed; where none was, one has to be left.
     fn residency(&self) -> Vec<Rule> {
         let residency = self.policy.residency.as_ref();
         let common = data_centres::of_all(self.policy);

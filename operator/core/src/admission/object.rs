@@ -54,7 +54,7 @@ pub struct Compiled {
     pub rules: Vec<Rule>,
     /// Whether it can be tried with a probe.
     pub probed: bool,
-    /// What a breach leads to, and where.
+    /// What a violation results in, and where.
     pub actions: Vec<(Enforcement, Scope)>,
 }
 

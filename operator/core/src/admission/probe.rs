@@ -73,7 +73,7 @@ impl Compiled {
         }
     }
 
-    /// Hash of what is judged, where, and what a breach leads to.
+    /// Hash of what is judged, where, and what a violation results in.
     fn version(&self) -> String {
         content_hash(&Value::from(format!("{self:?}")))
     }

@@ -6,7 +6,7 @@
 use super::Serving;
 use serde_json::{Value, json};
 
-/// A path of the interface, exactly as it is asked for, with its method.
+/// A path of the interface, exactly as it is requested, with its method.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Path {
     /// The method.

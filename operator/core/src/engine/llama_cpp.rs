@@ -142,7 +142,7 @@ fn context(context_length: Option<i32>, concurrency: Option<i32>) -> Vec<Argumen
     arguments
 }
 
-/// The engine's name for a number format, where one is asked for. It has no 8-bit floating-point cache; its 8-bit format
+/// The engine's name for a number format, where one is requested. It has no 8-bit floating-point cache; its 8-bit format
 /// takes about the same room.
 fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     match kind {

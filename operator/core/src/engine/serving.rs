@@ -31,7 +31,7 @@ impl Serving<'_> {
         self.engine.custom.as_ref().map_or(ENGINE_PORT, |custom| custom.port)
     }
 
-    /// Whether the model asks for the engine's argument `name`.
+    /// Whether the model requests the engine's argument `name`.
     pub(super) fn asks_for(&self, name: &str) -> bool {
         self.engine.args.contains_key(name)
     }

@@ -128,7 +128,7 @@ fn load_format(format: ModelFormat) -> &'static str {
     }
 }
 
-/// The engine's name for a number format, where one is asked for.
+/// The engine's name for a number format, where one is requested.
 fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     match kind {
         KeyValueCacheType::Auto => None,

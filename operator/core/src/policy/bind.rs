@@ -1,4 +1,4 @@
-//! Which namespaces an AIPolicy binds, and what it states there.
+//! Which namespaces an AIPolicy applies to, and what it states there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -211,7 +211,7 @@ impl EffectivePolicy {
     }
 }
 
-/// What a policy says that a breach leads to. One of the root namespace that does not say it denies: otherwise another that
+/// What a policy says that a violation results in. One of the root namespace that does not say it denies: otherwise another that
 /// says less could open what this one has closed. Elsewhere a field that is not set means nothing.
 pub(crate) fn stated_enforcement(policy: &AIPolicySpec, of_root: bool) -> Option<Enforcement> {
     policy.enforcement.or(of_root.then_some(Enforcement::Deny))

@@ -17,7 +17,7 @@ use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 const INFORMATION_CLASS: &str = "spec.purpose.informationClass";
 
-/// What nobody can change in the model: whoever installed Hemvist has named the image.
+/// What nobody can change in the model: the installation sets the image.
 const PROXY_IMAGE: &str = "proxy.image of the installation";
 
 /// Everything in `model` that `policy` does not allow, in stable order and without doubles.

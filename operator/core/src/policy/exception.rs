@@ -1,7 +1,7 @@
 //! Exceptions: duties that a policy of the root namespace waives for one model, for a time.
 //!
 //! An exception waives what policies of the root namespace demand, and nothing else. What a department demands of itself
-//! stays, because the region cannot know why it does. An exception counts where its policy binds the namespace of the
+//! stays, because the region cannot know why it does. An exception counts where its policy applies to the namespace of the
 //! model, holds through its last day, and then ends by itself. One whose last day no calendar has never held.
 //!
 //! Only duties can be waived. Where a model may be, which classes, licences, registries and engines it may have, and the
@@ -149,7 +149,7 @@ pub(super) fn stated_exceptions(
         .collect()
 }
 
-/// Every exception of every policy of the root namespace that binds the namespace of its model, ended ones too.
+/// Every exception of every policy of the root namespace that applies to the namespace of its model, ended ones too.
 pub(super) fn all_exceptions<'a>(
     book: &'a PolicyBook,
     settings: &'a Settings,
@@ -166,7 +166,7 @@ pub(super) fn all_exceptions<'a>(
     })
 }
 
-/// Every exception that holds on `today` and whose policy binds the namespace of its model, by policy.
+/// Every exception that holds on `today` and whose policy applies to the namespace of its model, by policy.
 pub fn active_exceptions(book: &PolicyBook, settings: &Settings, today: Date) -> Vec<ActiveException> {
     all_exceptions(book, settings)
         .filter(|exception| exception.holds_on(today) && !exception.waivers.is_empty())

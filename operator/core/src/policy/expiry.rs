@@ -84,7 +84,7 @@ impl fmt::Display for Expiry {
 }
 
 impl Expiry {
-    /// The strictest: what holds where nobody states anything.
+    /// The strictest: what holds where no policy sets anything.
     pub const AT_ONCE: Self = Self::Stop { grace_days: 0 };
 
     /// The last day that a model runs on whose duty lapsed on `day`; `None` where no end is set.

@@ -203,7 +203,7 @@ fn nothing_is_allowed_where_no_policy_is_known_to_bind() {
     assert_eq!(refused(&book, "trafik"), ["PolicyUnreadable"]);
     assert_eq!(refused(&book, "skunk"), ["NoPolicy"]);
     assert_eq!(refused(&book, "hemvist-system"), ["NoPolicy"]);
-    // One that cannot be read in the root namespace may bind every namespace.
+    // One that cannot be read in the root namespace may apply to every namespace.
     book.entries.insert(Key::new("hemvist-system", "broken"), broken);
     assert_eq!(refused(&book, "halsa"), ["PolicyUnreadable"]);
     assert_eq!(refused(&book, "skola"), ["PolicyUnreadable"]);

@@ -98,7 +98,7 @@ fn selector(model: &ModelRequest) -> LabelSelector {
     }
 }
 
-/// Out to the mirror's networks on its port, and to the cluster's DNS for its address. Nothing comes in.
+/// Out to the mirror's networks on its port, and to the cluster's DNS for its address. No ingress.
 fn network_policy(model: &ModelRequest, weights: &FetchedWeights) -> NetworkPolicy {
     let port = |port: u16, protocol: &str| NetworkPolicyPort {
         port: Some(IntOrString::Int(port.into())),

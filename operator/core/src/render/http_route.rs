@@ -92,7 +92,7 @@ pub struct PathMatch {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "type")]
 pub enum RouteFilter {
-    /// The path that the model is asked for.
+    /// The path that clients request.
     URLRewrite {
         /// What is rewritten.
         #[serde(rename = "urlRewrite")]
@@ -140,7 +140,7 @@ pub struct Header {
     pub value: String,
 }
 
-/// The HTTPRoute of `model`, where a gateway leads to it.
+/// The HTTPRoute of `model`, where a gateway routes to it.
 pub fn http_route(model: &ModelRequest) -> Option<HTTPRoute> {
     let route = model.route.as_ref()?;
     // One rule for each path: what a rule rewrites is the same for all that it matches.
@@ -184,7 +184,7 @@ fn rule(model: &ModelRequest, route: &RouteSettings, path: &str, methods: &[Meth
     }
 }
 
-/// The pool where somebody chooses the replica, and the Service otherwise.
+/// The pool where an endpoint picker chooses the replica, and the Service otherwise.
 fn backend(model: &ModelRequest, route: &RouteSettings) -> Reference {
     let (group, kind, port) = match route.picker {
         Some(_) => (INFERENCE, "InferencePool", None),

@@ -32,7 +32,7 @@ pub struct PickerSettings {
     pub port: i32,
 }
 
-/// The way that is asked for; `None` where none is, or where the cluster serves no such kinds. A model that can be asked from
+/// The way that is requested; `None` where none is, or where the cluster serves no such kinds. A model that can be asked from
 /// within the cluster is not refused because of that.
 pub(super) fn route(
     spec: &ModelDeploymentSpec,

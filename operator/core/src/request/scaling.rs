@@ -23,7 +23,7 @@ pub struct ScalingSettings {
     pub followed: &'static str,
     /// What every replica is to have of it.
     pub target: Target,
-    /// How long less is asked for before a replica stops, in seconds, where the model says so.
+    /// How long less is requested before a replica stops, in seconds, where the model says so.
     pub idle_seconds: Option<i32>,
     /// Why it is scaled by this one, for people.
     pub reason: String,
@@ -144,7 +144,7 @@ fn without_waker(asked: &Scaling, load: &LoadSource) -> Option<Violation> {
 }
 
 /// Who decides the number, and why. Where KEDA is to and is not there, or not yet, the model is not refused: what runs
-/// would stop because somebody else's operator is being replaced.
+/// would stop because the operator of another project is being replaced.
 fn autoscaler(
     asked: &Scaling,
     settings: &Settings,

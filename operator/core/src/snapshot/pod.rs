@@ -159,7 +159,7 @@ pub struct PodFacts {
     pub terminating: bool,
     /// Whether it takes requests.
     pub ready: bool,
-    /// Devices that it asks for, by extended resource: also those that are no accelerators.
+    /// Devices that it requests, by extended resource: also those that are no accelerators.
     pub devices: BTreeMap<String, i64>,
     /// Its runtime class, which may give it devices.
     pub runtime_class: Option<String>,

@@ -1,4 +1,4 @@
-//! `Available`: whether the replicas that were asked for take requests, and if not, what is wrong with them.
+//! `Available`: whether the replicas that were requested take requests, and if not, what is wrong with them.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 

@@ -7,7 +7,7 @@ use crate::date;
 use crate::policy::{binds, excepted_models};
 use crate::snapshot::{Key, Snapshot};
 
-/// Counts, of the ModelDeployments `models` of the cluster, those that the AIPolicy `key` binds and excepts. `refused` is
+/// Counts, of the ModelDeployments `models` of the cluster, those that the AIPolicy `key` applies to and excepts. `refused` is
 /// the number of those that its rules refuse.
 pub fn counts(snapshot: &Snapshot, key: &Key, models: &[Key], refused: usize) -> PolicyCounts {
     let Some(policy) = snapshot.policies.entries.get(key) else { return PolicyCounts::default() };

@@ -7,7 +7,7 @@ use crate::decide::{Decision, Plan};
 use crate::placement::bounded;
 use crate::snapshot::{Isolation, PodFacts, ProbeResult, Settings, Subject};
 
-/// The condition. It informs and holds nothing back: a model on a network that keeps nobody out is refused by no policy yet.
+/// The condition. It informs and holds nothing back: a model on a network that does not enforce NetworkPolicies is refused by no policy yet.
 pub(super) fn isolated(
     settings: &Settings,
     subject: &Subject<'_>,

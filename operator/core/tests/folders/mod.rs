@@ -78,7 +78,7 @@ pub struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     pub waiting_for: Vec<String>,
-    /// Where a gateway serves it; absent means that none is asked for.
+    /// Where a gateway serves it; absent means that none is requested.
     pub gateway: Option<String>,
     /// What scales it, between which numbers and by what; absent means that nothing does.
     pub scaling: Option<String>,

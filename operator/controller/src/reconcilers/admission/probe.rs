@@ -58,7 +58,7 @@ pub async fn verify(context: &Context, compiled: impl IntoIterator<Item = &Compi
 async fn refused_in_time(context: &Context, probe: &Probe, until: Instant, since: (u64, u64)) -> ProbeResult {
     loop {
         let Some(why) = not_refused(probe, send(context, probe).await) else { return ProbeResult::Refused };
-        // Whoever waits here must not keep the repair of something else waiting.
+        // Waiting here must not delay other repairs.
         if context.view.compiled.revision() != since {
             return ProbeResult::Overtaken;
         }

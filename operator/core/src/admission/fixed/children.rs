@@ -88,7 +88,7 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
     always("hemvist-children", governed(settings), MATCH_RULES, vec![Rule::new(holds, message)])
 }
 
-/// Whether the object is there and says that it is Hemvist's. A Scale has metadata of its own, without labels.
+/// Whether the object exists and says that it is Hemvist's. A Scale has metadata of its own, without labels.
 fn ours(object: &'static str) -> Expr {
     let says_so = any([
         label(name(object), APP_MANAGED_BY).equals(text(HEMVIST)),

@@ -118,7 +118,7 @@ fn widen(scope: &mut Scope, by: &Scope) {
     *scope = scope.union(by);
 }
 
-/// A list that nobody states allows nothing. `field` is the field of the object, as an expression where it depends on it.
+/// A list that no policy sets allows nothing. `field` is the field of the object, as an expression where it depends on it.
 fn not_covered(coverage: &Coverage, settings: &Settings, field: Expr, list: AllowList, class: &Expr) -> Rule {
     let policy_field = list.policy_field().to_owned();
     let finding =

@@ -67,7 +67,7 @@ pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
     always("hemvist-neighbours", governed(settings), &match_rules, rules)
 }
 
-/// Whether no pod of a model can be selected: a label is asked for that such pods do not have, or not with this value.
+/// Whether no pod of a model can be selected: the selector has a label that such pods do not have, or not with this value.
 fn leaves_models_out() -> Expr {
     let fixed: BTreeMap<&str, &str> =
         [(APP_NAME, NAME), (APP_COMPONENT, COMPONENT), (APP_PART_OF, HEMVIST), (APP_MANAGED_BY, HEMVIST)]

@@ -99,7 +99,7 @@ impl Judge<'_> {
         self.settings.identities.pod_makers.contains(self.user)
     }
 
-    /// The readable policies that bind the namespace, and whether each is one of the root namespace.
+    /// The readable policies that apply to the namespace, and whether each is one of the root namespace.
     fn binding(&self) -> impl Iterator<Item = (&Key, &AIPolicySpec, bool)> {
         self.book.entries.iter().filter_map(|(key, entry)| match entry {
             PolicyEntry::Readable(policy) if binds(self.settings, key, entry, self.namespace) => {
@@ -194,7 +194,7 @@ impl Judge<'_> {
         self.refuse("spec.containers", taken || given);
     }
 
-    /// Every resource that a container of the pod asks for.
+    /// Every resource that a container of the pod requests.
     fn resources(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for container in containers(self.spec) {
@@ -308,7 +308,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the pod asks for something less than `demanded`, or may go to a node where what it asks for is less.
+    /// Whether the pod requests something less than `demanded`, or may go to a node where what it requests is less.
     fn may_share(&self, demanded: Isolation) -> bool {
         if self.claims_devices() && demanded > Isolation::Shared {
             return true;

@@ -1,6 +1,6 @@
 //! The resources of a replica.
 //!
-//! Accelerators, memory and storage are asked for as they are limited, so that a node never promises what it does not
+//! Accelerators, memory and storage are requested as they are limited, so that a node never promises what it does not
 //! have. The processor has no limit: throttling the process that feeds an accelerator leaves the accelerator idle, and a
 //! core too many is cheaper than that.
 

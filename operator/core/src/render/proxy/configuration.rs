@@ -26,7 +26,7 @@ struct Asking {
     timeout: u32,
 }
 
-/// One token is asked for. Each costs a little, so it is done seldom once the model has answered; and an engine that has as
+/// One token is requested. Each costs a little, so it is done seldom once the model has answered; and an engine that has as
 /// much to do as it can answers late and is not stuck.
 const A_TOKEN: Asking = Asking { interval: 60, retry: 2, timeout: 120 };
 

@@ -160,7 +160,7 @@ impl Pod<'_> {
             let text = format!("container {name} ended with exit code {}", run.exit_code);
             return Some(PodTrouble::new(TroubleKind::Restarting, text));
         }
-        // What an engine says as it dies can hold a request, so its words are shown only of a run without any.
+        // The last log lines of a crashing engine can contain a request, so its words are shown only of a run without any.
         let words = if was_ready == Some(false) { last_words(run) } else { String::new() };
         let text = format!("container {name} ended with exit code {}{words}", run.exit_code);
         Some(PodTrouble::new(TroubleKind::CrashLoop, text))
