@@ -49,7 +49,7 @@ deny() {
     if ! target/tools/bin/cargo-deny --version >/dev/null 2>&1; then
         printf '    building cargo-deny once (a few minutes)\n'
         # Built for a quick build: it runs for seconds.
-        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
             cargo install --quiet cargo-deny --version 0.20.2 --locked --root target/tools --target-dir target/tools/build || return 1
         rm -rf target/tools/build
     fi
