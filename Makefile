@@ -1,7 +1,7 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds quantities lint test controlplane guests objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench
+.PHONY: help core crds quantities lint test controlplane optional-crds objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 REAL := cargo test --workspace --test real -- --ignored --nocapture
@@ -32,8 +32,8 @@ controlplane: ## Build Kubernetes, etcd, KWOK and Helm for the tests (about 13 m
 objectstore: ## Build an S3 server for the tests of mirrors (about a minute the first time)
 	@e2e/objectstore/build.sh
 
-guests: ## Fetch the kinds of others that the tests need: KEDA's, the Gateway API's
-	@e2e/guests/build.sh
+optional-crds: ## Fetch the optional CRDs for the tests: KEDA, Gateway API, Inference Extension
+	@e2e/optional-crds/build.sh
 
 node: ## Build containerd, llama.cpp and a tiny model for a real node (about 10 minutes the first time)
 	@e2e/node/build.sh
@@ -48,20 +48,20 @@ programs: ## Build the operator, the command line and the test bed
 	@echo "building Hemvist (about 4 minutes the first time)"
 	@cargo build --quiet --workspace
 
-e2e-real: controlplane guests node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
+e2e-real: controlplane optional-crds node programs ## Serve a model for real: kubelet, containerd and llama.cpp (needs root)
 	$(REAL) a_model_of_the_examples_
 
-e2e-real-failures: controlplane guests node programs ## Break that in every way that is known
+e2e-real-failures: controlplane optional-crds node programs ## Break it in every known way, and check the reasons
 	$(REAL) failures_are_
 
-e2e-real-weights: controlplane guests objectstore node programs ## Fetch, verify and serve weights, and let it go wrong
+e2e-real-weights: controlplane optional-crds objectstore node programs ## Fetch, verify and serve weights, also where that fails
 	$(REAL) weights_are_
 
-e2e-real-autoscalers: controlplane guests node autoscalers programs ## Let KEDA and Prometheus scale a model by its load
+e2e-real-autoscalers: controlplane optional-crds node autoscalers programs ## Let KEDA and Prometheus scale a model by its load
 	$(REAL) autoscalers_take_
 
-e2e-real-gateway: controlplane guests node gateway programs ## Let a real gateway lead to a model, and to nothing else of it
-	$(REAL) a_real_gateway_leads_
+e2e-real-gateway: controlplane optional-crds node gateway programs ## Let a real gateway route to a model, and to nothing else
+	$(REAL) a_real_gateway_routes_
 
 e2e-real-all: e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway ## All that runs on a real node
 

@@ -1,4 +1,4 @@
-//! AIPolicy: what is allowed where.
+//! The AIPolicy kind.
 
 mod rules;
 mod status;

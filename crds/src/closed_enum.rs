@@ -1,4 +1,4 @@
-//! Enumerations whose values are words of the API.
+//! Enumerations that are closed sets of strings in the API.
 
 /// Declares a closed enumeration with its spelling, so that the list of all values cannot drift from the variants.
 macro_rules! closed_enum {

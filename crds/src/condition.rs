@@ -1,4 +1,4 @@
-//! Condition types and reasons: the words of status that people and tools rely on.
+//! Condition types and reasons. People and tools rely on them, so they are part of the API.
 //!
 //! Reasons are API. One that is gone is never used again for another meaning.
 

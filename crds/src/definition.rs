@@ -1,4 +1,4 @@
-//! The CustomResourceDefinitions, finished: what the derive cannot say is added here.
+//! The CustomResourceDefinitions, with what the derive macro cannot express.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps,

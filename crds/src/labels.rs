@@ -73,7 +73,7 @@ pub const APP_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`APP_MANAGED_BY`] and [`APP_PART_OF`], and the field manager of every write.
 pub const HEMVIST: &str = "hemvist";
 
-/// The namespace that holds the region's AIPolicies, unless the operator is told otherwise.
+/// The namespace that holds the region's AIPolicies, unless the operator's arguments name another.
 pub const DEFAULT_ROOT_NAMESPACE: &str = "hemvist-system";
 
 /// Name of the ScaledObject, which KEDA writes on it where it is missing.

@@ -1,4 +1,4 @@
-//! The contract of Hemvist: its kinds, their values, conditions and names.
+//! The API of Hemvist: its kinds, their values, conditions and names.
 //!
 //! This crate says *what* can be written and read; it decides nothing. Rules that one object can be judged by alone
 //! stand beside its fields as CEL and are enforced by the API server. Rules that need a policy live in

@@ -12,7 +12,7 @@ containerd=$(awk '$1 == "github.com/containerd/containerd/v2" { print $2 }' "$so
 llama=0.3.36
 llama_sum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 gguf=0.19.0
-# The Python package that carries Envoy as its makers build it, for each architecture.
+# The Python package that carries Envoy as its project builds it, for each architecture.
 envoy=1.40.0
 envoy_sums="a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea"
 # What the node takes of Debian, where the system does not have it, with the libraries that it needs besides libc.
@@ -84,7 +84,7 @@ plugins() {
     return 1
 }
 
-# runc starts itself anew without the environment, so this library of it has to be the system's.
+# runc restarts itself without the environment, so this library of it has to be the system's.
 has_seccomp() {
     ldconfig -p | grep -q 'libseccomp\.so\.2'
 }

@@ -46,7 +46,7 @@ pub async fn run(narrator: &Narrator) -> Result<()> {
     narrator.command(&cluster, &["get", "aip", "--all-namespaces", "--output=wide"]).await?;
 
     narrator.heading("Ten models of four departments: the API server rejects four")?;
-    let (let_in, refusals) = region::apply_models_at_the_door(&cluster).await?;
+    let (let_in, refusals) = region::apply_models_to_the_api(&cluster).await?;
     narrator.shown(&["apply", "-f", "examples/region/models"], &let_in)?;
     tell_refusals(narrator, &refusals)?;
     narrator.heading("The other six are deployed")?;
@@ -83,7 +83,7 @@ const NEXT_STEPS: &str = "Everything is stopped. To play with such a cluster you
 
 docs/src/tutorial/first-model.md goes on from there.";
 
-/// Waits until the region's policy has counted what it binds: of what was refused at the door there is nothing to count.
+/// Waits until the region's policy has counted what it binds: it does not count what the API server rejected.
 async fn policies_counted(cluster: &ControlPlane) -> Result<()> {
     let expected = format!("{} bound, 0 refused", SERVED.len() + 1);
     wait_until("the region's policy to count", PATIENCE, async || {
@@ -122,7 +122,7 @@ async fn ways_around(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> 
 async fn settle(narrator: &Narrator, cluster: &ControlPlane) -> Result<()> {
     let mut printed = String::new();
     wait_until("the models to settle", PATIENCE, async || {
-        let settled = settled(cluster, Refused::AtTheDoor).await?;
+        let settled = settled(cluster, Refused::ByTheApiServer).await?;
         let table = narrator.table(cluster, &["get", "mdep", "--all-namespaces"]).await?;
         if without_age(&table) != printed {
             printed = without_age(&table);
@@ -142,7 +142,7 @@ fn without_age(table: &str) -> String {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refused {
     /// By the API server, so that they do not exist.
-    AtTheDoor,
+    ByTheApiServer,
     /// By the controller, in their status.
     InTheirStatus,
 }
@@ -180,7 +180,7 @@ async fn settled(cluster: &ControlPlane, refused: Refused) -> Result<Progress<()
     if ready != WAITS_WITH {
         open.push(format!("{WAITING} has {ready:?} replicas and not {WAITS_WITH}"));
     }
-    if refused == Refused::AtTheDoor {
+    if refused == Refused::ByTheApiServer {
         let let_in = REFUSED.iter().filter(|(model, _)| models.iter().any(|(key, _)| key == model));
         open.extend(let_in.map(|(model, _)| format!("{model} was let in")));
     }
@@ -237,14 +237,14 @@ async fn lose_clearance(narrator: &Narrator, cluster: &ControlPlane) -> Result<(
     narrator.heading(&format!("The node {before}, where {MOVED} runs, loses its clearance"))?;
     let label = format!("{CLEARANCE_PREFIX}/clearance-");
     narrator.command(cluster, &["label", "node", &before, &label]).await?;
-    let mut told = String::new();
+    let mut reported = String::new();
     let after = wait_until("the model to serve from another node", PATIENCE, async || {
         let found = models(cluster).await?.into_iter().find(|(key, _)| key == MOVED);
         let condition = found.as_ref().and_then(|(_, model)| ready(model)).cloned().unwrap_or_default();
         let now = format!("{MOVED}: {}", text(&condition["reason"]));
-        if now != told {
+        if now != reported {
             narrator.paragraph(&now, &text(&condition["message"]))?;
-            told.clone_from(&now);
+            reported.clone_from(&now);
         }
         match node_of(cluster, MOVED).await? {
             Some(node) if node != before && condition["status"] == "True" => Ok(Progress::Done(node)),

@@ -54,7 +54,6 @@ impl Governed {
         Ok(Self { cluster, installation, oracle, objects })
     }
 
-    /// The cluster.
     pub const fn cluster(&self) -> &ControlPlane {
         &self.cluster
     }
@@ -69,7 +68,6 @@ impl Governed {
         &self.installation
     }
 
-    /// Its objects.
     pub const fn objects(&self) -> &Objects {
         &self.objects
     }

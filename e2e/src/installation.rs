@@ -27,22 +27,22 @@ const PROXY: &str =
 
 /// Simulated pods have addresses that may be somebody's: nobody is to ask them.
 const NO_QUESTIONS: &str = "inspection.enabled=false";
-/// The same as [`STORES`], as the command line is told it.
+/// The same as [`STORES`], as arguments of the command line.
 pub const STORE_ARGUMENTS: [&str; 2] = [
     "--tools-image=registry.region.example/hemvist/hemvist-tools@sha256:7001000000000000000000000000000000000000000000000000000000007001",
     "--mirrors=https://objects.region.example=10.20.0.0/16",
 ];
 
-/// What weights are fetched and verified with, and where from, as the chart is told it.
+/// What weights are fetched and verified with, and where from, as values of the chart.
 const STORES: [&str; 3] = [
     "tools.image.digest=sha256:7001000000000000000000000000000000000000000000000000000000007001",
     "mirrors[0].endpoint=https://objects.region.example",
     "mirrors[0].networks={10.20.0.0/16}",
 ];
 
-/// The gateway that may lead requests to models, as the chart is told it. None runs.
+/// The gateway that may lead requests to models, as values of the chart. None runs.
 const GATEWAY: [&str; 2] = ["gateway.namespace=ingang", "gateway.name=region"];
-/// The same as [`GATEWAY`], as the command line is told it.
+/// The same as [`GATEWAY`], as arguments of the command line.
 pub const GATEWAY_ARGUMENT: &str = "--gateway=ingang/region";
 
 /// Kinds that belong to the operator's pods, which do not run in these clusters.

@@ -19,7 +19,6 @@ pub struct Narrator {
 }
 
 impl Narrator {
-    /// One that writes to `out`.
     pub fn new(out: impl Write + Send + 'static) -> Self {
         Self { out: Mutex::new(Box::new(out)), started: Instant::now() }
     }

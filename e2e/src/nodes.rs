@@ -86,14 +86,12 @@ impl SimulatedNode {
         self.taint("hemvist.dev/dedicated", class, "NoSchedule")
     }
 
-    /// With a label.
     #[must_use]
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
         self
     }
 
-    /// With a taint.
     #[must_use]
     pub fn taint(mut self, key: &str, value: &str, effect: &str) -> Self {
         self.taints.push(Taint {

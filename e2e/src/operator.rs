@@ -17,7 +17,6 @@ pub struct OperatorOptions {
     pub name: String,
     /// The kubeconfig of who it is.
     pub kubeconfig: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<String>,
     /// What is added to its environment.
     pub environment: Vec<(String, String)>,

@@ -44,7 +44,6 @@ pub struct Binding {
     pub pod: String,
     /// Name of its model deployment, by its label; empty where it has none and only uses an accelerator.
     pub model_deployment: String,
-    /// The node.
     pub node: String,
     /// The resource version of the pod with which the node came.
     pub resource_version: u64,

@@ -18,7 +18,6 @@ pub struct Launch {
     pub name: String,
     /// The program's file.
     pub program: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<OsString>,
     /// What is added to its environment.
     pub environment: Vec<(String, OsString)>,

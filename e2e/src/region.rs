@@ -120,7 +120,7 @@ pub async fn apply_models(cluster: &ControlPlane) -> Result<String> {
 ///
 /// # Errors
 /// Where not exactly those are refused, or one without a word of the field, the rule and the way out.
-pub async fn apply_models_at_the_door(cluster: &ControlPlane) -> Result<(String, Vec<Refusal>)> {
+pub async fn apply_models_to_the_api(cluster: &ControlPlane) -> Result<(String, Vec<Refusal>)> {
     let answer = run_apply_of_models(cluster).await?;
     ensure!(answer.code == 1, "kubectl ended with {} where models are refused: {answer:?}", answer.code);
     let mut found = refusals(&answer);
@@ -150,7 +150,7 @@ async fn run_apply_of_models(cluster: &ControlPlane) -> Result<Output> {
     cluster.kubectl()?.run(&["apply".as_ref(), "-f".as_ref(), folder.as_os_str()]).await
 }
 
-/// What the API server has refused by Hemvist's policies, as kubectl tells it.
+/// What the API server has refused by Hemvist's policies, as kubectl prints it.
 pub fn refusals(answer: &Output) -> Vec<Refusal> {
     answer.stderr.lines().filter_map(refusal).collect()
 }

@@ -1,4 +1,4 @@
-//! What is observed of an AIPolicy.
+//! The status of an AIPolicy.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;

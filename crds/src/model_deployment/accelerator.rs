@@ -1,4 +1,4 @@
-//! Which accelerators a model needs, and where it may be.
+//! Which accelerators a model needs, and where it may run.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What is observed of a ModelDeployment. At most 32 KiB; every list is bounded; nothing in it ticks.
+//! The status of a ModelDeployment. At most 32 KiB; every list is bounded; no field changes by the passing of time alone.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
@@ -14,8 +14,8 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` tells of the network, `Routed` of the gateway,
-    /// `Autoscaled` of what scales it, `DutiesCurrent` of assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
+    /// `Ready` sums up `Accepted`, `Placed` and `Available`; `Isolated` reports on the network, `Routed` on the gateway,
+    /// `Autoscaled` on what scales it, `DutiesCurrent` on assessments and other duties. `Reconciling` and `Stalled` are present only while they hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -125,7 +125,7 @@ pub struct ResolvedSettings {
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResolvedAccelerator {
-    /// The maker.
+    /// The vendor.
     pub vendor: AcceleratorVendor,
 
     /// The resource that is asked for. Example: `nvidia.com/gpu`.

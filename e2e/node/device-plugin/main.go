@@ -1,4 +1,4 @@
-// Command device-plugin hands out devices that are not there, over the kubelet's own socket, as the plug-in of a maker of GPUs
+// Command device-plugin hands out devices that are not there, over the kubelet's own socket, as the plug-in of a vendor of GPUs
 // does: the kubelet counts them, gives each to one container, and tells of their health.
 //
 // A device is broken while a file of its name lies in the folder of broken ones.
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// run announces the devices to every kubelet that comes up: one that starts anew has forgotten its plug-ins and has cleared
+// run announces the devices to every kubelet that comes up: one that restarts has forgotten its plug-ins and has cleared
 // away their sockets.
 func run(resource, amount, broken string) error {
 	count, err := strconv.Atoi(amount)

@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// `GET` and the like.
@@ -24,10 +23,8 @@ pub struct Request<'a> {
     pub body: &'a str,
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
     /// The first line and the headers.
     pub head: String,

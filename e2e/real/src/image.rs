@@ -92,7 +92,6 @@ impl Image {
         &self.digest
     }
 
-    /// The archive.
     pub fn archive(&self) -> &[u8] {
         &self.archive
     }
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_leads_to_the_layer() {
+    fn the_index_names_the_layer() {
         let image = image();
         let files = files(image.archive());
         let read = |descriptor: &Value| {

@@ -12,7 +12,6 @@ use crate::engine::BUSYBOX;
 /// One promise and what was found of it.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// The promise.
     pub promise: &'static str,
     /// Whether it is kept.
     pub kept: bool,

@@ -6,6 +6,11 @@
 //! fetch them from. [`inside`] reads what a pod can do from where the pod is. [`autoscalers`] are KEDA and what it goes by;
 //! [`envoy_gateway`] is a gateway that carries out routes, and [`http`] asks it.
 
+#![allow(
+    missing_docs,
+    reason = "no other project uses this library: a comment that repeats a name helps nobody"
+)]
+
 pub mod autoscalers;
 pub mod broken;
 pub mod containerd;

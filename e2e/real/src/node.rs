@@ -128,7 +128,7 @@ impl RealNode {
         self.bring_kubeconfig(&format!("{namespace}.{name}"), &of_the_cluster)
     }
 
-    /// Writes a kubeconfig of the cluster anew for use on the node.
+    /// Writes a kubeconfig of the cluster again, for use on the node.
     fn bring_kubeconfig(&self, name: &str, of_the_cluster: &Path) -> Result<PathBuf> {
         let path = self.folder.join(format!("{name}.kubeconfig"));
         write_kubeconfig(&path, of_the_cluster, &self.link.api_server())?;
@@ -282,7 +282,7 @@ impl RealNode {
     /// Lets the device plug-in say that a device is broken.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Where that cannot be read.
     pub fn break_device(&self, id: &str) -> Result<()> {
         std::fs::write(self.broken_devices().join(id), "").with_context(|| format!("breaking {id}"))
     }
@@ -290,7 +290,7 @@ impl RealNode {
     /// Lets the device plug-in say that a broken device is whole again.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Where that cannot be read.
     pub fn mend_device(&self, id: &str) -> Result<()> {
         std::fs::remove_file(self.broken_devices().join(id)).with_context(|| format!("mending {id}"))
     }

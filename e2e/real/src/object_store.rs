@@ -33,7 +33,7 @@ const SECRET: &str = "reader-secret";
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The store as an installation is told of it, as values of the chart.
+/// The store as an installation configures it, as values of the chart.
 pub fn settings() -> [String; 2] {
     [format!("mirrors[0].endpoint={}", endpoint()), format!("mirrors[0].networks={{{ADDRESS}/32}}")]
 }

@@ -65,9 +65,9 @@ impl<'a> Book<'a> {
     pub(super) async fn quiet(&self) -> Result<Option<Timestamp>> {
         wait_until("the operator to be quiet", PATIENCE, async || {
             let last = self.records()?.iter().map(|record| record.reached.0).max();
-            let silence = last.map(|last| Timestamp::now().duration_since(last).unsigned_abs());
-            Ok(match silence {
-                Some(silence) if silence < QUIET => Progress::not_yet(format!("a request {silence:?} ago")),
+            let pause = last.map(|last| Timestamp::now().duration_since(last).unsigned_abs());
+            Ok(match pause {
+                Some(pause) if pause < QUIET => Progress::not_yet(format!("a request {pause:?} ago")),
                 _ => Progress::Done(last),
             })
         })

@@ -61,7 +61,6 @@ const CASES: [Case; 4] = [
 pub struct Cost {
     /// The kind.
     pub object: &'static str,
-    /// The case.
     pub case: Case,
     /// Requests per second, the middle of all rounds.
     pub requests_per_second: f64,

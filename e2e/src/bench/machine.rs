@@ -7,14 +7,12 @@ use serde::Serialize;
 
 use crate::installation::workspace;
 
-/// A machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     /// Its processor's name.
     pub processor: String,
     /// Threads that can run at once.
     pub cores: usize,
-    /// Memory in GiB.
     pub memory_gib: u64,
     /// Version of the kernel.
     pub kernel: String,

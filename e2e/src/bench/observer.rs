@@ -30,7 +30,7 @@ struct Status {
     observed_generation: Option<i64>,
 }
 
-/// Generation of a model whose status speaks of this very generation, and when that was seen first.
+/// Generation of a model whose status reports this generation, and when that was seen first.
 type Done = HashMap<ModelName, (i64, Instant)>;
 
 /// Watches the models. It ends with this value.

@@ -1,4 +1,4 @@
-//! The operator as it is measured: its release build, its real rights, its leader election, and a silent log.
+//! The operator as it is measured: its release build, its real rights, its leader election, and little logging.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,13 +22,11 @@ const OWN: [&str; 4] =
 /// A running operator.
 pub(super) struct OperatorUnderTest {
     operator: Operator,
-    /// Its process.
     pub(super) process: u32,
     log: PathBuf,
 }
 
 impl OperatorUnderTest {
-    /// Starts it.
     pub(super) fn start(scene: &Scene) -> Result<Self> {
         let mut options = scene.installation.operator(IDENTITY)?;
         options.arguments.retain(|argument| !OWN.iter().any(|own| argument.starts_with(own)));

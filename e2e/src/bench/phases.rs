@@ -25,7 +25,7 @@ use crate::narrator::Narrator;
 const QUIET: Duration = Duration::from_secs(30);
 
 /// Connections of the plain client: as many as the load has, and as many as the operator works on models at once. The
-/// API server gives out the addresses of Services one at a time, and a crowd at that door slows it down.
+/// API server gives out the addresses of Services one at a time, and many at once slow it down.
 const PLAIN_CONNECTIONS: [usize; 2] = [CONNECTIONS, 32];
 
 /// A model of another name than all others, from which the plain client learns what to write.

@@ -47,7 +47,6 @@ impl Report {
 pub struct PointReport {
     /// ModelDeployments.
     pub models: u32,
-    /// Nodes.
     pub nodes: u32,
     /// Bytes of the bodies that are written for one model; 0 where no plain client wrote them.
     pub bytes_per_model: usize,
@@ -108,7 +107,6 @@ pub struct Round {
 /// The plain client over so many connections.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plain {
-    /// Its connections.
     pub connections: usize,
     /// What came of it.
     #[serde(flatten)]
@@ -120,7 +118,6 @@ pub struct Plain {
 pub struct Phase {
     /// How long it took.
     pub seconds: f64,
-    /// Models per second.
     pub models_per_second: f64,
     /// What it cost.
     pub cpu: CpuSeconds,

@@ -42,14 +42,11 @@ fn mebibytes(status: &str, name: &str) -> Option<f64> {
     Some(rounded(f64::from(kibibytes) / 1024.0))
 }
 
-/// CPU seconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct CpuSeconds {
     /// Of the one that writes: the operator, or the benchmark itself where it is the plain client.
     pub writer: f64,
-    /// Of the API server.
     pub api_server: f64,
-    /// Of etcd.
     pub etcd: f64,
 }
 

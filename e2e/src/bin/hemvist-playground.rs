@@ -67,10 +67,10 @@ async fn apply_examples(narrator: &Narrator, cluster: &ControlPlane) -> Result<(
     region::apply_policies(cluster).await?;
     region::wait_until_enforced(cluster).await?;
     narrator.command(cluster, &["get", "aip", "--all-namespaces", "--output=wide"]).await?;
-    let (let_in, refusals) = region::apply_models_at_the_door(cluster).await?;
+    let (let_in, refusals) = region::apply_models_to_the_api(cluster).await?;
     narrator.shown(&["apply", "-f", "examples/region/models"], &let_in)?;
     demo::tell_refusals(narrator, &refusals)?;
-    demo::wait_until_settled_with(cluster, Refused::AtTheDoor).await?;
+    demo::wait_until_settled_with(cluster, Refused::ByTheApiServer).await?;
     narrator.command(cluster, &["get", "mdep", "--all-namespaces"]).await
 }
 

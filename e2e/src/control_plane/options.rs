@@ -6,11 +6,9 @@
 pub enum Component {
     /// The store.
     Etcd,
-    /// The API server.
     ApiServer,
     /// The controllers of Kubernetes' own kinds.
     ControllerManager,
-    /// The scheduler.
     Scheduler,
     /// KWOK, which plays the kubelets of simulated nodes.
     Kwok,

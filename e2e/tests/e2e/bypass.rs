@@ -2,9 +2,9 @@
 //! runs, after it was killed, and where it was never there.
 
 use anyhow::{Result, bail, ensure};
-use hemvist_e2e::doors::actor::Callers;
-use hemvist_e2e::doors::situation::{self, Situation};
-use hemvist_e2e::doors::{Earnest, Models, Suite, Verdict, by_hand, run_attempts, workloads_become_pods};
+use hemvist_e2e::bypass::actor::Callers;
+use hemvist_e2e::bypass::situation::{self, Situation};
+use hemvist_e2e::bypass::{Earnest, Models, Suite, Verdict, by_hand, run_attempts, workloads_become_pods};
 use hemvist_e2e::governed::Governed;
 use hemvist_e2e::installation::{Installation, ROOT_NAMESPACE};
 use hemvist_e2e::objects::{Kind, condition};
@@ -92,7 +92,7 @@ async fn judged(callers: &Callers, situation: &Situation, round: &str, models: M
     let suite = Suite::new(situation);
     let attempts = run_attempts(callers, suite.attempts(round), Earnest::DryRunAndReal).await?;
     let beyond = run_attempts(callers, suite.beyond(), Earnest::DryRun).await?;
-    println!("{}\nwhat no rule speaks of:\n{}", attempts.table(), beyond.table());
+    println!("{}\nwhat no rule covers:\n{}", attempts.table(), beyond.table());
     let legitimate = let_through(callers, situation, round, models).await;
     if let (Err(refused), Err(legitimate)) = (attempts.ensure_refused(), &legitimate) {
         bail!("{refused:#}\n{legitimate:#}");

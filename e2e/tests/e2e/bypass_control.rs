@@ -3,9 +3,9 @@
 //! Otherwise the tests with the policies would show nothing: a request that fails anyway is refused by everyone.
 
 use anyhow::{Result, ensure};
-use hemvist_e2e::doors::situation::{self, Situation};
-use hemvist_e2e::doors::wall::run_behind_a_wall;
-use hemvist_e2e::doors::{
+use hemvist_e2e::bypass::situation::{self, Situation};
+use hemvist_e2e::bypass::wall::run_behind_a_wall;
+use hemvist_e2e::bypass::{
     Earnest, Models, NOT_TRIED, Suite, Verdict, by_hand, run_attempts, workloads_become_pods,
 };
 use hemvist_e2e::{ControlPlane, Options};
@@ -36,7 +36,7 @@ async fn bypass_attempts_are_possible_without_policies() -> Result<()> {
     ensure!(report.count(Verdict::LetThrough) >= 400, "too few attempts that are possible");
 
     let beyond = run_attempts(&callers, Suite::new(&situation).beyond(), Earnest::DryRun).await?;
-    println!("what no rule speaks of:\n{}", beyond.table());
+    println!("what no rule covers:\n{}", beyond.table());
     beyond.ensure_possible()?;
 
     let legitimate = Suite::new(&situation).legitimate(Models::ByPolicy);

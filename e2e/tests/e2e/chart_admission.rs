@@ -27,7 +27,7 @@ const FOUND_BY: &str = "app.kubernetes.io/part-of=hemvist";
 const BROUGHT_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "Helm");
 
 /// What the chart says in the place of a hash of the whole policy, which it cannot know. The operator writes the hash.
-const NO_EDITION: &str = "edition of the chart";
+const NO_VERSION: &str = "version of the chart";
 
 /// Settings of an installation, as the chart takes them and as the command line does.
 struct Case {
@@ -125,8 +125,9 @@ async fn the_chart_brings_what_the_command_line_prints() -> Result<()> {
         ensure_equal(&by_name(&all)?, &wanted).with_context(|| of_case.clone())?;
 
         // The operator is told the same as its chart was.
-        let told = as_of_the_chart(&compiled(&told_to_the_operator(&all)?).await?, case.labels);
-        ensure_equal(&told, &wanted).with_context(|| format!("the operator's arguments, {of_case}"))?;
+        let by_arguments = as_of_the_chart(&compiled(&arguments_of_the_operator(&all)?).await?, case.labels);
+        ensure_equal(&by_arguments, &wanted)
+            .with_context(|| format!("the operator's arguments, {of_case}"))?;
         seen.push(printed);
     }
     let different: Vec<_> = (1..seen.len()).filter(|&case| seen[case] != seen[0]).collect();
@@ -182,7 +183,7 @@ async fn an_installed_release_closes_the_cluster_as_printed_and_leaves_it_closed
     helm(&["upgrade", DEFAULT.release, chart]).await?;
     ensure_equal(&held(&cluster).await?, &brought).context("after helm upgrade")?;
 
-    // The operator knows the editions, and sets the label that Helm has set.
+    // The operator knows the versions, and sets the label that Helm has set.
     let upkept = with_annotation(&printed);
     let operator = start_operator(&cluster).await?;
     wait_until("the operator to take over", Duration::from_mins(1), async || {
@@ -204,7 +205,7 @@ async fn start_operator(cluster: &ControlPlane) -> Result<Operator> {
     let get = ["get", "deployments", "-n", DEFAULT.namespace, "-o", "json"];
     let deployments: Value = serde_json::from_str(&cluster.kubectl()?.run(&get).await?.success()?)?;
     let arguments =
-        told_to_the_operator(&serde_json::from_value::<Vec<Value>>(deployments["items"].clone())?)?;
+        arguments_of_the_operator(&serde_json::from_value::<Vec<Value>>(deployments["items"].clone())?)?;
     let kubeconfig = cluster.service_account_kubeconfig(DEFAULT.namespace, "hemvist-operator").await?;
     let mut options = OperatorOptions::new(kubeconfig)
         .env("HEMVIST_IDENTITY", "hemvist-operator")
@@ -247,7 +248,7 @@ async fn compiled<S: AsRef<str>>(flags: &[S]) -> Result<BTreeMap<String, Value>>
 }
 
 /// The arguments of the operator that are about what is compiled.
-fn told_to_the_operator(objects: &[Value]) -> Result<Vec<String>> {
+fn arguments_of_the_operator(objects: &[Value]) -> Result<Vec<String>> {
     let deployment = objects.iter().find(|object| object["kind"] == "Deployment").context("no Deployment")?;
     let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
     let arguments = arguments.context("no arguments")?.iter().filter_map(Value::as_str);
@@ -269,7 +270,7 @@ fn by_name(objects: &[Value]) -> Result<BTreeMap<String, Value>> {
     named.collect()
 }
 
-/// The same with what the chart adds, one by one: an annotation, the labels of its values, and no edition.
+/// The same with what the chart adds, one by one: an annotation, the labels of its values, and no version.
 fn as_of_the_chart(printed: &BTreeMap<String, Value>, labels: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let mut all = with_annotation(printed);
     for object in all.values_mut() {
@@ -278,7 +279,7 @@ fn as_of_the_chart(printed: &BTreeMap<String, Value>, labels: &[(&str, &str)]) -
         }
         let message = object.pointer_mut("/spec/validations/0/messageExpression");
         if let Some(Value::String(message)) = message {
-            *message = without_edition(message);
+            *message = without_version(message);
         }
     }
     all
@@ -292,10 +293,10 @@ fn with_annotation(printed: &BTreeMap<String, Value>) -> BTreeMap<String, Value>
     all
 }
 
-fn without_edition(message: &str) -> String {
-    let Some((before, after)) = message.split_once("edition ") else { return message.to_owned() };
+fn without_version(message: &str) -> String {
+    let Some((before, after)) = message.split_once("version ") else { return message.to_owned() };
     let rest = after.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
-    format!("{before}{NO_EDITION}{rest}")
+    format!("{before}{NO_VERSION}{rest}")
 }
 
 fn ensure_equal(found: &BTreeMap<String, Value>, wanted: &BTreeMap<String, Value>) -> Result<()> {

@@ -83,9 +83,10 @@ async fn one_moves(region: &Governed) -> Result<()> {
 async fn wait_for_event(region: &Governed, namespace: &str, reason: &str) -> Result<String> {
     wait_until(&format!("an event of reason {reason}"), PATIENCE, async || {
         let events = region.objects().list(Kind::Event, namespace, "").await?;
-        let told = events.iter().filter(|event| event["reason"] == reason).map(|event| text(&event["note"]));
-        let told: Vec<&str> = told.collect();
-        Ok(if told.is_empty() { Progress::not_yet("none") } else { Progress::Done(told.join("\n")) })
+        let reported =
+            events.iter().filter(|event| event["reason"] == reason).map(|event| text(&event["note"]));
+        let reported: Vec<&str> = reported.collect();
+        Ok(if reported.is_empty() { Progress::not_yet("none") } else { Progress::Done(reported.join("\n")) })
     })
     .await
 }

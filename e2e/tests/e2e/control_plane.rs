@@ -16,7 +16,7 @@ use serde_json::json;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_clusters_run_at_once_and_leave_nothing() -> Result<()> {
+async fn two_clusters_run_at_once_and_leave_nothing_behind() -> Result<()> {
     let started = Instant::now();
     let (first, second) = tokio::join!(
         ControlPlane::start(Options::new("two-first")),

@@ -5,11 +5,11 @@
 
 use anyhow::{Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE};
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::interface::{ASKED, CONTROL, METHODS, disguises};
 use hemvist_e2e::models::{model, region_policy};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ async fn wait_for(governed: &Governed, kind: Kind, name: &str) -> Result<Value> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()> {
+async fn a_gateway_routes_to_the_paths_for_clients_and_to_nothing_else() -> Result<()> {
     let governed = Governed::start(Options::new("gateway")).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
@@ -123,8 +123,8 @@ async fn a_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()>
             "{name} lets a gateway in that leads nowhere"
         );
     }
-    for guest in [Guest::HTTPRoute, Guest::InferencePool] {
-        guest.move_in(governed.cluster()).await?;
+    for crd in [OptionalCrd::HTTPRoute, OptionalCrd::InferencePool] {
+        crd.install(governed.cluster()).await?;
     }
 
     led_to_the_service(&governed).await?;

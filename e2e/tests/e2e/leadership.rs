@@ -67,7 +67,7 @@ async fn the_standby_takes_over_and_an_end_gives_the_lease_back() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_server_that_is_away_for_a_while_restarts_nobody() -> Result<()> {
+async fn an_outage_of_the_api_server_restarts_no_pod() -> Result<()> {
     let mut governed = governed("outage").await?;
     // With the chart's own times: those of the tests are shorter than the outage, and then giving up is right.
     let mut options = governed.installation().operator("hemvist-operator")?;

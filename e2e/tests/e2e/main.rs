@@ -8,7 +8,7 @@ mod chart_admission;
 mod children;
 mod clearance;
 mod control_plane;
-mod doors_of_discovery;
+mod coverage;
 mod gateway;
 mod leadership;
 mod policies;

@@ -32,8 +32,7 @@ async fn create_three_models(governed: &Governed) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_gets_tighter_or_goes_takes_models_down_and_one_that_comes_back_lets_them_run()
--> Result<()> {
+async fn a_tightened_or_deleted_policy_stops_models_and_a_restored_one_lets_them_run() -> Result<()> {
     let governed = governed("policies-tighter").await?;
     let operator = governed.operator("hemvist-operator")?;
     create_three_models(&governed).await?;
@@ -80,7 +79,7 @@ async fn a_class_is_taken_away(governed: &Governed) -> Result<()> {
     let kinds: Vec<&str> = deleted.iter().map(|record| record.resource.as_str()).collect();
     ensure!(
         kinds == ["deployments", "poddisruptionbudgets", "services", "serviceaccounts", "networkpolicies"],
-        "withdrawn in the order {kinds:?}"
+        "pruned in the order {kinds:?}"
     );
     // The network stays closed until the last pod is gone.
     let all = governed.cluster().audit_log().records(since)?;
@@ -165,9 +164,9 @@ async fn what_would_loosen_is_named_and_opens_nothing(governed: &Governed) -> Re
         "spec.images.registries",
         "spec.namespaces",
     ] {
-        let told = fields.iter().find(|told| text(&told["field"]) == field);
+        let reported = fields.iter().find(|reported| text(&reported["field"]) == field);
         ensure!(
-            told.is_some_and(|told| !text(&told["message"]).is_empty()),
+            reported.is_some_and(|reported| !text(&reported["message"]).is_empty()),
             "{field} is not told: {fields:#?}"
         );
     }

@@ -18,10 +18,10 @@ use serde_json::Value;
 const MODELS: usize = 50;
 
 /// How long nothing is to be written.
-const SILENCE: Duration = Duration::from_mins(1);
+const QUIET_TIME: Duration = Duration::from_mins(1);
 
 /// How long nothing is to be written after a restart, and after the last write for a new model.
-const SHORT_SILENCE: Duration = Duration::from_secs(10);
+const SHORT_WAIT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_settled_costs_no_write_and_a_new_model_one_for_each_object() -> Result<()> {
@@ -42,7 +42,7 @@ async fn what_is_settled_costs_no_write_and_a_new_model_one_for_each_object() ->
     wait_for_events(&governed, MODELS).await?;
 
     let since = governed.cluster().audit_log().position()?;
-    tokio::time::sleep(SILENCE).await;
+    tokio::time::sleep(QUIET_TIME).await;
     nothing_was_written(&governed, since)?;
     ensure!(
         renewals(&governed, since)? > 0,
@@ -60,7 +60,7 @@ async fn what_is_settled_costs_no_write_and_a_new_model_one_for_each_object() ->
         ))
     })
     .await?;
-    tokio::time::sleep(SHORT_SILENCE).await;
+    tokio::time::sleep(SHORT_WAIT).await;
     nothing_was_written(&governed, since)?;
 
     // Nobody acts on what is made: with every replica that comes and is bound there is news to write.
@@ -91,14 +91,14 @@ async fn wait_for_tally(governed: &Governed, count: usize) -> Result<()> {
     governed.wait_for_policy("hemvist-system/region", &format!("count {count}"), counts).await.map(|_| ())
 }
 
-/// What was told of a model is written after its status, by a task of its own.
+/// The Events of a model are written after its status, by a task of its own.
 async fn wait_for_events(governed: &Governed, count: usize) -> Result<()> {
     let kubectl = governed.cluster().kubectl()?;
-    wait_until(&format!("{count} models to be told of"), PATIENCE, async || {
-        let told =
+    wait_until(&format!("{count} models to have Events"), PATIENCE, async || {
+        let reported =
             ["get", "events", "--namespace=teknik", "--field-selector=reason=Serving", "--output=name"];
-        let told = kubectl.run(&told).await?.success()?.lines().count();
-        Ok(Progress::when(told == count, format!("{told} are told of")))
+        let reported = kubectl.run(&reported).await?.success()?.lines().count();
+        Ok(Progress::when(reported == count, format!("{reported} have Events")))
     })
     .await
 }
@@ -138,7 +138,7 @@ async fn a_new_model_costs_one_write_for_each_object(governed: &Governed) -> Res
         })
         .await?;
     wait_for_tally(governed, MODELS + 1).await?;
-    tokio::time::sleep(SHORT_SILENCE).await;
+    tokio::time::sleep(SHORT_WAIT).await;
     let written = counted(governed, since)?;
     let children = Kind::CHILDREN
         .map(|kind| format!("patch {} teknik/{}", kind.plural(), child_name(kind, "new", "Open")));

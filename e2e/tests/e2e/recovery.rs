@@ -1,6 +1,6 @@
-//! Compiled policies without a living operator: a cluster starts and works with them, and a page tells how to open it.
+//! Compiled policies without a living operator: a cluster starts and works with them, and a page says how to open it.
 //!
-//! The commands are read out of the page, so that what people are told to type is what is tried.
+//! The commands are read out of the page, so that what people type is what is tried.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -192,7 +192,7 @@ async fn a_cluster_where_no_operator_ever_ran_starts_works_and_opens_with_one_li
     let terminal = Terminal::of(&cluster);
     terminal.is_closed().await?;
     ensure!(system_pods(&terminal).await? == before, "a restart has changed pods that ran");
-    let after = everything_is_made_anew(&terminal, &before).await?;
+    let after = everything_is_made_again(&terminal, &before).await?;
 
     let page = Page::read()?;
     the_one_line_opens(&terminal, &page).await?;
@@ -259,7 +259,7 @@ async fn restart(cluster: &mut ControlPlane) -> Result<()> {
 
 /// What stood there before the restart proves little: the pods are made and scheduled again, and a new department gets what
 /// Kubernetes gives to each.
-async fn everything_is_made_anew(
+async fn everything_is_made_again(
     terminal: &Terminal<'_>,
     before: &BTreeSet<String>,
 ) -> Result<BTreeSet<String>> {
@@ -316,7 +316,7 @@ async fn an_uninstall_leaves_it_closed_and_the_next_lines_open_it(
     terminal.succeeds(uninstall).await?;
     let gone = terminal.run("kubectl -n hemvist-system get deployment/hemvist-operator").await?;
     ensure!(gone.code == 1 && gone.stderr.contains("NotFound"), "nothing was uninstalled: {gone:?}");
-    ensure!(terminal.compiled().await? == before, "an uninstall has opened doors");
+    ensure!(terminal.compiled().await? == before, "an uninstall has deleted compiled policies");
     terminal.is_closed().await?;
     let quota = json!({
         "apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "100"}},
@@ -397,7 +397,7 @@ async fn a_running_operator_binds_again(
     })
     .await?;
     println!("bound again {:?} after the line", deleted.elapsed());
-    wait_until("an event to tell of it", PATIENCE, async || {
+    wait_until("an Event to report it", PATIENCE, async || {
         let events = terminal.run("kubectl get events -A").await?.success()?;
         Ok(Progress::when(events.contains("AdmissionRepaired"), events))
     })
@@ -467,18 +467,18 @@ fn since_when(table: &str) -> Result<String> {
 /// What came in does not say its class and is evicted; its controller is refused when it makes it again, out of sight.
 async fn what_was_refused_is_found(terminal: &Terminal<'_>, page: &Page) -> Result<()> {
     let blocks = page.commands("First find out which one it is")?;
-    let [events, trial] = blocks.as_slice() else { bail!("not two blocks: {blocks:?}") };
+    let [events, probe] = blocks.as_slice() else { bail!("not two blocks: {blocks:?}") };
     println!("$ {events}");
-    wait_until("the events to tell of a refusal", PATIENCE, async || {
+    wait_until("the Events to report a refusal", PATIENCE, async || {
         // Nothing found is the status 1 of grep.
         let found = terminal.run(events).await?;
-        let told = found.stdout.contains("smuggled") && found.stdout.contains("hemvist-");
-        Ok(Progress::when(told, format!("{found:?}")))
+        let reported = found.stdout.contains("smuggled") && found.stdout.contains("hemvist-");
+        Ok(Progress::when(reported, format!("{found:?}")))
     })
     .await?;
     std::fs::write(terminal.cluster.folder().join("pod.yaml"), accelerator_pod("tried").to_string())?;
-    let answer = terminal.run(trial).await?;
+    let answer = terminal.run(probe).await?;
     let refused = answer.stderr.contains("ValidatingAdmissionPolicy 'hemvist-");
-    ensure!(answer.code == 1 && refused, "{trial}: {answer:?}");
+    ensure!(answer.code == 1 && refused, "{probe}: {answer:?}");
     Ok(())
 }

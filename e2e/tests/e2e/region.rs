@@ -17,7 +17,7 @@ const COLUMNS_OF_POLICIES: [&str; 9] =
     ["NAMESPACE", "NAME", "ACCEPTED", "REASON", "NAMESPACES", "MODELS", "REFUSED", "REVIEW-BY", "AGE"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Result<()> {
+async fn the_examples_give_the_results_that_their_comments_name() -> Result<()> {
     let region = Governed::start_without_admission(Options::new("region")).await?;
     region::create_nodes(&region.cluster().client()).await?;
     let operator = region.operator("hemvist-operator")?;
@@ -38,18 +38,18 @@ async fn the_examples_come_to_what_is_said_of_them_and_are_worth_reading() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_policy_forbids_is_refused_at_the_door_and_says_why() -> Result<()> {
-    let region = Governed::start(Options::new("region-door")).await?;
+async fn what_the_policy_forbids_is_rejected_when_it_is_applied_and_says_why() -> Result<()> {
+    let region = Governed::start(Options::new("region-admission")).await?;
     region::create_nodes(&region.cluster().client()).await?;
     let operator = region.operator("hemvist-operator")?;
     without_a_policy_there_is_no_model(&region).await?;
     region::apply_policies(region.cluster()).await?;
     region::wait_until_enforced(region.cluster()).await?;
-    let (_, refusals) = region::apply_models_at_the_door(region.cluster()).await?;
+    let (_, refusals) = region::apply_models_to_the_api(region.cluster()).await?;
     for ((key, _), refusal) in REFUSED.iter().zip(&refusals) {
         show(key, refusal);
     }
-    demo::wait_until_settled_with(region.cluster(), Refused::AtTheDoor).await?;
+    demo::wait_until_settled_with(region.cluster(), Refused::ByTheApiServer).await?;
 
     the_table_of_policies_says_that_they_are_enforced(&region).await?;
     a_second_apply_refuses_the_same_and_changes_nothing(&region, &refusals).await?;
@@ -101,7 +101,7 @@ async fn the_table_of_policies_says_that_they_are_enforced(region: &Governed) ->
     wait_until("the policies to have counted", PATIENCE, async || {
         let policies = kubectl(region, &["get", "aip", "-A", "-o", "wide"]).await?;
         assert_columns(&policies, &[&COLUMNS_OF_POLICIES[..], &["ENFORCED", "MESSAGE"]].concat());
-        let are_told = [
+        let are_reported = [
             (["halsa", "halsa", "True", "InForce", "1", "2", "0"], "in force in halsa"),
             (["hemvist-system", "region", "True", "InForce", "4", "6", "0"], "every governed namespace"),
         ]
@@ -113,7 +113,7 @@ async fn the_table_of_policies_says_that_they_are_enforced(region: &Governed) ->
                     && line.contains(place)
             })
         });
-        Ok(Progress::when(are_told, &policies))
+        Ok(Progress::when(are_reported, &policies))
     })
     .await?;
     let description = kubectl(region, &["describe", "aip", "-n", "hemvist-system", "region"]).await?;
@@ -129,7 +129,7 @@ async fn a_second_apply_refuses_the_same_and_changes_nothing(
 ) -> Result<()> {
     let before = versions(region).await?;
     region::apply_policies(region.cluster()).await?;
-    let (let_in, again) = region::apply_models_at_the_door(region.cluster()).await?;
+    let (let_in, again) = region::apply_models_to_the_api(region.cluster()).await?;
     ensure!(again == refusals, "first {refusals:?}, then {again:?}");
     for line in let_in.lines() {
         ensure!(line.ends_with(" unchanged"), "a second apply has changed something: {line}");
@@ -232,8 +232,8 @@ async fn what_is_refused_now_can_still_be_scaled_and_suspended(region: &Governed
     let tighter = json!({"spec": {"models": {"licences": ["MIT"]}}});
     region.objects().merge(Kind::AIPolicy, "hemvist-system", "region", &tighter).await?;
     region.wait_until_enforced("hemvist-system/region").await?;
-    let told = region.wait_for_reason(key, "LicenceNotAllowed").await?;
-    ensure!(told.contains("spec.models.licences"), "{told}");
+    let reported = region.wait_for_reason(key, "LicenceNotAllowed").await?;
+    ensure!(reported.contains("spec.models.licences"), "{reported}");
     let model = ["mdep/webbassistent", "--namespace=kommunikation"];
     kubectl(region, &[&["scale", "--replicas=1"], &model[..]].concat()).await?;
     let suspend = |suspend: bool| json!({"spec": {"suspend": suspend}}).to_string();

@@ -1,4 +1,4 @@
-//! What a cluster administrator takes from the compiled policies comes back in time, and it is told; and evictions work.
+//! What a cluster administrator takes from the compiled policies is restored in time and reported; and evictions work.
 
 use std::time::{Duration, Instant};
 
@@ -72,10 +72,10 @@ fn weakenings() -> Vec<Weakening> {
     ]
 }
 
-/// Fails where something weakened stays weak for ten seconds, where nobody is told of it, or where `Enforced` stays `True`
+/// Fails where something weakened stays weak for ten seconds, where no Event reports it, or where `Enforced` stays `True`
 /// while it is not so, or comes back before the API server refuses again.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_administrator_weakens_is_put_back_in_time_and_told() -> Result<()> {
+async fn what_an_administrator_weakens_is_restored_in_time_and_reported() -> Result<()> {
     let governed = Governed::start(Options::new("repair")).await?;
     let node = SimulatedNode::new("one").gpus(Gpu::L40S, 1).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
@@ -84,7 +84,7 @@ async fn what_an_administrator_weakens_is_put_back_in_time_and_told() -> Result<
     let options = governed.installation().operator("hemvist-operator")?;
     let operator = governed.installation().start(&options)?;
     governed.wait_until_enforced(REGION).await?;
-    ensure!(open_door(&governed).await?.is_none(), "open from the start");
+    ensure!(what_lets_it_through(&governed).await?.is_none(), "open from the start");
     governed.objects().create(&model("halsa", "served")).await?;
     governed.wait_for_reason("halsa/served", "Serving").await?;
     let pods = governed.pods("halsa/served").await?;
@@ -159,15 +159,15 @@ async fn is_put_back(governed: &Governed, options: &OperatorOptions, weakening: 
     let answered = Instant::now();
     let mut let_through = 0;
     wait_until("it to be as it was", PROMISED, async || {
-        let_through += usize::from(open_door(governed).await?.is_some());
+        let_through += usize::from(what_lets_it_through(governed).await?.is_some());
         let now = state(governed, kind, name).await?;
         Ok(Progress::when(now == before, "it is otherwise"))
     })
     .await?;
     let took = answered.elapsed();
     ensure!(took <= PROMISED, "later than {PROMISED:?}: {took:?}");
-    wait_until("an event and the counter to tell of it", PATIENCE, async || {
-        let_through += usize::from(open_door(governed).await?.is_some());
+    wait_until("an Event and the counter to report it", PATIENCE, async || {
+        let_through += usize::from(what_lets_it_through(governed).await?.is_some());
         let now = News::of(governed, options, name).await?;
         Ok(Progress::when(now.both_since(&news), format!("{news:?} before, and {now:?} now")))
     })
@@ -178,11 +178,15 @@ async fn is_put_back(governed: &Governed, options: &OperatorOptions, weakening: 
     }
     governed.wait_until_enforced(REGION).await?;
     // No patience: who has read `Enforced` relies on it.
-    ensure!(open_door(governed).await?.is_none(), "Enforced, and {:?} is open", open_door(governed).await?);
+    ensure!(
+        what_lets_it_through(governed).await?.is_none(),
+        "Enforced, and {:?} is open",
+        what_lets_it_through(governed).await?
+    );
     Ok(())
 }
 
-/// How often a repair was told.
+/// How often a repair was reported.
 #[derive(Debug)]
 struct News {
     events: u64,
@@ -193,7 +197,7 @@ impl News {
     /// What events and metrics say of something compiled.
     async fn of(governed: &Governed, options: &OperatorOptions, name: &str) -> Result<Self> {
         let events = governed.objects().list(Kind::Event, "", "").await?;
-        let told = events.iter().filter(|event| {
+        let reported = events.iter().filter(|event| {
             let note = text(&event["note"]);
             event["reason"] == "AdmissionRepaired"
                 && event["type"] == "Warning"
@@ -201,7 +205,7 @@ impl News {
                 && note.contains("by someone else; Hemvist restored it.")
         });
         // An event that repeats is one event with a count.
-        let events = told.map(|event| event["series"]["count"].as_u64().unwrap_or(1)).sum();
+        let events = reported.map(|event| event["series"]["count"].as_u64().unwrap_or(1)).sum();
         let series = format!("hemvist_admission_repairs_total{{policy=\"{name}\"}} ");
         let metrics = options.metrics().await?;
         let counts = metrics.lines().filter_map(|line| line.strip_prefix(&series)?.parse::<u64>().ok());
@@ -226,7 +230,7 @@ async fn enforced_was_taken_back(governed: &Governed, before: &Value) -> Result<
 
 /// The part of what the region's policy is compiled to that lets through what it has to refuse; nothing where both refuse.
 /// The annotation keeps the other compiled policies from refusing it first.
-async fn open_door(governed: &Governed) -> Result<Option<&'static str>> {
+async fn what_lets_it_through(governed: &Governed) -> Result<Option<&'static str>> {
     let annotated = |mut object: Value, part: &str| {
         object["metadata"]["annotations"] = json!({"hemvist.dev/probe": part});
         object
@@ -265,8 +269,8 @@ async fn what_cannot_be_put_back_is_said_not_to_be_in_force(governed: &Governed)
         enforced["reason"] == "EnforcementFailed" && text(&enforced["message"]).contains("forbidden")
     };
     governed.wait_for_policy(REGION, "be said not to be in force", refused).await?;
-    wait_until("the door to be open", PATIENCE, async || {
-        let open = open_door(governed).await?;
+    wait_until("a compiled policy to be missing", PATIENCE, async || {
+        let open = what_lets_it_through(governed).await?;
         Ok(Progress::when(open == Some(OF_MODELS), format!("{open:?}")))
     })
     .await?;
@@ -274,7 +278,10 @@ async fn what_cannot_be_put_back_is_said_not_to_be_in_force(governed: &Governed)
     let given = Instant::now();
     governed.wait_until_enforced(REGION).await?;
     println!("with the right again, enforced after {:.1} s", given.elapsed().as_secs_f64());
-    ensure!(open_door(governed).await?.is_none(), "Enforced, and a door is open");
+    ensure!(
+        what_lets_it_through(governed).await?.is_none(),
+        "Enforced, and a compiled policy lets it through"
+    );
     Ok(())
 }
 

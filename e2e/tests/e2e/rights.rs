@@ -5,12 +5,12 @@ use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::{Governed, PATIENCE};
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::installation::{ROOT_NAMESPACE, workspace};
 use hemvist_e2e::models::{child_name, model, region_policy, scaled};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, text};
 use hemvist_e2e::operator::Operator;
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -46,12 +46,12 @@ async fn the_chart_gives_exactly_what_a_tour_of_everything_uses() -> Result<()> 
     children_that_others_have_changed(&governed).await?;
     autoscalers_that_come_change_and_go(&governed).await?;
     ways_from_a_gateway_that_come_and_go(&governed).await?;
-    a_pause_that_is_told_twice(&governed).await?;
+    a_pause_that_is_reported_twice(&governed).await?;
     a_limit_that_comes_changes_and_goes(&governed).await?;
     what_is_compiled_and_others_have_changed(&governed).await?;
     let operator = a_network_that_was_opened_while_nobody_looked(&governed, operator).await?;
     pods_that_have_to_leave(&governed).await?;
-    everything_is_withdrawn(&governed).await?;
+    everything_is_pruned(&governed).await?;
 
     let (used, refused) = used(&governed)?;
     let given = given(&governed).await?;
@@ -148,7 +148,7 @@ async fn autoscalers_that_come_change_and_go(governed: &Governed) -> Result<()> 
     let objects = governed.objects_of_a_controller().await?;
     for (kind, spec) in [kubernetes, keda] {
         if kind == Kind::ScaledObject {
-            Guest::ScaledObject.move_in(governed.cluster()).await?;
+            OptionalCrd::ScaledObject.install(governed.cluster()).await?;
         }
         let name = format!("scaled-by-{}", kind.name().to_lowercase());
         let metadata = json!({"namespace": "halsa", "name": name});
@@ -178,8 +178,8 @@ async fn autoscalers_that_come_change_and_go(governed: &Governed) -> Result<()> 
 
 /// A route and a pool: one stands in the way, one is changed by others, and both go.
 async fn ways_from_a_gateway_that_come_and_go(governed: &Governed) -> Result<()> {
-    for guest in [Guest::HTTPRoute, Guest::InferencePool] {
-        guest.move_in(governed.cluster()).await?;
+    for crd in [OptionalCrd::HTTPRoute, OptionalCrd::InferencePool] {
+        crd.install(governed.cluster()).await?;
     }
     let pool = json!({
         "selector": {"matchLabels": {"app": "mine"}}, "targetPorts": [{"number": 80}],
@@ -244,7 +244,7 @@ async fn my_label_is_taken_off(governed: &Governed, kind: Kind, name: &str) -> R
 }
 
 /// The same event twice in a short time is one event with a count.
-async fn a_pause_that_is_told_twice(governed: &Governed) -> Result<()> {
+async fn a_pause_that_is_reported_twice(governed: &Governed) -> Result<()> {
     for _ in 0..2 {
         for (suspend, reason) in [(true, "Suspended"), (false, "Serving")] {
             let change = json!({"spec": {"suspend": suspend}});
@@ -317,7 +317,7 @@ async fn what_is_compiled_and_others_have_changed(governed: &Governed) -> Result
     governed.wait_until_enforced("hemvist-system/region").await.map(|_| ())
 }
 
-/// While no operator runs, an administrator takes a door off and changes a NetworkPolicy; both are repaired.
+/// While no operator runs, an administrator deletes a compiled policy and changes a NetworkPolicy; both are repaired.
 async fn a_network_that_was_opened_while_nobody_looked(
     governed: &Governed,
     operator: Operator,
@@ -326,14 +326,14 @@ async fn a_network_that_was_opened_while_nobody_looked(
     for binding in ["hemvist-neighbours", "hemvist-children"] {
         change(governed, BINDING, binding, &json!({"spec": {"validationActions": ["Warn"]}})).await?;
     }
-    wait_until("the door to be off", PATIENCE, async || {
+    wait_until("the compiled policy to be deleted", PATIENCE, async || {
         governed.objects().merge(Kind::NetworkPolicy, "halsa", "two", &my_label()).await?;
         Ok(Progress::Done(()))
     })
     .await?;
     let operator = governed.operator("hemvist-operator-again")?;
     my_label_is_taken_off(governed, Kind::NetworkPolicy, "two").await?;
-    wait_until("the doors to be on", PATIENCE, async || {
+    wait_until("the compiled policies to be back", PATIENCE, async || {
         let actions = "--output=jsonpath={.items[*].spec.validationActions}";
         let found = kubectl(governed, &["get", BINDING, actions]).await?;
         Ok(Progress::when(!found.contains("Warn"), found))
@@ -369,7 +369,7 @@ async fn pods_that_have_to_leave(governed: &Governed) -> Result<()> {
     governed.objects().delete(Kind::PodDisruptionBudget, "halsa", "always-here").await
 }
 
-async fn everything_is_withdrawn(governed: &Governed) -> Result<()> {
+async fn everything_is_pruned(governed: &Governed) -> Result<()> {
     governed.objects().delete(Kind::AIPolicy, ROOT_NAMESPACE, "region").await?;
     governed.wait_for_reason("halsa/two", "NoPolicy").await?;
     governed.wait_for_children("halsa/two", 0).await?;
@@ -395,7 +395,7 @@ fn used(governed: &Governed) -> Result<(BTreeSet<Right>, Vec<String>)> {
             resource: record.what(),
             verb: verb.to_owned(),
         };
-        // A trial of a policy that is in force is refused by that policy, as it has to be.
+        // A probe of a policy that is in force is refused by that policy, as it has to be.
         if record.code == 403 && !record.dry_run {
             refused.push(right(&record.verb).to_string());
         }

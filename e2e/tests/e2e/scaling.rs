@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use hemvist_e2e::audit::{Position, Record};
 use hemvist_e2e::governed::{Governed, PATIENCE};
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::models::{child_name, model, region_policy, scaled, scaling};
 use hemvist_e2e::nodes::{Gpu, SimulatedNode};
 use hemvist_e2e::objects::{Kind, condition, text};
 use hemvist_e2e::operator::Operator;
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Options, Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const KUBERNETES: &str = "system:serviceaccount:kube-system:horizontal-pod-autos
 const KEDA: &str = "system:serviceaccount:keda:keda-operator";
 
 /// How long nothing is to be written.
-const SILENCE: Duration = Duration::from_secs(20);
+const QUIET_TIME: Duration = Duration::from_secs(20);
 
 async fn governed(name: &str, values: &[&str]) -> Result<(Governed, Operator)> {
     let governed = Governed::start_with(Options::new(name), values).await?;
@@ -69,7 +69,7 @@ async fn wait_for_child(governed: &Governed, kind: Kind, there: bool) -> Result<
     .await
 }
 
-/// What is scaled by others is told, and nothing is done about it.
+/// What is scaled by others is reported, and nothing is done about it.
 fn nothing_but_what_is_said_was_written(governed: &Governed, since: Position) -> Result<()> {
     let written: Vec<_> = governed.writes(since)?.iter().map(Record::what).collect();
     let is_said = |what: &String| what == "events" || what.ends_with("/status");
@@ -87,7 +87,7 @@ async fn numbers_since(governed: &Governed, before: &Value) -> Result<Vec<i64>> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_are_given_to_an_autoscaler_and_taken_back_and_nobody_fights() -> Result<()> {
+async fn an_autoscaler_takes_over_replicas_and_gives_them_back_without_conflict() -> Result<()> {
     let (governed, operator) = governed("scaling-handover", &[]).await?;
     let mut journal = model("halsa", "journal");
     journal["spec"]["replicas"] = json!(3);
@@ -134,7 +134,7 @@ async fn moved_by_the_autoscaler_and_left_alone(governed: &Governed) -> Result<(
     }
     nothing_but_what_is_said_was_written(governed, since)?;
     let since = governed.cluster().audit_log().position()?;
-    tokio::time::sleep(SILENCE).await;
+    tokio::time::sleep(QUIET_TIME).await;
     let written: Vec<_> = governed.writes(since)?.iter().map(Record::what).collect();
     ensure!(written.is_empty(), "though all was settled, Hemvist wrote {written:?}");
     let managers = deployment(governed).await?["metadata"]["managedFields"].to_string();
@@ -251,7 +251,7 @@ async fn kubectl_and_an_autoscaler_of_the_users_own_scale_the_model_itself() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
+async fn keda_scales_where_it_is_installed_and_may_stop_the_last_replica() -> Result<()> {
     let values = ["load.prometheusAddress=http://prometheus.overvakning.svc:9090"];
     let (governed, operator) = governed("scaling-keda", &values).await?;
     let mut journal = scaled(model("halsa", "journal"), 0, 3);
@@ -262,7 +262,7 @@ async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, true).await?;
     serves_with(&governed, 1).await?;
 
-    Guest::ScaledObject.move_in(governed.cluster()).await?;
+    OptionalCrd::ScaledObject.install(governed.cluster()).await?;
     wait_for_child(&governed, Kind::ScaledObject, true).await?;
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, false).await?;
     serves_with(&governed, 1).await?;
@@ -274,7 +274,7 @@ async fn keda_scales_where_it_is_and_may_stop_the_last_replica() -> Result<()> {
     let no_finalizer = json!({"metadata": {"finalizers": null}});
     keda.merge(Kind::ScaledObject, "halsa", "journal", &no_finalizer).await?;
     keda.delete(Kind::HorizontalPodAutoscaler, "halsa", "keda-hpa-journal").await?;
-    Guest::ScaledObject.move_out(governed.cluster()).await?;
+    OptionalCrd::ScaledObject.remove(governed.cluster()).await?;
     wait_for_child(&governed, Kind::HorizontalPodAutoscaler, true).await?;
     serves_with(&governed, 1).await?;
     governed.end(vec![operator], 2).await

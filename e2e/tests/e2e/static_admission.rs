@@ -196,10 +196,10 @@ async fn files_are_read_whole_or_not_at_all(cluster: &mut ControlPlane, policies
     .await
 }
 
-/// Fails where the policies on the disk answer the trials of those in the API, so that the operator never knows that its
+/// Fails where the policies on the disk answer the probes of those in the API, so that the operator never knows that its
 /// own are in force.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_beside_the_disk_proves_its_own_policies() -> Result<()> {
+async fn an_operator_verifies_its_own_policies_beside_those_on_disk() -> Result<()> {
     let policies = policies_for_the_disk(&[]).await?;
     let governed = Governed::start(Options::new("static-operator").policies_on_disk(policies)).await?;
     let node = SimulatedNode::new("a").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");

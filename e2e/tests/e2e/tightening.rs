@@ -28,7 +28,7 @@ const SORTS: [(usize, &str, &str, bool); 3] =
 const LABEL: &str = "hemvist.dev/model-deployment";
 
 /// Fails where a pod that is no longer allowed stays, where one that is allowed is replaced, where a model's objects are
-/// written that nothing has changed, where `Enforced` is said too late, or said before the door is shut.
+/// written that nothing has changed, where `Enforced` is said too late, or said before the policies deny.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_is_tightened_under_two_hundred_pods_is_carried_out_in_time() -> Result<()> {
     let governed = Governed::start(Options::new("tightening")).await?;
@@ -44,13 +44,16 @@ async fn a_policy_that_is_tightened_under_two_hundred_pods_is_carried_out_in_tim
     println!("{} pods ran after {:?}", allowed.len() + forbidden.len(), started.elapsed());
     // What is to be refused afterwards is let in now: otherwise the refusal would prove nothing.
     for (_, class, data_centre, _) in SORTS {
-        ensure!(at_the_door(&governed, class, data_centre).await?.is_empty(), "refused before the change");
+        ensure!(
+            answer_to_a_new_model(&governed, class, data_centre).await?.is_empty(),
+            "refused before the change"
+        );
     }
 
     let since = governed.cluster().audit_log().position()?;
     let generation = tighten(&governed).await?;
     carried_out_in_time(&governed, generation, &forbidden).await?;
-    refused_at_the_door_is_what_is_forbidden_and_nothing_else(&governed).await?;
+    what_is_forbidden_is_refused_and_nothing_else(&governed).await?;
     everything_is_said(&governed).await?;
     nothing_else_was_touched(&governed, since, &allowed).await?;
     // Each of the pods was bound once, all of them before the change.
@@ -176,15 +179,15 @@ async fn carried_out_in_time(governed: &Governed, generation: Value, before: &Po
 }
 
 /// What the API server says to a new model of a sort; empty where it would take it.
-async fn at_the_door(governed: &Governed, class: &str, data_centre: &str) -> Result<String> {
+async fn answer_to_a_new_model(governed: &Governed, class: &str, data_centre: &str) -> Result<String> {
     let mut model = models((1, class, data_centre, true)).pop().context("no model")?;
     model["metadata"]["name"] = json!("another");
     Ok(governed.objects().refusal(&model).await?.unwrap_or_default())
 }
 
-async fn refused_at_the_door_is_what_is_forbidden_and_nothing_else(governed: &Governed) -> Result<()> {
+async fn what_is_forbidden_is_refused_and_nothing_else(governed: &Governed) -> Result<()> {
     for (_, class, data_centre, allowed) in SORTS {
-        let answer = at_the_door(governed, class, data_centre).await?;
+        let answer = answer_to_a_new_model(governed, class, data_centre).await?;
         if allowed {
             ensure!(answer.is_empty(), "a model that is allowed was refused: {answer}");
             continue;

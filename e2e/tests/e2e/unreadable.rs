@@ -22,7 +22,7 @@ const ENUMS: [(&str, &str); 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_denies_and_stops_nobody_else() -> Result<()> {
+async fn what_cannot_be_read_is_denied_and_affects_no_other_object() -> Result<()> {
     let governed = Governed::start_without_admission(Options::new("unreadable")).await?;
     let node = SimulatedNode::new("node").gpus(Gpu::L40S, 8).cleared("se-f", "jkpg-a", "Sensitive");
     node.create(&governed.cluster().client()).await?;
@@ -125,11 +125,11 @@ async fn a_policy_of_the_region_denies_everywhere(governed: &Governed) -> Result
     .await?;
     change_schema(governed, crd, &json!([{"op": "add", "path": pointer, "value": values}])).await?;
     for key in ["halsa/good", "teknik/good"] {
-        let told = |model: &Value| {
+        let reported = |model: &Value| {
             let ready = condition(model, "Ready");
             ready["reason"] == "PolicyUnreadable" && text(&ready["message"]).contains("hemvist-system/second")
         };
-        governed.wait_for_model(key, "be denied by a policy of the region", told).await?;
+        governed.wait_for_model(key, "be denied by a policy of the region", reported).await?;
         governed.wait_for_children(key, 0).await?;
         ensure!(governed.pods(key).await?.is_empty(), "{key} has pods");
     }

@@ -48,7 +48,7 @@ async fn job(governed: &Governed, digest: &str) -> Result<Value> {
 }
 
 /// Plays the end of the pod that fetches for a Job, and gives the pod as it was.
-async fn fetch_ends(governed: &Governed, job: &Value, status: i32, told: &Value) -> Result<Value> {
+async fn fetch_ends(governed: &Governed, job: &Value, status: i32, message: &Value) -> Result<Value> {
     let selector = format!("batch.kubernetes.io/job-name={}", text(&job["metadata"]["name"]));
     let pod = wait_until("a pod that fetches", PATIENCE, async || {
         let pods = governed.objects().list(Kind::Pod, "halsa", &selector).await?;
@@ -60,7 +60,7 @@ async fn fetch_ends(governed: &Governed, job: &Value, status: i32, told: &Value)
     })
     .await?;
     let terminated = json!({
-        "exitCode": status, "reason": if status == 0 { "Completed" } else { "Error" }, "message": told.to_string(),
+        "exitCode": status, "reason": if status == 0 { "Completed" } else { "Error" }, "message": message.to_string(),
         "startedAt": "2026-11-23T08:00:00Z", "finishedAt": "2026-11-23T08:10:00Z",
     });
     let change = json!({"status": {
@@ -104,8 +104,8 @@ async fn weights_are_served_when_they_are_fetched_and_an_old_version_until_then(
     wanted["spec"]["model"]["digest"] = json!(digest('1'));
     wanted["spec"]["model"]["source"] = from_mirror("https://objects.elsewhere.example");
     governed.objects().create(&wanted).await?;
-    let told = governed.wait_for_reason(KEY, "Invalid").await?;
-    ensure!(told.contains("https://objects.region.example"), "{told}");
+    let message = governed.wait_for_reason(KEY, "Invalid").await?;
+    ensure!(message.contains("https://objects.region.example"), "{message}");
 
     let change = json!({"spec": {"model": {"source": from_mirror("https://objects.region.example")}}});
     governed.objects().merge(Kind::ModelDeployment, "halsa", "journal", &change).await?;
@@ -118,8 +118,8 @@ async fn weights_are_served_when_they_are_fetched_and_an_old_version_until_then(
     let full = json!({"reason": "StorageFull", "message": "24000 MiB more are to be fetched"});
     let pod = fetch_ends(&governed, &first, 20, &full).await?;
     ensure!(pod["spec"]["automountServiceAccountToken"] == false, "{pod}");
-    let told = governed.wait_for_reason(KEY, "StorageFull").await?;
-    ensure!(told.contains("24000 MiB") && told.contains("retries"), "{told}");
+    let message = governed.wait_for_reason(KEY, "StorageFull").await?;
+    ensure!(message.contains("24000 MiB") && message.contains("retries"), "{message}");
     // Without a hand: the Job tries again, and what it says last is what counts.
     fetch_ends(&governed, &first, 0, &json!({"reason": "Verified", "message": "fetched"})).await?;
     governed.wait_for_reason(KEY, "Serving").await?;
@@ -190,8 +190,8 @@ async fn a_new_version(governed: &Governed, first: &Value, old: &Value) -> Resul
         json!({"reason": "ModelDigestMismatch", "message": "what the mirror holds has another digest"});
     fetch_ends(governed, &third, 10, &wrong).await?;
     let model = wait_for_available(governed, "True", "ModelDigestMismatch").await?;
-    let told = text(&condition(&model, "Available")["message"]);
-    ensure!(told.contains("The old version keeps serving"), "{told}");
+    let message = text(&condition(&model, "Available")["message"]);
+    ensure!(message.contains("The old version keeps serving"), "{message}");
     wait_until("the Job to be given up", PATIENCE, async || {
         let job = job(governed, &digest('3')).await?;
         let failed = condition(&job, "Failed");

@@ -1,4 +1,4 @@
-//! What can be written after `hemvist`.
+//! The arguments of `hemvist`.
 
 use std::path::PathBuf;
 
@@ -92,19 +92,19 @@ pub enum ModelCommand {
     },
 }
 
-/// Where objects come from and what the installation is told.
+/// Where objects come from, and the settings of the installation.
 #[derive(Args, Debug)]
 pub struct InputArguments {
     /// Files, folders (with everything below them that ends in .yaml, .yml or .json), or - for the standard input
     #[arg(required = true, value_name = "FILES")]
     pub files: Vec<PathBuf>,
 
-    /// What the installation is told.
+    /// The settings of the installation.
     #[command(flatten)]
     installation: InstallationArguments,
 }
 
-/// What the installation is told.
+/// The settings of the installation.
 #[derive(Args, Debug)]
 pub struct InstallationArguments {
     /// The namespace whose AIPolicies apply to the others
@@ -139,7 +139,7 @@ pub struct InstallationArguments {
     #[arg(long, value_name = "IMAGE")]
     tools_image: Option<String>,
 
-    /// The stores that weights may be fetched from, with commas between them, as the operator is told them: each as
+    /// The stores that weights may be fetched from, with commas between them, as in the operator's arguments: each as
     /// https://objects.region.example=10.20.0.0/16+10.21.0.0/16
     #[arg(long, value_name = "MIRRORS", value_parser = mirrors)]
     mirrors: Option<Mirrors>,
@@ -163,7 +163,7 @@ pub struct InstallationArguments {
 
     /// Kinds that are not Kubernetes' own and that the cluster serves, such as ScaledObject, with commas between them.
     /// Those of which the files hold the CustomResourceDefinition are served too
-    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = guest)]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = optional_kind)]
     serves: Vec<ChildKind>,
 
     /// The date to check for, such as 2026-11-22 (UTC); default: today
@@ -171,7 +171,7 @@ pub struct InstallationArguments {
     now: Option<Date>,
 }
 
-/// What `check` is told.
+/// The arguments of `check`.
 #[derive(Args, Debug)]
 pub struct CheckArguments {
     /// Where objects come from.
@@ -191,7 +191,7 @@ pub struct CheckArguments {
     pub output: Format,
 }
 
-/// What `render` is told.
+/// The arguments of `render`.
 #[derive(Args, Debug)]
 pub struct RenderArguments {
     /// Where objects come from.
@@ -203,14 +203,14 @@ pub struct RenderArguments {
     pub model: Option<Key>,
 }
 
-/// What `policy compile` is told.
+/// The arguments of `policy compile`.
 #[derive(Args, Debug)]
 pub struct CompileArguments {
     /// Files or folders with AIPolicies, or - for the standard input
     #[arg(value_name = "FILES")]
     pub files: Vec<PathBuf>,
 
-    /// What the installation is told.
+    /// The settings of the installation.
     #[command(flatten)]
     pub installation: InstallationArguments,
 
@@ -256,7 +256,7 @@ pub struct CompileArguments {
 }
 
 impl CompileArguments {
-    /// What the installation is told; what is left out is as it is in Kubernetes itself.
+    /// The settings of the installation. The defaults are the names that Kubernetes itself has.
     pub fn settings(&self) -> Settings {
         let mut settings = self.installation.settings();
         let identities = &mut settings.identities;
@@ -290,7 +290,7 @@ pub enum Format {
 }
 
 impl InputArguments {
-    /// What the installation is told.
+    /// The settings of the installation.
     pub fn settings(&self) -> Settings {
         self.installation.settings()
     }
@@ -310,7 +310,7 @@ impl InstallationArguments {
         Time(asked.unwrap_or_else(Timestamp::now))
     }
 
-    /// What the installation is told.
+    /// The settings of the installation.
     pub fn settings(&self) -> Settings {
         let named = self.ungoverned_namespaces.iter().map(|name| name.trim().to_owned());
         let mut identities = Identities::default();
@@ -345,9 +345,9 @@ fn mirrors(text: &str) -> Result<Mirrors, String> {
     Mirrors::read(text.split(','))
 }
 
-fn guest(text: &str) -> Result<ChildKind, String> {
-    let known: Vec<_> = ChildKind::guests().map(ChildKind::as_str).collect();
-    ChildKind::guests()
+fn optional_kind(text: &str) -> Result<ChildKind, String> {
+    let known: Vec<_> = ChildKind::optional().map(ChildKind::as_str).collect();
+    ChildKind::optional()
         .find(|kind| kind.as_str() == text)
         .ok_or_else(|| format!("the optional kinds are {}", known.join(", ")))
 }

@@ -23,7 +23,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// Kinds of Kubernetes that have no namespace and that decisions look at.
 const NODE: &str = "Node";
 
-/// How grave a finding is.
+/// How severe a finding is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub enum Level {
     /// The object would not be carried out, or not be read.
@@ -35,7 +35,6 @@ pub enum Level {
 /// A place in a text.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Place {
-    /// The file.
     pub file: String,
     /// The number of the document in it, from 1.
     pub document: usize,
@@ -48,7 +47,7 @@ pub struct Place {
 /// Something that is wrong with a text or with an object as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
-    /// How grave it is.
+    /// How severe it is.
     pub level: Level,
     /// Where it is.
     #[serde(flatten)]

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_truth_are_read_as_kubernetes_reads_them() {
+    fn numbers_and_booleans_are_read_as_kubernetes_reads_them() {
         let read = documents("a: 0644\nb: yes\nc: 0o17\nd: \"0644\"\ne: ~\nf: 1.5\n");
         let value = read[0].content.as_ref().unwrap().value();
         assert_eq!(

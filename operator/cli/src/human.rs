@@ -1,4 +1,4 @@
-//! Text for people, without colour: the words carry everything.
+//! Text for people, without colour.
 
 use std::fmt::Write;
 
@@ -74,8 +74,8 @@ fn heading(verdict: &str, kind: &str, namespace: &str, name: &str, at: &Place) -
 }
 
 fn finding(finding: &Finding) -> String {
-    let Finding { level: grave, reason, message, place: at, .. } = finding;
-    format!("  {}: {reason} ({})\n    {message}\n", level(*grave), place(at))
+    let Finding { level: severity, reason, message, place: at, .. } = finding;
+    format!("  {}: {reason} ({})\n    {message}\n", level(*severity), place(at))
 }
 
 fn placement(placement: &PlacementReport) -> String {

@@ -9,6 +9,11 @@
 //! Every command makes an `Outcome`, which is plain text and an exit code; [`run`] writes it. The result of a command goes
 //! to the standard output and nothing else does; what went wrong on the way goes to the standard error.
 
+#![allow(
+    missing_docs,
+    reason = "no other project uses this library: a comment that repeats a name helps nobody"
+)]
+
 mod arguments;
 mod check;
 mod collection;

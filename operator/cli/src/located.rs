@@ -1,4 +1,4 @@
-//! A value of YAML or JSON that knows where each part of it stands.
+//! A value of YAML or JSON with the position of each of its parts.
 
 use std::fmt;
 
@@ -9,9 +9,7 @@ use serde_saphyr::{Location, Spanned};
 /// Where something stands, counted from 1; 0 where it is not known.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Position {
-    /// The line.
     pub line: u64,
-    /// The column.
     pub column: u64,
 }
 
@@ -31,11 +29,8 @@ pub enum Node {
     Null,
     /// True or false.
     Bool(bool),
-    /// A number.
     Number(Number),
-    /// A text.
     Text(String),
-    /// A list.
     List(Vec<Located>),
     /// Fields in the order of the text.
     Fields(Vec<(String, Located)>),
@@ -221,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_to_the_place_of_its_key() {
+    fn a_path_gives_the_position_of_its_key() {
         let root = read(TEXT);
         for (path, line, column) in [
             ("spec", 1, 1),

@@ -1,4 +1,4 @@
-//! The command `hemvist`. Everything it does is in the library; here it only meets the process.
+//! The command `hemvist`. The library does the work; this file connects it to arguments, files and the exit code.
 
 use std::process::ExitCode;
 

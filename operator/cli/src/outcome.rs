@@ -1,4 +1,4 @@
-//! What a command comes to.
+//! The result of a command: its exit code, or an error.
 
 use std::process::ExitCode;
 

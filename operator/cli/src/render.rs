@@ -1,4 +1,4 @@
-//! `hemvist render`: what a model becomes, as YAML that works without Hemvist.
+//! `hemvist render`: the objects of a model, as YAML that works without Hemvist.
 
 use std::fmt::Write;
 use std::io::Read;

@@ -66,9 +66,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelReport {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// Where it stands.
     #[serde(flatten)]
@@ -88,9 +86,7 @@ pub struct ModelReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyFields {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// The fields that set limits.
     pub fields: Vec<String>,
@@ -100,9 +96,7 @@ pub struct PolicyFields {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyReport {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// Where it stands.
     #[serde(flatten)]
@@ -115,7 +109,7 @@ pub struct PolicyReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// How grave it is.
+    /// How severe it is.
     pub level: Level,
     /// The reason, as `hemvist explain` knows it.
     pub reason: String,
@@ -140,7 +134,6 @@ pub struct Rule {
     pub namespace: String,
     /// Name of the policy.
     pub name: String,
-    /// The field.
     pub field: String,
     /// Where it stands, where the policy is among the texts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,9 +158,7 @@ pub struct PlacementReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CandidateReport {
-    /// The node.
     pub node: String,
-    /// Its data centre.
     pub data_centre: String,
     /// How many replicas it can hold.
     pub replicas: i64,
@@ -180,7 +171,6 @@ pub struct CandidateReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExclusionReport {
-    /// The node.
     pub node: String,
     /// The weightiest reason in one word.
     pub reason: &'static str,
@@ -191,7 +181,7 @@ pub struct ExclusionReport {
 }
 
 impl Report {
-    /// The report with its summary reckoned.
+    /// The report with its summary estimated.
     pub fn new(
         day: String,
         models: Vec<ModelReport>,

@@ -1,7 +1,7 @@
 //! What the schema of a kind and its rules say of an object, with the places in the text: what the API server checks when
 //! the object is created, without one.
 //!
-//! Stricter in two points, where it would only be silent: a field that nobody knows, and a field without a value.
+//! Stricter in two points, where it would only ignore it: a field that nobody knows, and a field without a value.
 
 mod fault;
 mod rules;

@@ -1,4 +1,4 @@
-//! The texts that a command line names.
+//! The files that a command line names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,9 +14,7 @@ const STANDARD_INPUT: &str = "-";
 /// A text with the name under which people know it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Source {
-    /// The name.
     pub name: String,
-    /// The text.
     pub text: String,
 }
 

@@ -40,18 +40,18 @@ fn compiled(arguments: &[String]) -> String {
     let words = ["hemvist", "policy", "compile"].map(str::to_owned);
     let exit = run(words.iter().chain(arguments), &mut io::empty(), &mut stdout, &mut stderr);
     assert_eq!(exit as u8, Exit::Success as u8, "{}", String::from_utf8_lossy(&stderr));
-    without_editions(&String::from_utf8(stdout).unwrap())
+    without_versions(&String::from_utf8(stdout).unwrap())
 }
 
-/// What a policy says to its trial has a hash of all of it in it, which the chart cannot know: the operator writes it.
-fn without_editions(text: &str) -> String {
-    const EDITION: &str = "edition ";
-    let mut parts = text.split(EDITION);
+/// The answer of a policy to its probe has a hash of all of it in it, which the chart cannot know: the operator writes it.
+fn without_versions(text: &str) -> String {
+    const VERSION: &str = "version ";
+    let mut parts = text.split(VERSION);
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |all, part| {
         let hash = part.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap();
         assert_eq!(hash, 16, "{part:.40}");
-        all + EDITION + "of the chart" + &part[hash..]
+        all + VERSION + "of the chart" + &part[hash..]
     })
 }
 

@@ -54,7 +54,7 @@ fn compare(file: &Path, text: &str) {
         std::fs::write(file, text).unwrap();
     }
     let wanted = std::fs::read_to_string(file).unwrap_or_default();
-    assert!(wanted == text, "{} differs; UPDATE=1 writes it anew. Now it is:\n{text}", file.display());
+    assert!(wanted == text, "{} differs; UPDATE=1 rewrites it. Now it is:\n{text}", file.display());
 }
 
 fn check_golden(name: &str, arguments: &[&str], exit: Exit) -> Ran {
@@ -125,7 +125,7 @@ fn a_document_that_cannot_be_parsed_hides_no_other() {
 }
 
 #[test]
-fn what_only_warns_is_no_failure_unless_it_is_asked_for() {
+fn a_warning_is_no_failure_unless_strict() {
     let folder = fixture("warn");
     check_golden("check-warn.txt", &["check", &folder], Exit::Success);
     assert_eq!(hemvist(&on_the_day(&["check", &folder, "--strict"])).exit, Exit::Findings);
@@ -150,7 +150,7 @@ fn the_standard_input_is_a_file_like_any_other() {
 }
 
 #[test]
-fn what_cannot_be_read_says_what_was_looked_for() {
+fn what_cannot_be_read_reports_what_was_expected() {
     check_golden("check-missing.txt", &["check", &fixture("missing.yaml"), &fixture("empty")], Exit::Input);
     let ran =
         hemvist_with_input(&["check", "-"], b"apiVersion: v1\nkind: Namespace\nmetadata: {name: teknik}\n");
@@ -314,7 +314,7 @@ fn a_reader_that_goes_away_does_not_change_the_exit_code() {
     }
 }
 
-/// The verdict on every model of the region of the examples, as the documentation tells it.
+/// The verdict on every model of the region of the examples, as the documentation has it.
 #[test]
 fn the_examples_of_the_region_are_judged_as_documented() {
     let folder = PathBuf::from("../../examples/region");
@@ -338,10 +338,10 @@ fn the_examples_of_the_region_are_judged_as_documented() {
     compare(Path::new("tests/golden/examples-region.txt"), &text);
 }
 
-/// What a cluster has and an installation is told decides by what a model is scaled and who leads to it; the command line is
-/// told the same.
+/// What a cluster serves and the settings of the installation decide what scales a model and what routes to it; the command
+/// line takes the same settings.
 #[test]
-fn what_the_installation_is_told_decides_what_scales_and_what_leads_to_a_model() {
+fn the_settings_of_the_installation_decide_what_scales_and_what_routes_to_a_model() {
     let text = std::fs::read_to_string(fixture("owned/model.yaml")).unwrap();
     let scaled = text.replace(
         "  replicas: 2\n",
@@ -351,25 +351,25 @@ fn what_the_installation_is_told_decides_what_scales_and_what_leads_to_a_model()
     assert_ne!(scaled, text);
     let policies = fixture("department/policies.yaml");
     let base = on_the_day(&["render", "-", &policies]);
-    let told = |further: &[&str]| hemvist_with_input(&[&base, further].concat(), scaled.as_bytes());
+    let run_with = |further: &[&str]| hemvist_with_input(&[&base, further].concat(), scaled.as_bytes());
     let kinds = |ran: &Ran| -> Vec<String> {
         ran.stdout.lines().filter_map(|line| line.strip_prefix("kind: ").map(str::to_owned)).collect()
     };
 
-    let refused = told(&[]);
+    let refused = run_with(&[]);
     assert_eq!(refused.exit, Exit::Findings);
     assert!(refused.stderr.contains("spec.access.gateway"), "{}", refused.stderr);
-    let plain = told(&["--gateway=ingang/region"]);
+    let plain = run_with(&["--gateway=ingang/region"]);
     assert_eq!(kinds(&plain).last().unwrap(), "HorizontalPodAutoscaler", "{}", plain.stderr);
     let prometheus = "--prometheus-address=http://prometheus.overvakning.svc:9090";
-    let whole = told(&["--gateway=ingang/region", prometheus, "--serves=ScaledObject,HTTPRoute"]);
+    let whole = run_with(&["--gateway=ingang/region", prometheus, "--serves=ScaledObject,HTTPRoute"]);
     assert_eq!(kinds(&whole)[5..], ["ScaledObject", "HTTPRoute"], "{}", whole.stderr);
-    assert_eq!(told(&["--serves=Unheard"]).exit, Exit::Usage);
+    assert_eq!(run_with(&["--serves=Unheard"]).exit, Exit::Usage);
 }
 
 /// The operator asks replicas how they are from the namespace of its own account, and is let in from no other.
 #[test]
-fn render_lets_the_operator_in_where_it_asks_replicas() {
+fn render_lets_the_operator_reach_the_status_port() {
     let folder = fixture("department");
     let base = on_the_day(&["render", &folder]);
     let let_in = |further: &[&str]| -> Vec<serde_json::Value> {

@@ -64,7 +64,7 @@ fn a_policy_on_the_disk_leaves_the_probes_of_the_others_to_the_others() {
         assert!(!answers_to(on_disk, &api_name), "{on_disk}");
         probed += usize::from(answers_to(on_disk, &disk_name));
     }
-    assert_eq!(probed, 6, "two of each AIPolicy and two of the silence are tried");
+    assert_eq!(probed, 6, "two of each AIPolicy and two of the default deny are probed");
 }
 
 /// A cluster whose own namespaces are judged too does not start well; the chart leaves them out, and so does this.

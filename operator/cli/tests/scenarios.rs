@@ -45,18 +45,18 @@ struct Count {
 
 /// The arguments that say what the folder says.
 fn arguments(folder: &Folder) -> Vec<String> {
-    let told = &folder.expectation;
+    let expectation = &folder.expectation;
     let mut arguments = vec!["check".to_owned()];
     arguments.extend(folder.files.iter().map(|file| file.to_string_lossy().into_owned()));
     // All dates of a judgement are days.
-    arguments.extend(["--now".to_owned(), told.now.split('T').next().unwrap_or_default().to_owned()]);
-    arguments.extend(["--ungoverned-namespaces".to_owned(), told.ungoverned_namespaces.join(",")]);
-    let mirrors = Some(told.mirrors.join(",")).filter(|mirrors| !mirrors.is_empty());
+    arguments.extend(["--now".to_owned(), expectation.now.split('T').next().unwrap_or_default().to_owned()]);
+    arguments.extend(["--ungoverned-namespaces".to_owned(), expectation.ungoverned_namespaces.join(",")]);
+    let mirrors = Some(expectation.mirrors.join(",")).filter(|mirrors| !mirrors.is_empty());
     for (option, value) in [
-        ("--tools-image", &told.tools_image),
+        ("--tools-image", &expectation.tools_image),
         ("--mirrors", &mirrors),
-        ("--gateway", &told.gateway),
-        ("--prometheus-address", &told.prometheus),
+        ("--gateway", &expectation.gateway),
+        ("--prometheus-address", &expectation.prometheus),
     ] {
         arguments.extend(value.iter().flat_map(|value| [option.to_owned(), value.clone()]));
     }
@@ -92,7 +92,7 @@ fn check_findings(what: &str, report: &Value, human: &str, expected: &ExpectedMo
         assert!(message.contains(text(finding, "field")), "{what}: {message} does not name the field");
         assert!(
             without_breaks(human).contains(&without_breaks(message)),
-            "{what}: people are not told {message}"
+            "{what}: people are not shown {message}"
         );
     }
 }

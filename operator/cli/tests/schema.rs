@@ -90,7 +90,7 @@ fn without_numbers(text: &str) -> String {
 }
 
 #[test]
-fn every_rule_is_said_with_its_own_words_where_it_is_broken() {
+fn every_broken_rule_is_reported_with_its_own_message() {
     let text = std::fs::read_to_string(REFUSED).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let report = check(REFUSED);
@@ -124,7 +124,7 @@ fn every_rule_is_said_with_its_own_words_where_it_is_broken() {
 
 /// The API server does not ask rules of an object of another shape, and says so; a pattern keeps it from nothing.
 #[test]
-fn rules_are_asked_where_the_api_server_asks_them() {
+fn rules_are_evaluated_where_the_api_server_evaluates_them() {
     let text = std::fs::read_to_string(ACCEPTED).unwrap();
     let model = text.split("---\n").nth(1).unwrap();
     let broken = model.replace("minReplicas: 1", "minReplicas: 4");
@@ -201,7 +201,7 @@ fn the_accepted_objects_have_every_field_together() {
 }
 
 #[test]
-fn every_word_of_the_schemas_is_known_to_the_checker() {
+fn the_checker_knows_every_keyword_of_the_schemas() {
     let mut words = BTreeSet::new();
     for (_, schema) in places() {
         words.extend(serde_json::to_value(&schema).unwrap().as_object().unwrap().keys().cloned());

@@ -19,17 +19,11 @@ pub struct Allowed {
     pub classes: Vec<String>,
     /// Risk classes.
     pub risks: Vec<String>,
-    /// Regions.
     pub regions: Vec<String>,
-    /// Licences.
     pub licences: Vec<String>,
-    /// Formats.
     pub formats: Vec<String>,
-    /// Registries.
     pub registries: Vec<String>,
-    /// Engines.
     pub engines: Vec<String>,
-    /// Arguments.
     pub arguments: Vec<String>,
     /// Whether pods may be made by others than Hemvist.
     pub unmanaged: bool,
@@ -66,7 +60,6 @@ impl Allowed {
         }
     }
 
-    /// The data centres for a class.
     pub fn data_centres(&self, class: &str) -> Vec<String> {
         let mut specs = self.specs.clone();
         for spec in &self.specs {
@@ -79,8 +72,8 @@ impl Allowed {
 }
 
 /// One of what is allowed; now and then, or where nothing is, one of the others.
-pub fn choose(random: &mut Random, allowed: &[String], pool: &[&str], wild: usize) -> String {
-    if allowed.is_empty() || random.chance(wild) {
+pub fn choose(random: &mut Random, allowed: &[String], pool: &[&str], unguided: usize) -> String {
+    if allowed.is_empty() || random.chance(unguided) {
         (*random.pick(pool)).to_owned()
     } else {
         random.pick(allowed).clone()

@@ -45,7 +45,7 @@ const NOT_WAIVABLE: [&str; 10] = [
     "assessments",
 ];
 
-/// The exceptions of a policy that speaks of `namespace`; `per_mille` is how often it has any. The schema takes only one for
+/// The exceptions of a policy that applies to `namespace`; `per_mille` is how often it has any. The schema takes only one for
 /// a model, and the compiler has to be safe with more.
 pub fn stated(random: &mut Random, namespace: &str, per_mille: usize) -> Value {
     if !random.chance(per_mille) {

@@ -91,7 +91,6 @@ const DROPPED: [&str; 27] = [
     "metadata.labels: ",
 ];
 
-/// The fault that is none.
 pub fn none() -> Vec<Fault> {
     let under = [
         Under::Open,
@@ -99,7 +98,7 @@ pub fn none() -> Vec<Fault> {
         Under::Denied,
         Under::Unreadable,
         Under::Unbound,
-        Under::Silent,
+        Under::NothingSet,
         Under::Lenient,
         Under::Excepted,
     ];
@@ -136,7 +135,7 @@ pub fn all() -> Vec<Fault> {
         under(Under::Closed, Change::Drop("with an accelerator here (resource")),
         under(Under::Unreadable, Change::Drop("cannot be read")),
         under(Under::Unbound, Change::Drop("applies to this namespace, and the default")),
-        under(Under::Silent, Change::Drop("in hemvist-system sets spec")),
+        under(Under::NothingSet, Change::Drop("in hemvist-system sets spec")),
         // Where policies deny, the list of classes refuses what is no class at all.
         under(Under::Lenient, Change::Drop("must have its information class")),
         open(Change::Text("In", "NotIn")),
@@ -318,7 +317,7 @@ trait Parts {
 
 impl Parts for Compiled {
     fn for_each_list(&mut self, change: impl Fn(&mut Vec<hemvist_core::admission::Rule>)) {
-        change(&mut self.firm);
+        change(&mut self.without_exemption);
         change(&mut self.rules);
     }
 
@@ -329,7 +328,9 @@ impl Parts for Compiled {
     }
 
     fn for_each_rule(&mut self, words: &str, change: impl Fn(&mut Expr)) {
-        for rule in self.firm.iter_mut().chain(&mut self.rules).filter(|rule| says(&rule.message, words)) {
+        for rule in
+            self.without_exemption.iter_mut().chain(&mut self.rules).filter(|rule| says(&rule.message, words))
+        {
             change(&mut rule.holds);
         }
     }

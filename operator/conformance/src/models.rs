@@ -98,16 +98,16 @@ const FURTHER_ARGUMENTS: [&str; 18] = [
 ];
 
 /// An image reference below an allowed registry, or an odd one. `odd` are further odd ones.
-pub fn reference(random: &mut Random, allowed: &Allowed, wild: usize, odd: &[&str]) -> String {
-    let mut reference = if random.chance(wild) {
+pub fn reference(random: &mut Random, allowed: &Allowed, unguided: usize, odd: &[&str]) -> String {
+    let mut reference = if random.chance(unguided) {
         let position = random.below(ODD_REFERENCES.len() + odd.len());
         (*ODD_REFERENCES.iter().chain(odd).nth(position).unwrap_or(&"alpine")).to_owned()
     } else {
-        let registry = choose(random, &allowed.registries, &REGISTRIES, wild);
+        let registry = choose(random, &allowed.registries, &REGISTRIES, unguided);
         below(random, &registry)
     };
     let digest = match random.below(1000) {
-        roll if roll >= wild.max(40) => format!("@sha256:{DIGITS}"),
+        roll if roll >= unguided.max(40) => format!("@sha256:{DIGITS}"),
         roll => match roll % 6 {
             0 => String::new(),
             1 => format!("@sha256:{}", DIGITS.to_uppercase()),
@@ -141,14 +141,14 @@ fn below(random: &mut Random, registry: &str) -> String {
     format!("{host}/{name}{tag}")
 }
 
-/// A ModelDeployment. `wild` of a thousand choices are not guided by what is allowed.
-pub fn model(random: &mut Random, namespace: &str, allowed: &Allowed, wild: usize) -> Value {
+/// A ModelDeployment. `unguided` of a thousand choices are not guided by what is allowed.
+pub fn model(random: &mut Random, namespace: &str, allowed: &Allowed, unguided: usize) -> Value {
     let excepted =
         (!allowed.exceptions.is_empty() && random.chance(600)).then(|| random.pick(&allowed.exceptions));
     // What else is wrong would hide what is waived.
-    let wild = if excepted.is_some() && random.chance(700) { 0 } else { wild };
-    let class = choose(random, &allowed.classes, &CLASSES, wild);
-    let engine = choose(random, &allowed.engines, &ENGINES, wild);
+    let unguided = if excepted.is_some() && random.chance(700) { 0 } else { unguided };
+    let class = choose(random, &allowed.classes, &CLASSES, unguided);
+    let engine = choose(random, &allowed.engines, &ENGINES, unguided);
     let (name, lacking) = match excepted {
         Some((model, waived)) => (name_like(random, model), waived.as_slice()),
         None => (format!("m-{}", random.below(1_000_000)), &[][..]),
@@ -158,22 +158,22 @@ pub fn model(random: &mut Random, namespace: &str, allowed: &Allowed, wild: usiz
         "kind": "ModelDeployment",
         "metadata": metadata(random, namespace, &name),
         "spec": {
-            "purpose": purpose(random, allowed, &class, &Lack { wild, lacking }),
-            "model": weights(random, allowed, wild),
+            "purpose": purpose(random, allowed, &class, &Lack { unguided, lacking }),
+            "model": weights(random, allowed, unguided),
             "engine": {
                 "type": engine,
-                "image": reference(random, allowed, wild, &[]),
-                "args": arguments(random, allowed, wild),
+                "image": reference(random, allowed, unguided, &[]),
+                "args": arguments(random, allowed, unguided),
                 "contextLength": optional(random, json!(4096)),
             },
             "accelerator": accelerator(random, &class),
-            "placement": placement(random, allowed, &class, wild),
+            "placement": placement(random, allowed, &class, unguided),
             "replicas": optional(random, json!(2)),
             "suspend": optional(random, json!(true)),
         },
     });
-    if wild == 0 && random.chance(if excepted.is_some() { 100 } else { 300 }) {
-        single::spoil(random, &mut object["spec"]);
+    if unguided == 0 && random.chance(if excepted.is_some() { 100 } else { 300 }) {
+        single::break_one_rule(random, &mut object["spec"]);
     }
     scattered(random, object)
 }
@@ -221,7 +221,7 @@ pub fn scattered(random: &mut Random, value: Value) -> Value {
 /// Which duties a model does not meet.
 struct Lack<'a> {
     /// How many of a thousand choices are not guided by what is allowed.
-    wild: usize,
+    unguided: usize,
     /// What an exception waives: mostly the model lacks it.
     lacking: &'a [String],
 }
@@ -235,7 +235,7 @@ impl Lack<'_> {
     fn said(&self, random: &mut Random, duty: &str, longest: usize) -> Value {
         if self.lacks(random, duty) {
             json!(random.pick(&texts::EMPTY_WORDS))
-        } else if random.chance(self.wild * 2) {
+        } else if random.chance(self.unguided * 2) {
             if random.chance(300) { Value::Null } else { json!(texts::any(random, longest)) }
         } else {
             json!("RJL 2026/1240")
@@ -243,8 +243,11 @@ impl Lack<'_> {
     }
 
     fn assessments(&self, random: &mut Random) -> Value {
-        let mut made =
-            if random.chance(self.wild * 2) { random.some(&ASSESSMENTS, 3) } else { ASSESSMENTS.to_vec() };
+        let mut made = if random.chance(self.unguided * 2) {
+            random.some(&ASSESSMENTS, 3)
+        } else {
+            ASSESSMENTS.to_vec()
+        };
         made.retain(|type_| !self.lacks(random, &format!("Assessment/{type_}")));
         if made.is_empty() && random.chance(500) {
             return Value::Null;
@@ -265,7 +268,8 @@ fn purpose(random: &mut Random, allowed: &Allowed, class: &str, lack: &Lack<'_>)
         "responsible": lack.said(random, "HumanOversight", 200),
         "procedure": lack.said(random, "HumanOversight", 128),
     });
-    let undescribed = random.chance(lack.wild) || random.chance(500) && lack.lacks(random, "HumanOversight");
+    let undescribed =
+        random.chance(lack.unguided) || random.chance(500) && lack.lacks(random, "HumanOversight");
     let oversight = if undescribed { Value::Null } else { oversight };
     json!({
         "title": texts::any(random, 200),
@@ -273,7 +277,7 @@ fn purpose(random: &mut Random, allowed: &Allowed, class: &str, lack: &Lack<'_>)
         "owner": { "organisation": "Region", "contact": "ai@region.example" },
         "informationClass": class,
         "personalData": random.chance(500),
-        "riskClass": choose(random, &allowed.risks, &risks, lack.wild),
+        "riskClass": choose(random, &allowed.risks, &risks, lack.unguided),
         "decisionSupport": "None",
         "audience": "Staff",
         "assessments": lack.assessments(random),
@@ -283,7 +287,7 @@ fn purpose(random: &mut Random, allowed: &Allowed, class: &str, lack: &Lack<'_>)
     })
 }
 
-fn weights(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
+fn weights(random: &mut Random, allowed: &Allowed, unguided: usize) -> Value {
     let adapters = match random.below(10) {
         0..=5 => Value::Null,
         6 => json!([]),
@@ -291,23 +295,23 @@ fn weights(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
             .map(|number| {
                 json!({
                     "name": format!("adapter-{number}"),
-                    "source": source_of_adapter(random, allowed, wild),
-                    "digest": digest(random, wild),
+                    "source": source_of_adapter(random, allowed, unguided),
+                    "digest": digest(random, unguided),
                 })
             })
             .collect(),
     };
     json!({
-        "source": source(random, allowed, wild),
-        "format": choose(random, &allowed.formats, &FORMATS, wild),
-        "licence": licence(random, allowed, wild),
-        "digest": digest(random, wild),
+        "source": source(random, allowed, unguided),
+        "format": choose(random, &allowed.formats, &FORMATS, unguided),
+        "licence": licence(random, allowed, unguided),
+        "digest": digest(random, unguided),
         "adapters": adapters,
         "name": optional(random, json!("llama")),
     })
 }
 
-fn source(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
+fn source(random: &mut Random, allowed: &Allowed, unguided: usize) -> Value {
     match random.below(8) {
         0 => {
             json!({ "persistentVolumeClaim": { "claimName": "weights", "path": optional(random, json!("")) } })
@@ -317,15 +321,15 @@ fn source(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
                                           "revision": &DIGITS[..40] } } })
         }
         _ => json!({
-            "image": { "reference": reference(random, allowed, wild, &[]), "path": optional(random, json!("/m")) },
+            "image": { "reference": reference(random, allowed, unguided, &[]), "path": optional(random, json!("/m")) },
             "mirror": null,
         }),
     }
 }
 
 /// Adapters are not fetched.
-fn source_of_adapter(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
-    let mut source = source(random, allowed, wild);
+fn source_of_adapter(random: &mut Random, allowed: &Allowed, unguided: usize) -> Value {
+    let mut source = source(random, allowed, unguided);
     if source["mirror"].take().is_object() {
         return json!({ "persistentVolumeClaim": { "claimName": "weights" } });
     }
@@ -335,15 +339,15 @@ fn source_of_adapter(random: &mut Random, allowed: &Allowed, wild: usize) -> Val
     source
 }
 
-fn digest(random: &mut Random, wild: usize) -> Value {
-    if random.chance(wild.max(300)) { Value::Null } else { json!(format!("sha256:{DIGITS}")) }
+fn digest(random: &mut Random, unguided: usize) -> Value {
+    if random.chance(unguided.max(300)) { Value::Null } else { json!(format!("sha256:{DIGITS}")) }
 }
 
-fn licence(random: &mut Random, allowed: &Allowed, wild: usize) -> String {
-    if random.chance(wild * 2) {
+fn licence(random: &mut Random, allowed: &Allowed, unguided: usize) -> String {
+    if random.chance(unguided * 2) {
         return (*random.pick(&ODD_LICENCES)).to_owned();
     }
-    let mut one = || choose(random, &allowed.licences, &LICENCES, wild);
+    let mut one = || choose(random, &allowed.licences, &LICENCES, unguided);
     let (first, second) = (one(), one());
     match random.below(8) {
         0 => format!("{first} OR LicenseRef-Evil"),
@@ -354,13 +358,13 @@ fn licence(random: &mut Random, allowed: &Allowed, wild: usize) -> String {
     }
 }
 
-fn arguments(random: &mut Random, allowed: &Allowed, wild: usize) -> Value {
+fn arguments(random: &mut Random, allowed: &Allowed, unguided: usize) -> Value {
     if random.chance(600) {
         return if random.chance(800) { Value::Null } else { json!([]) };
     }
     let mut names: Vec<String> = Vec::new();
     for _ in 0..=random.below(3) {
-        let name = if random.chance(wild * 2) {
+        let name = if random.chance(unguided * 2) {
             (*random.pick(&FURTHER_ARGUMENTS)).to_owned()
         } else {
             choose(random, &allowed.arguments, &["seed", "enforce-eager", "jinja", "unheard-of"], 400)
@@ -383,7 +387,7 @@ fn accelerator(random: &mut Random, class: &str) -> Value {
     }
 }
 
-fn placement(random: &mut Random, allowed: &Allowed, class: &str, wild: usize) -> Value {
+fn placement(random: &mut Random, allowed: &Allowed, class: &str, unguided: usize) -> Value {
     let centres = allowed.data_centres(class);
     // Where a class is narrower than the rest, what only the class refuses is asked for now and then.
     let refused = |one: &&String| !centres.contains(one);
@@ -398,12 +402,12 @@ fn placement(random: &mut Random, allowed: &Allowed, class: &str, wild: usize) -
         _ => {
             let mut asked: Vec<String> = Vec::new();
             for _ in 0..=random.below(2) {
-                let one = choose(random, &centres, &DATA_CENTRES, wild);
+                let one = choose(random, &centres, &DATA_CENTRES, unguided);
                 if !asked.contains(&one) {
                     asked.push(one);
                 }
             }
-            if random.chance(wild) {
+            if random.chance(unguided) {
                 asked.push("elsewhere".to_owned());
             }
             json!({ "dataCentres": asked })

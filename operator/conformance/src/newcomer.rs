@@ -68,14 +68,15 @@ pub fn agree(
             Err(format!("ADMITTED, and the core finds {refusing:#?}"))
         }
         Answer::Refused { policy, message } => {
-            match refusing.iter().find(|one| is_told(one, policy, message)) {
+            match refusing.iter().find(|one| is_reported(one, policy, message)) {
                 Some(_) => Ok(Agreement::Refused),
                 None => Err(format!("{policy} refuses with {message:?}, and the core finds {refusing:#?}")),
             }
         }
         Answer::Admitted(warnings) if enforcement == Enforcement::Warn && !seen.is_empty() => {
-            let known =
-                |(policy, message): &(String, String)| seen.iter().any(|one| is_told(one, policy, message));
+            let known = |(policy, message): &(String, String)| {
+                seen.iter().any(|one| is_reported(one, policy, message))
+            };
             if warnings.is_empty() || !warnings.iter().all(known) {
                 return Err(format!("the warnings are {warnings:?}, and the core finds {seen:#?}"));
             }
@@ -88,8 +89,8 @@ pub fn agree(
     }
 }
 
-/// Whether a message of a compiled policy tells of a violation: it names the field first, and the policy whose rule it is.
-fn is_told(violation: &Violation, policy: &str, message: &str) -> bool {
+/// Whether a message of a compiled policy reports a violation: it names the field first, and the policy whose rule it is.
+fn is_reported(violation: &Violation, policy: &str, message: &str) -> bool {
     let policy = policy.split(NARROWED).next().unwrap_or(policy);
     let author = violation.rule.as_ref().map(|rule| (&rule.namespace, &rule.name));
     let names_author = author.is_none_or(|(namespace, name)| {

@@ -60,32 +60,32 @@ const ODD_REFERENCES: [&str; 9] = [
 pub const RUNTIME_CLASSES: [&str; 6] = ["nvidia", "kata", "runc", "gvisor", "kata-qemu-nvidia-gpu", "runcx"];
 
 /// What a random pod is made by.
-struct Maker<'a> {
+struct Builder<'a> {
     random: &'a mut Random,
     allowed: &'a Allowed,
     /// How many of a thousand choices are not guided by what is allowed.
-    wild: usize,
+    unguided: usize,
     class: String,
 }
 
-/// A pod. `wild` of a thousand choices are not guided by what is allowed.
-pub fn pod(random: &mut Random, namespace: &str, allowed: &Allowed, wild: usize) -> Value {
-    let class = choose(random, &allowed.classes, &CLASSES, wild);
-    let mut maker = Maker { random, allowed, wild, class };
-    let spoiled = wild == 0 && maker.random.chance(600);
-    let accelerated = maker.random.chance(if spoiled { 700 } else { 930 });
-    let metadata = maker.metadata(namespace);
-    let spec = maker.spec(accelerated);
+/// A pod. `unguided` of a thousand choices are not guided by what is allowed.
+pub fn pod(random: &mut Random, namespace: &str, allowed: &Allowed, unguided: usize) -> Value {
+    let class = choose(random, &allowed.classes, &CLASSES, unguided);
+    let mut builder = Builder { random, allowed, unguided, class };
+    let broken = unguided == 0 && builder.random.chance(600);
+    let accelerated = builder.random.chance(if broken { 700 } else { 930 });
+    let metadata = builder.metadata(namespace);
+    let spec = builder.spec(accelerated);
     let mut object = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec });
-    if spoiled {
-        maker.spoil(&mut object);
+    if broken {
+        builder.break_one_rule(&mut object);
     }
     scattered(random, object)
 }
 
-impl Maker<'_> {
+impl Builder<'_> {
     fn rarely(&mut self) -> bool {
-        self.random.chance(self.wild)
+        self.random.chance(self.unguided)
     }
 
     fn optional(&mut self, value: Value) -> Value {
@@ -93,16 +93,16 @@ impl Maker<'_> {
     }
 
     fn metadata(&mut self, namespace: &str) -> Value {
-        // A name that only looks right is told by no other rule.
+        // A name that only looks right is found by no other rule.
         let careless = self.rarely() || self.random.chance(80);
-        let told = match self.class.as_str() {
+        let infix = match self.class.as_str() {
             "Sensitive" if !careless => "--sensitive-",
             "Secret" if !careless => "--secret-",
             _ => ["-", "--sensitive-", "--secret-", "--sensitive", "-sensitive-", "-secret-"]
                 [self.random.below(6)],
         };
         let number = self.random.below(1_000_000);
-        let name = format!("m{told}{number}");
+        let name = format!("m{infix}{number}");
         let longest = if self.random.chance(5) { 65_536 } else { 300 };
         let text = texts::any(self.random, longest);
         let annotations = match self.random.below(20) {
@@ -206,7 +206,7 @@ impl Maker<'_> {
         match self.random.below(5) {
             0 => {
                 let key =
-                    if self.random.chance(self.wild / 2) { "hemvist.dev/dedicated" } else { "kept-for" };
+                    if self.random.chance(self.unguided / 2) { "hemvist.dev/dedicated" } else { "kept-for" };
                 json!([{ "key": key, "operator": "Exists" }, { "key": "y", "value": "z" }])
             }
             1 => json!([]),
@@ -222,7 +222,7 @@ impl Maker<'_> {
             }
             roll if roll % 10 == 0 => json!([]),
             roll if roll % 10 == 1 => {
-                let image = reference(self.random, self.allowed, self.wild, &ODD_REFERENCES);
+                let image = reference(self.random, self.allowed, self.unguided, &ODD_REFERENCES);
                 json!([{ "name": "v", "image": { "reference": image, "pullPolicy": "IfNotPresent" } }])
             }
             roll if roll % 10 == 2 => json!([{ "name": "v", "emptyDir": {} }]),

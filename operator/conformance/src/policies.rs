@@ -67,7 +67,7 @@ pub enum Under {
     /// A local one alone.
     Unbound,
     /// One of the root namespace that states no list.
-    Silent,
+    NothingSet,
     /// As the open ones, but a breach only leads to a warning.
     Lenient,
     /// As the open ones, with exceptions: one that holds for the last day, one that ended the day before, one for a model
@@ -78,7 +78,6 @@ pub enum Under {
 /// The policies of one namespace.
 #[derive(Clone, Debug)]
 pub struct PolicySet {
-    /// The namespace.
     pub namespace: String,
     /// Its policies: those of the root namespace that name it, and its own.
     pub entries: BTreeMap<Key, PolicyEntry>,
@@ -145,7 +144,7 @@ pub fn set(random: &mut Random, settings: &Settings, namespace: &str, excepting:
     let mut entries = BTreeMap::new();
     for number in 0..of_root {
         let key = Key::new(&settings.root_namespace, format!("{namespace}-{number}"));
-        let mut spec = spec(random, Speech::Much);
+        let mut spec = spec(random, Fields::Most);
         spec["namespaces"] = json!([namespace]);
         spec["exceptions"] = exceptions::stated(random, namespace, if excepting { 600 } else { 0 });
         entries.insert(key.clone(), readable(&key, spec));
@@ -159,7 +158,7 @@ pub fn set(random: &mut Random, settings: &Settings, namespace: &str, excepting:
     }
     for number in 0..own {
         let key = Key::new(namespace, format!("own.{number}"));
-        let mut spec = spec(random, Speech::Little);
+        let mut spec = spec(random, Fields::Few);
         // These are without effect: only the root namespace makes exceptions.
         spec["exceptions"] = exceptions::stated(random, namespace, 250);
         let entry = if random.chance(60) {
@@ -181,46 +180,46 @@ pub fn readable(key: &Key, spec: Value) -> PolicyEntry {
     PolicyEntry::Readable(Box::new(policy))
 }
 
-/// How often a policy speaks of something.
+/// How many fields a policy sets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Speech {
+pub enum Fields {
     /// Nearly always, as one of a region.
-    Much,
+    Most,
     /// Now and then, as one of a department.
-    Little,
+    Few,
 }
 
 /// A random policy.
-fn spec(random: &mut Random, speech: Speech) -> Value {
+fn spec(random: &mut Random, fields: Fields) -> Value {
     json!({
-        "enforcement": enforcement(random, speech),
-        "informationClasses": classes(random, speech, &CLASSES, true),
-        "riskClasses": classes(random, speech, &RISKS, false),
+        "enforcement": enforcement(random, fields),
+        "informationClasses": classes(random, fields, &CLASSES, true),
+        "riskClasses": classes(random, fields, &RISKS, false),
         "residency": {
-            "regions": if random.chance(600) { list(random, speech, &REGIONS) } else { Value::Null },
-            "dataCentres": list(random, speech, &DATA_CENTRES),
+            "regions": if random.chance(600) { list(random, fields, &REGIONS) } else { Value::Null },
+            "dataCentres": list(random, fields, &DATA_CENTRES),
         },
         "models": {
-            "licences": list(random, speech, &LICENCES),
-            "formats": closed(random, speech, &FORMATS),
+            "licences": list(random, fields, &LICENCES),
+            "formats": closed(random, fields, &FORMATS),
             "requireDigest": switch(random),
         },
-        "images": { "registries": list(random, speech, &REGISTRIES), "requireDigest": switch(random) },
-        "engines": { "types": closed(random, speech, &ENGINES), "allowedArgs": list(random, speech, &ARGUMENTS) },
-        "unmanagedAccelerators": match (speech, random.below(10)) {
-            (Speech::Much, 0..=5) | (Speech::Little, 0) => json!("RequireResidency"),
-            (Speech::Much, 6) | (Speech::Little, 1) => json!("Deny"),
+        "images": { "registries": list(random, fields, &REGISTRIES), "requireDigest": switch(random) },
+        "engines": { "types": closed(random, fields, &ENGINES), "allowedArgs": list(random, fields, &ARGUMENTS) },
+        "unmanagedAccelerators": match (fields, random.below(10)) {
+            (Fields::Most, 0..=5) | (Fields::Few, 0) => json!("RequireResidency"),
+            (Fields::Most, 6) | (Fields::Few, 1) => json!("Deny"),
             _ => Value::Null,
         },
     })
 }
 
-fn enforcement(random: &mut Random, speech: Speech) -> Value {
-    let values: &[Option<&str>] = match speech {
-        Speech::Much => {
+fn enforcement(random: &mut Random, fields: Fields) -> Value {
+    let values: &[Option<&str>] = match fields {
+        Fields::Most => {
             &[None, None, None, Some("Deny"), Some("Deny"), Some("Deny"), Some("Warn"), Some("Audit")]
         }
-        Speech::Little => &[None, None, None, Some("Deny"), Some("Warn"), Some("Audit")],
+        Fields::Few => &[None, None, None, Some("Deny"), Some("Warn"), Some("Audit")],
     };
     json!(random.pick(values))
 }
@@ -229,20 +228,20 @@ fn switch(random: &mut Random) -> Value {
     json!(random.pick(&[None, Some(false), Some(true)]))
 }
 
-fn stated(random: &mut Random, speech: Speech) -> bool {
-    random.chance(if speech == Speech::Much { 955 } else { 220 })
+fn stated(random: &mut Random, fields: Fields) -> bool {
+    random.chance(if fields == Fields::Most { 955 } else { 220 })
 }
 
-fn closed(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
-    if !stated(random, speech) {
+fn closed(random: &mut Random, fields: Fields, pool: &[&str]) -> Value {
+    if !stated(random, fields) {
         return Value::Null;
     }
     let most = if random.chance(800) { pool.len() } else { random.below(pool.len() + 1) };
     json!(random.some(pool, most))
 }
 
-fn list(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
-    if !stated(random, speech) {
+fn list(random: &mut Random, fields: Fields, pool: &[&str]) -> Value {
+    if !stated(random, fields) {
         return Value::Null;
     }
     let most = match random.below(100) {
@@ -259,8 +258,8 @@ fn list(random: &mut Random, speech: Speech, pool: &[&str]) -> Value {
     json!(values)
 }
 
-fn classes(random: &mut Random, speech: Speech, pool: &[&str], information: bool) -> Value {
-    if !stated(random, speech) {
+fn classes(random: &mut Random, fields: Fields, pool: &[&str], information: bool) -> Value {
+    if !stated(random, fields) {
         return Value::Null;
     }
     let most = match random.below(100) {
@@ -288,7 +287,7 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
         rule["requires"] = requires;
     }
     if information && random.chance(200) {
-        rule["dataCentres"] = list(random, Speech::Much, &DATA_CENTRES);
+        rule["dataCentres"] = list(random, Fields::Most, &DATA_CENTRES);
     }
     if information && random.chance(350) {
         rule["isolation"] = json!(random.pick(&["Shared", "Partition", "WholeDevice", "WholeNode"]));
@@ -303,7 +302,7 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
 pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet {
     let root = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let own = Key::new(namespace, "own");
-    let mut spec = if under == Under::Silent { json!({}) } else { complete() };
+    let mut spec = if under == Under::NothingSet { json!({}) } else { complete() };
     spec["namespaces"] = json!([namespace]);
     if under != Under::Closed {
         spec["unmanagedAccelerators"] = json!("RequireResidency");
@@ -340,14 +339,14 @@ pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet
             let exceptions = [exception(namespace, MODELS[3], &exceptions::WAIVABLE, "2027-05-02")];
             entries.insert(own.clone(), readable(&own, json!({ "exceptions": exceptions })))
         }
-        Under::Open | Under::Closed | Under::Silent | Under::Lenient => None,
+        Under::Open | Under::Closed | Under::NothingSet | Under::Lenient => None,
     };
     PolicySet { namespace: namespace.to_owned(), entries }
 }
 
 /// A set with one policy of the root namespace that allows much and does not speak of one field, so that nothing else hides
-/// what its silence leads to.
-pub fn silent_on(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
+/// what follows from a field that is not set.
+pub fn not_setting(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
     let key = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let mut spec = generous(namespace, &Value::Null);
     spec[group][field] = Value::Null;

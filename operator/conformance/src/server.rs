@@ -220,7 +220,7 @@ impl Server {
     /// Waits until everything that was written so far is in force, because what is written last is. `mark` tells one waiting from another.
     pub async fn settle(&self, settings: &Settings, mark: &str) -> Result<()> {
         let nothing = PolicyBook::default();
-        let mut last = compile(&nothing, settings, TODAY).silence;
+        let mut last = compile(&nothing, settings, TODAY).default_deny;
         last.retain(|one| one.probe(settings).is_some());
         for one in &mut last {
             one.name = format!("{}{NARROWED}settled-{mark}", one.name);
@@ -233,7 +233,6 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it.
     pub async fn stop(self) -> Result<()> {
         self.cluster.stop().await
     }

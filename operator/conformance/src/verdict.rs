@@ -20,16 +20,15 @@ pub const NARROWED: &str = ".only.";
 /// The most characters of warnings that the API server sends whole.
 const MOST_WARNINGS: usize = 4000;
 
-/// Something that has to be told of an object.
+/// Something that has to be reported of an object.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Told {
+pub struct Reported {
     /// What kind of rule it is, for the table.
     pub kind: String,
     /// The code of the rule in the catalogue; of ModelDeployments only.
     pub code: Option<&'static str>,
-    /// The compiled policy that tells it.
+    /// The compiled policy that reports it.
     policy: String,
-    /// What the message is.
     message: Wanted,
 }
 
@@ -42,7 +41,7 @@ enum Wanted {
     Has { begins: String, words: String },
 }
 
-impl Told {
+impl Reported {
     fn is(&self, policy: &str, message: &str) -> bool {
         let policy = policy.split(NARROWED).next().unwrap_or(policy);
         self.policy == policy && self.message.is(message)
@@ -64,9 +63,9 @@ pub struct Expected {
     /// Whether the API server has to refuse it.
     pub refused: bool,
     /// What it may name as the reason.
-    pub reasons: Vec<Told>,
+    pub reasons: Vec<Reported>,
     /// What it has to warn of, all of it.
-    pub warnings: Vec<Told>,
+    pub warnings: Vec<Reported>,
     /// The duties that an exception waives, where without it the verdict were another, or there were a warning.
     pub waived: BTreeSet<String>,
     /// Why the core cannot read the object at all.
@@ -88,7 +87,6 @@ pub enum Answer {
     Admitted(Vec<(String, String)>),
     /// A compiled policy refuses it.
     Refused {
-        /// The policy.
         policy: String,
         /// What it says.
         message: String,
@@ -166,16 +164,14 @@ fn without_exceptions(book: &PolicyBook, model: &str) -> Option<PolicyBook> {
     named.then_some(without)
 }
 
-/// The last words of what is only told without the exceptions, where they decide.
+/// The last words of what is only reported without the exceptions, where they decide.
 fn waived(expected: &Expected, otherwise: &Expected) -> BTreeSet<String> {
     let decide = expected.refused != otherwise.refused
         || expected.warnings.is_empty() != otherwise.warnings.is_empty();
-    let gone = otherwise
-        .reasons
-        .iter()
-        .chain(&otherwise.warnings)
-        .filter(|told| decide && !expected.reasons.contains(told) && !expected.warnings.contains(told));
-    gone.map(|told| told.kind.rsplit('.').next().unwrap_or_default().to_owned()).collect()
+    let gone = otherwise.reasons.iter().chain(&otherwise.warnings).filter(|reported| {
+        decide && !expected.reasons.contains(reported) && !expected.warnings.contains(reported)
+    });
+    gone.map(|reported| reported.kind.rsplit('.').next().unwrap_or_default().to_owned()).collect()
 }
 
 fn judged(book: &PolicyBook, settings: &Settings, namespace: &str, model: &ModelDeployment) -> Expected {
@@ -185,17 +181,18 @@ fn judged(book: &PolicyBook, settings: &Settings, namespace: &str, model: &Model
     let unreadable = violations.iter().any(|one| matches!(one.finding, Finding::PolicyUnreadable { .. }));
     let refused = violations.iter().any(|one| one.rule.is_none() || denies);
     if unreadable {
-        // One that cannot be read makes the reference silent about what is not stated. The API server still says it.
+        // With one that cannot be read the reference does not report what is not stated. The API server still does.
         violations.extend(judge_new_model(&readable(book), settings, namespace, model, TODAY));
     }
     let (stated, plain): (Vec<_>, Vec<_>) = violations.iter().partition(|one| one.rule.is_some());
-    let told =
-        |all: Vec<&Violation>| all.into_iter().map(|one| told_of_model(one, &model.spec)).collect::<Vec<_>>();
-    let mut expected = Expected { refused, reasons: told(plain), ..Expected::default() };
+    let reported = |all: Vec<&Violation>| {
+        all.into_iter().map(|one| reported_of_model(one, &model.spec)).collect::<Vec<_>>()
+    };
+    let mut expected = Expected { refused, reasons: reported(plain), ..Expected::default() };
     if denies {
-        expected.reasons.extend(told(stated));
+        expected.reasons.extend(reported(stated));
     } else if warns && !refused {
-        expected.warnings = told(stated);
+        expected.warnings = reported(stated);
     }
     expected
 }
@@ -206,7 +203,7 @@ fn readable(book: &PolicyBook) -> PolicyBook {
     PolicyBook { entries: entries.map(|(key, entry)| (key.clone(), entry.clone())).collect() }
 }
 
-fn told_of_model(violation: &Violation, model: &ModelDeploymentSpec) -> Told {
+fn reported_of_model(violation: &Violation, model: &ModelDeploymentSpec) -> Reported {
     let policy = match (&violation.rule, &violation.finding) {
         (Some(rule), _) => format!("hemvist-models.{}.{}", rule.namespace, rule.name),
         (None, Finding::PolicyUnreadable { policy, .. }) => {
@@ -214,7 +211,7 @@ fn told_of_model(violation: &Violation, model: &ModelDeploymentSpec) -> Told {
         }
         (None, _) => "hemvist-models".to_owned(),
     };
-    Told {
+    Reported {
         kind: format!("model: {}", kind_of_model(violation)),
         code: Some(violation.finding.rule().code),
         policy,
@@ -276,11 +273,11 @@ pub fn expected_of_pod(
 ) -> Result<Expected, serde_json::Error> {
     let pod: Pod = serde_json::from_value(without_nulls(object.clone()))?;
     let findings = judge_new_pod(book, settings, user, &pod);
-    let reasons = findings.iter().map(told_of_pod).collect();
+    let reasons = findings.iter().map(reported_of_pod).collect();
     Ok(Expected { refused: !findings.is_empty(), reasons, ..Expected::default() })
 }
 
-fn told_of_pod(finding: &PodFinding) -> Told {
+fn reported_of_pod(finding: &PodFinding) -> Reported {
     let (kind, policy, words) = match &finding.rule {
         None => (finding.field.to_owned(), "hemvist-pods".to_owned(), String::new()),
         Some((key, field)) => {
@@ -294,7 +291,7 @@ fn told_of_pod(finding: &PodFinding) -> Told {
         }
     };
     let message = Wanted::Has { begins: format!("{}: ", finding.field), words };
-    Told { kind: format!("pod: {kind}"), code: None, policy, message }
+    Reported { kind: format!("pod: {kind}"), code: None, policy, message }
 }
 
 /// What a comparison comes to.
@@ -305,7 +302,7 @@ pub enum Outcome {
     /// Both admit it, with so many warnings.
     BothAdmit(usize),
     /// Both refuse it, for this rule and in the same words.
-    BothRefuse(Box<Told>),
+    BothRefuse(Box<Reported>),
     /// They differ, and how.
     Differ(String),
 }
@@ -320,8 +317,8 @@ pub fn compare(expected: &Expected, answer: &Answer) -> Outcome {
         Answer::Admitted(_) if expected.refused => differ("ADMITTED, and the reference refuses"),
         Answer::Refused { .. } if !expected.refused => differ("REFUSED, and the reference admits"),
         Answer::Refused { policy, message } => {
-            match expected.reasons.iter().find(|told| told.is(policy, message)) {
-                Some(told) => Outcome::BothRefuse(Box::new(told.clone())),
+            match expected.reasons.iter().find(|reported| reported.is(policy, message)) {
+                Some(reported) => Outcome::BothRefuse(Box::new(reported.clone())),
                 None => differ("both refuse, and what is said is none of what the reference says"),
             }
         }
@@ -329,9 +326,9 @@ pub fn compare(expected: &Expected, answer: &Answer) -> Outcome {
     }
 }
 
-fn compare_warnings(expected: &[Told], said: &[(String, String)]) -> Outcome {
-    // A policy tells the first of what it finds.
-    let named = |told: &Told| said.iter().any(|(policy, _)| told.policy == *policy);
+fn compare_warnings(expected: &[Reported], said: &[(String, String)]) -> Outcome {
+    // A policy reports the first of what it finds.
+    let named = |reported: &Reported| said.iter().any(|(policy, _)| reported.policy == *policy);
     let length: usize = said.iter().map(|(policy, message)| 2 * policy.len() + message.len() + 60).sum();
     if expected.is_empty() != said.is_empty() {
         return Outcome::Differ(format!("{} warnings, and the reference has {}", said.len(), expected.len()));
@@ -341,8 +338,9 @@ fn compare_warnings(expected: &[Told], said: &[(String, String)]) -> Outcome {
         if !expected.iter().all(named) {
             return Outcome::Differ("a policy that the reference finds broken does not warn".to_owned());
         }
-        let known =
-            |(policy, message): &(String, String)| expected.iter().any(|told| told.is(policy, message));
+        let known = |(policy, message): &(String, String)| {
+            expected.iter().any(|reported| reported.is(policy, message))
+        };
         if !said.iter().all(known) {
             return Outcome::Differ("a warning is none of the reference's findings".to_owned());
         }

@@ -1,6 +1,6 @@
 //! What the API server may spend on an expression is not half used up by the largest policy on the largest objects.
 //!
-//! How much it spends is not told. So every expression is put into one that evaluates it twice, or many times: where twice
+//! How much it spends is not reported. So every expression is put into one that evaluates it twice, or many times: where twice
 //! is within the budget, once is at most half of it.
 
 use anyhow::Result;
@@ -44,7 +44,7 @@ fn compiled_for(settings: &Settings, namespace: &str, entries: usize) -> Vec<Com
         .policies
         .into_values()
         .flatten()
-        .chain(admission.silence)
+        .chain(admission.default_deny)
         .map(|one| Compiled {
             name: format!("{}{NARROWED}{namespace}", one.name),
             namespaces: only.clone(),
@@ -54,7 +54,7 @@ fn compiled_for(settings: &Settings, namespace: &str, entries: usize) -> Vec<Com
         .collect()
 }
 
-/// Writes the policies of a namespace; those that the API server does not take are told.
+/// Writes the policies of a namespace; those that the API server does not take are reported.
 async fn write(server: &Server, namespace: &str, compiled: &[Compiled], times: usize) -> Result<Vec<String>> {
     let path = "/apis/admissionregistration.k8s.io/v1";
     server.make_namespaces([namespace]).await?;
@@ -63,8 +63,9 @@ async fn write(server: &Server, namespace: &str, compiled: &[Compiled], times: u
         let policy = json!(policy_repeated(one, times));
         if let Err(error) = server.make(&format!("{path}/validatingadmissionpolicies"), policy).await {
             let error = format!("{error:#}");
-            let told = error.find("\"message\"").map_or(error.as_str(), |position| &error[position..]);
-            let end: String = told.chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
+            let reported = error.find("\"message\"").map_or(error.as_str(), |position| &error[position..]);
+            let end: String =
+                reported.chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
             refused.push(format!("{}: … {end}", one.name));
             continue;
         }
@@ -91,7 +92,7 @@ fn objects(namespace: &str, entries: usize) -> Vec<(&'static str, String, Value)
     ]
 }
 
-fn told(answer: &Answer) -> String {
+fn reported(answer: &Answer) -> String {
     // The API server repeats the whole expression before it says what was wrong.
     let text: Vec<char> = format!("{answer:?}").chars().collect();
     let (begins, ends) = (text.len().min(120), text.len().saturating_sub(220).max(120).min(text.len()));
@@ -140,7 +141,7 @@ async fn the_largest_policy_uses_at_most_half_of_the_budget() -> Result<()> {
                 Answer::Other(403, _) => server.try_out(User::Tenant, "POST", &path, &object).await?,
                 other => other,
             };
-            println!("{times} times, {name} ({} bytes): {}", object.to_string().len(), told(&answer));
+            println!("{times} times, {name} ({} bytes): {}", object.to_string().len(), reported(&answer));
             assert!(!matches!(answer, Answer::Other(..) | Answer::Invalid(_)), "{answer:?}");
             // An object that is refused early is not judged to its end.
             if times <= tolerated(name) && !name.ends_with("refused") {
@@ -148,7 +149,7 @@ async fn the_largest_policy_uses_at_most_half_of_the_budget() -> Result<()> {
             }
             beyond += usize::from(is_beyond(&answer));
             if times == tolerated(name) && is_beyond(&answer) {
-                faults.push(format!("{name}, {times} times, is beyond the budget: {}", told(&answer)));
+                faults.push(format!("{name}, {times} times, is beyond the budget: {}", reported(&answer)));
             }
         }
         assert!(times < 2000 || beyond > 0, "the method never fails, so it shows nothing");

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use hemvist_conformance::policies::{PolicySet, TODAY, book, excepting, set, settings, silent_on};
+use hemvist_conformance::comparison::{BY_EXCEPTION, Comparison, Report, SAME_WORDS};
+use hemvist_conformance::policies::{PolicySet, TODAY, book, excepting, not_setting, set, settings};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
 use hemvist_conformance::texts;
-use hemvist_conformance::trial::{BY_EXCEPTION, Report, SAME_WORDS, Trial};
 use hemvist_core::admission::{Compiled, compile};
 use hemvist_core::rules::{self, Found};
 use hemvist_core::snapshot::PolicyEntry;
@@ -106,21 +106,21 @@ fn sets(random: &Random) -> Vec<PolicySet> {
         set(&mut part(number), &settings, &name(number), excepting)
     };
     // What chance seldom brings about: that all is said but one thing.
-    let silent = [
+    let unset = [
         ("engines", "allowedArgs"),
         ("engines", "allowedArgs"),
         ("engines", "allowedArgs"),
         ("images", "registries"),
         ("models", "formats"),
     ];
-    let silent = silent.into_iter().zip(SETS..);
-    let silent = silent
-        .map(|((group, field), number)| silent_on(&settings, &name(number), group, field))
+    let unset = unset.into_iter().zip(SETS..);
+    let unset = unset
+        .map(|((group, field), number)| not_setting(&settings, &name(number), group, field))
         .collect::<Vec<_>>();
-    let first = SETS + silent.len();
+    let first = SETS + unset.len();
     let excepted =
         (first..first + EXCEPTED).map(|number| excepting(&mut part(number), &settings, &name(number)));
-    (0..SETS).map(one).chain(silent).chain(excepted).collect()
+    (0..SETS).map(one).chain(unset).chain(excepted).collect()
 }
 
 /// That enough was compared, of every kind and with both verdicts.
@@ -155,11 +155,11 @@ fn check_table(report: &Report) {
 async fn with_one_that_cannot_be_read(
     server: &Server,
     settings: &Settings,
-    trial: &Trial,
+    comparison: &Comparison,
     random: Random,
 ) -> Result<Report> {
     let key = Key::new(&settings.root_namespace, "broken");
-    let mut sets = trial.sets().to_vec();
+    let mut sets = comparison.sets().to_vec();
     for set in &mut sets {
         let error = texts::any(&mut random.part(3_000_000), 300);
         set.entries.insert(key.clone(), PolicyEntry::Unreadable { error });
@@ -167,7 +167,7 @@ async fn with_one_that_cannot_be_read(
     let compiled = compile(&book(&sets), settings, TODAY).policies.remove(&key).unwrap_or_default();
     server.write(&compiled).await?;
     server.wait_until_in_force(settings, &compiled).await?;
-    Trial::new(settings.clone(), sets, random).run(server, 4_000_000..4_000_000 + CHANGES, MOST).await
+    Comparison::new(settings.clone(), sets, random).run(server, 4_000_000..4_000_000 + CHANGES, MOST).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -182,20 +182,20 @@ async fn the_api_server_and_the_core_judge_alike() -> Result<()> {
     let server = Server::start("conformance-differential").await?;
     let namespaces = sets.iter().map(|set| set.namespace.as_str()).chain([settings.root_namespace.as_str()]);
     server.make_namespaces(namespaces).await?;
-    let trial = Trial::new(settings.clone(), sets, random.clone());
+    let comparison = Comparison::new(settings.clone(), sets, random.clone());
     // What is stored was made before there were policies.
-    let stored = trial.store(&server, CHANGES.min(pairs())).await?;
+    let stored = comparison.store(&server, CHANGES.min(pairs())).await?;
     server.write(&compiled).await?;
     println!("{} policies written, {:?}", compiled.len(), begun.elapsed());
     server.wait_until_in_force(&settings, &compiled).await?;
     println!("in force, {:?}", begun.elapsed());
 
-    let changes = trial.run_changes(&server, &stored).await?;
+    let changes = comparison.run_changes(&server, &stored).await?;
     println!("{} changes, {:?}\n{}", changes.total(), begun.elapsed(), changes.table);
-    let report = trial.run(&server, 0..pairs(), MOST).await?;
+    let report = comparison.run(&server, 0..pairs(), MOST).await?;
     println!("{} pairs, {:?}\n{}", report.total(), begun.elapsed(), report.table);
     println!("pairs {:?} admitted {:?} invalid {:?}", report.pairs, report.admitted, report.invalid);
-    let closed = with_one_that_cannot_be_read(&server, &settings, &trial, random).await?;
+    let closed = with_one_that_cannot_be_read(&server, &settings, &comparison, random).await?;
     println!(
         "{} pairs under a policy that cannot be read, {:?}\n{}",
         closed.total(),

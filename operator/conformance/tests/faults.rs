@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
+use hemvist_conformance::comparison::Comparison;
 use hemvist_conformance::fault::{self, Fault};
 use hemvist_conformance::policies::{book, settings, specimen};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
-use hemvist_conformance::trial::Trial;
 use hemvist_conformance::verdict::NARROWED;
 use hemvist_core::admission::{Compiled, Scope};
 use hemvist_core::snapshot::Settings;
@@ -18,12 +18,12 @@ const PAIRS: usize = 5000;
 
 /// What a fault becomes in a namespace of its own: what is compiled from its policies, and what is always there for it
 /// alone.
-fn compiled_for(trial: &Trial, settings: &Settings, fault: &Fault) -> (Vec<Compiled>, bool) {
-    let admission = fault.compile(&book(trial.sets()), settings);
-    let namespaces: BTreeSet<String> = trial.sets().iter().map(|set| set.namespace.clone()).collect();
+fn compiled_for(comparison: &Comparison, settings: &Settings, fault: &Fault) -> (Vec<Compiled>, bool) {
+    let admission = fault.compile(&book(comparison.sets()), settings);
+    let namespaces: BTreeSet<String> = comparison.sets().iter().map(|set| set.namespace.clone()).collect();
     let narrowed =
-        admission.silence.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
-            name: format!("{}{NARROWED}{}", one.name, trial.sets()[0].namespace),
+        admission.default_deny.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
+            name: format!("{}{NARROWED}{}", one.name, comparison.sets()[0].namespace),
             namespaces: Scope::Only(namespaces.clone()),
             probed: false,
             ..one.clone()
@@ -45,17 +45,17 @@ async fn every_fault_of_the_compiler_is_found() -> Result<()> {
     let unseen: Vec<Fault> = fault::none().into_iter().chain(fault::equivalent()).collect();
     let controls = unseen.len();
     let faults: Vec<Fault> = unseen.into_iter().chain(fault::all()).collect();
-    let mut trials = Vec::new();
+    let mut comparisons = Vec::new();
     let mut everything = Vec::new();
     for (number, fault) in faults.iter().enumerate() {
         let set = specimen(&settings, &format!("fault-{number}"), fault.under);
-        let trial = Trial::new(settings.clone(), vec![set], Random::new(seed));
-        let (compiled, is_there) = compiled_for(&trial, &settings, fault);
+        let comparison = Comparison::new(settings.clone(), vec![set], Random::new(seed));
+        let (compiled, is_there) = compiled_for(&comparison, &settings, fault);
         assert!(is_there, "{} changes nothing", fault.name);
         everything.extend(compiled);
-        trials.push(trial);
+        comparisons.push(comparison);
     }
-    let namespaces = trials.iter().map(|trial| trial.sets()[0].namespace.as_str());
+    let namespaces = comparisons.iter().map(|comparison| comparison.sets()[0].namespace.as_str());
     server.make_namespaces(namespaces.chain([settings.root_namespace.as_str()])).await?;
     server.write(&everything).await?;
     println!("{} policies written, {:?}", everything.len(), begun.elapsed());
@@ -63,9 +63,9 @@ async fn every_fault_of_the_compiler_is_found() -> Result<()> {
     println!("in force, {:?}", begun.elapsed());
 
     let mut escaped = Vec::new();
-    for (number, (fault, trial)) in faults.iter().zip(&trials).enumerate() {
+    for (number, (fault, comparison)) in faults.iter().zip(&comparisons).enumerate() {
         let control = number < controls;
-        let report = trial.run(&server, 0..if control { 400 } else { PAIRS }, 1).await?;
+        let report = comparison.run(&server, 0..if control { 400 } else { PAIRS }, 1).await?;
         let found = !report.differences.is_empty();
         println!("{:>5} pairs  {}  {}", report.total(), if found { "found" } else { "     " }, fault.name);
         if found == control {

@@ -1,4 +1,4 @@
-//! The command line, and what it says once it has been checked.
+//! The arguments of the operator, checked.
 
 mod cluster;
 
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_of_the_cluster_is_as_in_kubernetes() {
+    fn arguments_that_are_not_set_default_to_the_names_in_kubernetes() {
         let options = parse(&["--schedulers=a,b", "--pod-makers=", "--admission=Off"]).unwrap();
         let defaults = Settings::default();
         assert_eq!(options.settings.identities.schedulers, ["a".to_owned(), "b".to_owned()].into());

@@ -1,4 +1,4 @@
-//! What is known of the objects of one kind: facts by key, never older than what was known before.
+//! The cache of one kind: facts by key. A newer version is never replaced by an older one.
 //!
 //! Two sources feed a cache: the watch, and the answers to own writes. An answer is inserted at once, so that the next
 //! step reads what the last one wrote; an event that is older than it changes nothing.
@@ -14,7 +14,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub struct Stamp {
     /// Namespace and name.
     pub key: Key,
-    /// Its UID.
     pub uid: String,
     /// Its resource version. Kubernetes lets versions of one kind be compared as numbers.
     pub version: u64,
@@ -38,7 +37,7 @@ impl Stamp {
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change<T> {
-    /// It told nothing new.
+    /// It carried nothing new.
     Nothing,
     /// The facts are new or other than before.
     Set {
@@ -82,7 +81,7 @@ pub struct Cache<T> {
     owner_of: fn(&T) -> Option<&str>,
     /// UIDs of objects that are gone, so that a late answer to an own write does not bring one back. Emptied at every
     /// list, which knows better.
-    graves: HashSet<String>,
+    deleted: HashSet<String>,
     /// Keys that a list under way has named, or that were written since it began.
     listed: Option<HashSet<Key>>,
     synced: bool,
@@ -105,7 +104,7 @@ impl<T: PartialEq> Cache<T> {
             entries: HashMap::new(),
             owners: HashMap::new(),
             owner_of,
-            graves: HashSet::new(),
+            deleted: HashSet::new(),
             listed: None,
             synced: false,
             revision: 0,
@@ -124,7 +123,6 @@ impl<T: PartialEq> Cache<T> {
         self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// A list begins.
     pub fn list_begins(&mut self) {
         self.listed = Some(HashSet::new());
     }
@@ -149,7 +147,7 @@ impl<T: PartialEq> Cache<T> {
             .into_iter()
             .filter_map(|key| self.take_out(&key).map(|old| (key, Change::Gone { old })))
             .collect();
-        self.graves.clear();
+        self.deleted.clear();
         self.synced = true;
         changes
     }
@@ -170,14 +168,14 @@ impl<T: PartialEq> Cache<T> {
         if self.entries.get(&stamp.key).is_none_or(|entry| entry.uid != stamp.uid) {
             return Change::Nothing;
         }
-        self.graves.insert(stamp.uid.clone());
+        self.deleted.insert(stamp.uid.clone());
         self.take_out(&stamp.key).map_or(Change::Nothing, |old| Change::Gone { old })
     }
 
     /// The API server answered an own write with this object. Gives what is now known of it, which is newer where the
     /// watch was faster, together with what was known before.
     pub fn written(&mut self, stamp: Stamp, facts: T) -> (Arc<T>, Change<T>) {
-        if self.graves.contains(&stamp.uid) {
+        if self.deleted.contains(&stamp.uid) {
             return (Arc::new(facts), Change::Nothing);
         }
         if let Some(listed) = self.listed.as_mut() {

@@ -33,7 +33,7 @@ fn an_older_event_does_not_undo_an_own_write() {
 }
 
 #[test]
-fn an_answer_that_is_slower_than_the_watch_gives_what_the_watch_said() {
+fn a_response_later_than_the_watch_does_not_replace_the_event_of_the_watch() {
     let mut cache = cache();
     cache.observe(stamp("a", "1", 13), Some(says(3)));
     let (known, change) = cache.written(stamp("a", "1", 12), says(2));
@@ -94,7 +94,7 @@ fn a_heartbeat_changes_nothing() {
 }
 
 #[test]
-fn the_end_of_an_earlier_incarnation_leaves_the_later_one() {
+fn the_deletion_of_an_earlier_object_keeps_the_later_one_of_the_same_name() {
     let mut cache = cache();
     cache.observe(stamp("a", "1", 10), Some(says(1)));
     cache.observe(stamp("a", "2", 12), Some(says(2)));

@@ -1,4 +1,4 @@
-//! One request to the API server, with the end of its patience.
+//! One request to the API server, with a time limit.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use kube::core::Status;
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Duration);
 
-/// Why a request did not bring what was asked for.
+/// Why a request did not bring what was requested.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The API server answered no.
@@ -70,7 +70,7 @@ impl CallError {
         }
     }
 
-    /// Whether what was asked for does not exist.
+    /// Whether what was requested does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
@@ -80,7 +80,7 @@ impl CallError {
         self.code() == Some(409)
     }
 
-    /// Whether the server has understood the request and will not do it however often it is asked: what people have to
+    /// Whether the server has understood the request and will not do it however often it is sent: what people have to
     /// be told. Everything else may pass.
     pub fn is_refusal(&self) -> bool {
         matches!(self.code(), Some(400 | 403 | 404 | 405 | 409 | 413 | 415 | 422))

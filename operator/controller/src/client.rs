@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 
 use crate::metrics::Metrics;
 
-/// The server closes a watch after this time, and it is resumed: a connection that died in silence is noticed soon.
+/// The server closes a watch after this time, and it is resumed: a connection that died without an error is noticed soon.
 pub const WATCH_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// Why there is no connection.

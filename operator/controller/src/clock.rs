@@ -16,7 +16,7 @@ pub fn now() -> Timestamp {
 }
 
 /// Calls `begins` whenever a day begins, in UTC; does not end. Assessments expire, policies and exceptions begin and end,
-/// and all of it by days: nothing in the cluster changes at that moment, so no watch tells it.
+/// and all of it by days: nothing in the cluster changes at that moment, so no watch reports it.
 pub async fn each_day(begins: impl Fn()) {
     let mut next = next_day(now());
     loop {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_days() {
+    fn no_retry_waits_for_days() {
         let midnight = moment("2026-11-24T00:00:00Z");
         assert_eq!(wait(moment("2026-11-23T09:20:00Z"), midnight), LONGEST_WAIT);
         assert_eq!(wait(moment("2026-11-23T23:59:59Z"), midnight), Duration::from_millis(1010));

@@ -1,11 +1,11 @@
-//! What this process knows of what is compiled: what is seen in the cluster, what it has put there, and what it has tried.
+//! What this process knows about compiled policies: which are in the cluster, which it wrote, and which it probed.
 //!
-//! All of it can be lost. A process that starts closes what no policy speaks of where it cannot see that nothing is open,
+//! All of it can be lost. A process that starts closes what no policy covers where it cannot see that nothing is open,
 //! and tries everything once.
 
 use std::collections::HashMap;
 
-use hemvist_core::admission::Spoken;
+use hemvist_core::admission::Coverage;
 use hemvist_core::snapshot::Key;
 use hemvist_core::status::Compilation;
 use tokio::time::Instant;
@@ -36,9 +36,7 @@ struct Outcome {
 /// Which AIPolicy of a name, as it was when.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ObservedVersion {
-    /// Its UID.
     pub uid: String,
-    /// Its generation.
     pub generation: Option<i64>,
 }
 
@@ -52,8 +50,8 @@ impl ObservedVersion {
 /// What is remembered from one round to the next.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// What the silence that is in force speaks of, at most; `None` where it is not known.
-    pub in_force: Option<Spoken>,
+    /// What the default deny that is in force covers at most; `None` where it is not known.
+    pub in_force: Option<Coverage>,
     /// The hash of each object as it was when it was last known to be as wanted.
     pub settled: HashMap<CompiledId, String>,
     /// Objects that the server answers otherwise than they are written, by what was written: a version of it that fills in
@@ -61,8 +59,8 @@ pub struct Memory {
     pub answered: HashMap<CompiledId, (String, String)>,
     /// AIPolicies that the server did not take as they were compiled.
     pub refused: HashMap<Key, Refused>,
-    /// Whether the silence has been tried since it was last written.
-    pub silence_proven: bool,
+    /// Whether the default deny has been probed since it was last written.
+    pub default_deny_verified: bool,
 }
 
 /// What the server did not take.
@@ -72,7 +70,7 @@ pub struct Refused {
     pub hash: String,
     /// When that was.
     pub at: Instant,
-    /// What people are told.
+    /// What people see.
     pub why: String,
 }
 
@@ -94,7 +92,6 @@ impl CompiledState {
         self.enabled
     }
 
-    /// What is seen of one kind.
     pub const fn seen(&self, kind: CompiledKind) -> &Shared<Cache<SeenCompiled>> {
         match kind {
             CompiledKind::Policy => &self.policies,

@@ -1,4 +1,4 @@
-//! Events: what people see under `kubectl describe`. Only for transitions; the state itself stands in status.
+//! Events, as `kubectl describe` shows them. Only for transitions; the state itself is in status.
 
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ pub fn eviction(model: &SeenModel, eviction: &Eviction, departed: &str) -> Notic
     }
 }
 
-/// The event of something compiled that somebody else has changed or deleted, and that is as it was again: on the AIPolicy
+/// The event of something compiled that another client has changed or deleted, and that is as it was again: on the AIPolicy
 /// that it carries out, or else on the object itself.
 pub fn admission_repair(id: &CompiledId, uid: &str, author: Option<(&Key, &str)>, what: &str) -> Notice {
     let itself = match id.kind {
@@ -181,17 +181,17 @@ mod tests {
     }
 
     #[test]
-    fn repairs_for_one_policy_are_told_apart() {
+    fn repairs_of_one_policy_have_different_names() {
         let key = Key::new("hemvist-system", "region");
-        let told = |kind, name: &str| {
+        let reported = |kind, name: &str| {
             let id = CompiledId { kind, name: name.to_owned() };
             let notice = admission_repair(&id, "", Some((&key, "u")), "changed");
             assert_eq!(notice.regarding.name.as_deref(), Some("region"));
             notice.related
         };
-        let of_models = told(CompiledKind::Policy, "hemvist-models");
+        let of_models = reported(CompiledKind::Policy, "hemvist-models");
         assert!(of_models.is_some());
-        assert_ne!(of_models, told(CompiledKind::Policy, "hemvist-pods"));
-        assert_ne!(of_models, told(CompiledKind::Binding, "hemvist-models"));
+        assert_ne!(of_models, reported(CompiledKind::Policy, "hemvist-pods"));
+        assert_ne!(of_models, reported(CompiledKind::Binding, "hemvist-models"));
     }
 }

@@ -1,4 +1,4 @@
-//! Makes pods leave nodes that are not cleared for them.
+//! Evicts pods from nodes that are not cleared for them.
 
 use hemvist_core::decide::Eviction;
 use k8s_openapi::api::core::v1::Pod;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_told_from_an_overloaded_server() {
+    fn a_budget_is_distinguished_from_an_overloaded_server() {
         let cause = json!({"causes": [{"reason": "DisruptionBudget", "message": "needs 100 healthy pods"}]});
         assert!(blocked_by_budget(&answered(json!({"code": 429, "details": cause}))));
         assert!(!blocked_by_budget(&answered(json!({"code": 429, "message": "too many requests"}))));

@@ -1,4 +1,4 @@
-//! An API server of a few lines, for tests: it stores objects, counts versions, and fails when told to.
+//! A fake API server for tests: it stores objects, counts versions, and fails on demand.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -71,7 +71,6 @@ pub struct World {
     pub queue: Arc<Queue<Key>>,
 }
 
-/// The model.
 pub fn model() -> Value {
     json!({
         "apiVersion": "hemvist.dev/v1alpha1", "kind": "ModelDeployment",
@@ -89,7 +88,6 @@ pub fn model() -> Value {
     })
 }
 
-/// The policy.
 pub fn policy() -> Value {
     json!({
         "apiVersion": "hemvist.dev/v1alpha1", "kind": "AIPolicy",

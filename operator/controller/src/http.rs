@@ -1,4 +1,4 @@
-//! What this process says of itself: /healthz, /readyz and /metrics.
+//! The HTTP endpoints of the operator: /healthz, /readyz and /metrics.
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;
@@ -18,9 +18,9 @@ use crate::view::View;
 use crate::workers::Pulse;
 
 /// A worker beats every few seconds; one that has not for this long hangs.
-const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// What is told.
+/// What the health endpoint reports.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What is seen of the cluster.
@@ -69,7 +69,7 @@ async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, 
 
 /// The process is alive while its workers make progress; an answer over HTTP is not enough.
 async fn healthz(State(report): State<Report>) -> (StatusCode, &'static str) {
-    if report.pulses.iter().all(|pulse| pulse.age() < LONGEST_SILENCE) {
+    if report.pulses.iter().all(|pulse| pulse.age() < LONGEST_PAUSE) {
         (StatusCode::OK, "ok")
     } else {
         (StatusCode::INTERNAL_SERVER_ERROR, "the workers have stopped")

@@ -1,4 +1,4 @@
-//! Chance, for spreading load over time and for telling two processes apart. Nothing is decided by it.
+//! Random numbers, to spread load over time and to distinguish two processes. No decision depends on them.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -1,8 +1,8 @@
-//! Who works: the holder of a Lease.
+//! Leader election: only the holder of a Lease reconciles.
 //!
 //! The rules of client-go. A Lease is taken and renewed by replacing it at a resource version, so that of two who try only
 //! one succeeds. Whether another's Lease has run out is judged by how long *this* process has seen it unchanged, on a
-//! clock that cannot be set, so that clocks may differ. Whoever cannot renew stops before the others may begin.
+//! clock that cannot be set, so that clocks may differ. A holder that cannot renew stops before another may take over.
 //!
 //! This keeps two processes from doing the same work twice. It is no lock: writes are safe with two holders as well.
 
@@ -109,15 +109,15 @@ impl Elector {
 
     /// Tries until the Lease is ours; with the moment from which it counts.
     async fn acquire(&mut self) -> (Lease, Instant) {
-        let mut told = None;
+        let mut reported = None;
         loop {
             let begin = Instant::now();
             match self.attempt().await {
                 Ok(Attempt::Held(lease)) => return (*lease, begin),
                 Ok(Attempt::HeldBy(holder)) => {
-                    if told.as_ref() != Some(&holder) {
+                    if reported.as_ref() != Some(&holder) {
                         tracing::info!(holder, "waiting for the Lease");
-                        told = Some(holder);
+                        reported = Some(holder);
                     }
                 }
                 Err(error) => {
@@ -202,7 +202,7 @@ impl Elector {
         let next = Lease { spec: Some(self.spec(held.spec.as_ref())), ..held.clone() };
         match self.deadline.call(self.api.replace(name, &PostParams::default(), &next)).await {
             Ok(renewed) => *held = renewed,
-            // Somebody has touched it. An answer of ours that got lost looks the same, so only its holder decides.
+            // Another client has changed it. An answer of ours that got lost looks the same, so only its holder decides.
             Err(error) if error.is_conflict() => {
                 let found = self.deadline.call(self.api.get(name)).await?;
                 let holder =

@@ -9,6 +9,11 @@
 //! What decides is in `hemvist-core`; here is what sees, waits and writes. Modules use those below them and no others;
 //! their order stands in `docs/src/architecture.md` and in `operator/core/tests/direction.rs`, which holds them to it.
 
+#![allow(
+    missing_docs,
+    reason = "no other project uses this library: a comment that repeats a name helps nobody"
+)]
+
 pub mod apply;
 pub mod args;
 pub mod cache;

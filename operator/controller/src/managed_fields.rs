@@ -1,4 +1,4 @@
-//! Who has set which fields of an object, as the API server keeps book of it.
+//! Who has set which fields of an object, from its `managedFields`.
 //!
 //! Server-side apply restores what Hemvist has set and leaves standing what others have added: a container beside the
 //! engine would survive every repair. This is how such fields are seen.
@@ -14,7 +14,7 @@ const OF_OTHERS: [&[&str]; 4] = [
     &["f:metadata", "f:annotations", "f:deployment.kubernetes.io/revision"],
 ];
 
-/// Whether `managed_fields` names fields that `manager` has not applied and that somebody else has set.
+/// Whether `managed_fields` names fields that `manager` has not applied and that another manager has set.
 pub fn has_foreign_fields(managed_fields: &Value, manager: &str) -> bool {
     let entries = managed_fields.as_array().map(Vec::as_slice).unwrap_or_default();
     let is_ours = |entry: &&Value| {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_passes_as_us_by_name_alone() {
+    fn an_object_is_ours_by_its_owner_and_not_by_its_name_alone() {
         let managed =
             json!([{"manager": "hemvist", "operation": "Update", "fieldsV1": {"f:spec": {"f:x": {}}}}]);
         assert!(has_foreign_fields(&managed, "hemvist"));

@@ -1,4 +1,4 @@
-//! What is counted. Names are those of controller-runtime where the meaning is the same, so that the dashboards and alarms
+//! Metrics. Names are those of controller-runtime where the meaning is the same, so that the dashboards and alarms
 //! of other operators work with this one.
 
 use std::sync::atomic::AtomicU64;
@@ -21,7 +21,6 @@ struct ResultLabels {
     result: &'static str,
 }
 
-/// Label `controller`.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ControllerLabels {
     controller: &'static str,
@@ -34,26 +33,22 @@ struct ErrorLabels {
     category: &'static str,
 }
 
-/// Label `name`.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct NameLabels {
     name: String,
 }
 
-/// Labels of a request.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct RequestLabels {
     code: String,
     method: String,
 }
 
-/// Label `kind`.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct KindLabels {
     kind: &'static str,
 }
 
-/// Label `policy`.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct PolicyLabels {
     policy: String,
@@ -228,7 +223,7 @@ impl Metrics {
         self.evictions.inc();
     }
 
-    /// Something compiled was restored, as somebody else had changed or deleted it.
+    /// Something compiled was restored, because another client had changed or deleted it.
     pub fn admission_repaired(&self, policy: &str) {
         self.admission_repairs.get_or_create(&PolicyLabels { policy: policy.to_owned() }).inc();
     }

@@ -1,14 +1,14 @@
-//! The results of probing replicas. They can be lost: the replicas are probed again.
+//! The results of probing replicas, in memory: after a restart the replicas are probed again.
 
 use std::collections::HashMap;
 
-use hemvist_core::snapshot::{PodFacts, Sighting};
+use hemvist_core::snapshot::{PodFacts, ProbeResult};
 
 use crate::cache::Shared;
 
 /// What was seen, by the UID of the pod.
 #[derive(Debug)]
-pub struct Probes(Shared<HashMap<String, Sighting>>);
+pub struct Probes(Shared<HashMap<String, ProbeResult>>);
 
 impl Default for Probes {
     fn default() -> Self {
@@ -18,9 +18,9 @@ impl Default for Probes {
 
 impl Probes {
     /// Remembers what was seen; says whether it is other than before.
-    pub fn remember(&self, uid: &str, sighting: &Sighting) -> bool {
-        let old = self.0.lock().insert(uid.to_owned(), sighting.clone());
-        old.as_ref() != Some(sighting)
+    pub fn remember(&self, uid: &str, probe: &ProbeResult) -> bool {
+        let old = self.0.lock().insert(uid.to_owned(), probe.clone());
+        old.as_ref() != Some(probe)
     }
 
     /// Forgets a pod that is gone.
@@ -30,6 +30,6 @@ impl Probes {
 
     /// The pod with what was seen of it.
     pub fn with(&self, pod: &PodFacts) -> PodFacts {
-        PodFacts { sighting: self.0.lock().get(&pod.uid).cloned(), ..pod.clone() }
+        PodFacts { probe: self.0.lock().get(&pod.uid).cloned(), ..pod.clone() }
     }
 }

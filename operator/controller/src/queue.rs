@@ -1,4 +1,4 @@
-//! A queue of keys: each at most once, never two at work for one key, with back-off after failures.
+//! A queue of keys: each at most once, never reconciled twice at the same time, with back-off after failures.
 //!
 //! The same promises as the work queue of client-go. A key that is added while it is worked on comes again afterwards.
 

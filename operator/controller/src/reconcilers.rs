@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_event_concerns_whom_it_should() {
+    async fn each_event_makes_the_right_keys_due() {
         let (policy, model) = (Key::new("hemvist-system", "region"), Key::new("ns", "m"));
         let pod = PodFacts { ready: true, model_uid: None, ..PodFacts::default() };
         let of_nobody = Change::Set { old: None, new: Arc::new(pod.clone()) };

@@ -1,4 +1,4 @@
-//! The whole process: what is started, and how it ends.
+//! The whole process: what it starts, and how it stops.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Writes status, and only where it says something new.
+//! Writes status where it differs.
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, ModelDeployment, ModelDeploymentStatus};
@@ -53,7 +53,7 @@ pub async fn write_model(
     }
     if let Some(stamp) = Stamp::of(written.meta()) {
         let (known, change) = context.view.models.lock().written(stamp, written.into());
-        // The answer holds what somebody may have changed meanwhile, and the watch will not tell it again.
+        // The answer holds what another client may have changed meanwhile, and the watch will not send it again.
         if matches!(change, Change::Set { .. }) && !known.asks_the_same(seen) {
             context.triggers.publish(&Event::Model { key, change: &change });
         }

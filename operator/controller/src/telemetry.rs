@@ -1,4 +1,4 @@
-//! The log.
+//! Logging.
 
 use tracing_subscriber::EnvFilter;
 

@@ -47,7 +47,7 @@ pub struct Watches {
     pub metrics: Arc<Metrics>,
     /// How long one request may take, watches apart.
     pub deadline: Deadline,
-    /// How often each kind is listed anew, give or take a fifth.
+    /// How often each kind is listed again, give or take a fifth.
     pub relist: Duration,
 }
 
@@ -68,7 +68,6 @@ trait Watched: Send + 'static {
     /// Where facts are kept.
     fn cache(view: &View) -> &Shared<Cache<Self::Facts>>;
 
-    /// The event of a change.
     fn event<'a>(key: &'a Key, change: &'a Change<Self::Facts>) -> Event<'a>;
 }
 

@@ -1,4 +1,4 @@
-//! Takes keys from a queue and works on them, several at a time and never two for one key.
+//! The workers of a queue: several keys at a time, and never one key twice.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

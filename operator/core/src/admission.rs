@@ -1,8 +1,8 @@
-//! AIPolicies, compiled to ValidatingAdmissionPolicies: what is forbidden cannot be written, with Hemvist alive or dead.
+//! AIPolicies, compiled to ValidatingAdmissionPolicies: the API server enforces them, whether or not Hemvist runs.
 //!
 //! Admission in the API server is a conjunction, and so is the meet of policies. Each AIPolicy therefore becomes policies of
 //! its own, bound to its own namespaces, with messages that name it; nothing merged is compiled. What is always there
-//! ([`fixed`]) holds the chain of custody, the doors that nobody else may use, and the silence of the root namespace.
+//! ([`fixed`]) holds who may create what, the subresources that nobody else may use, and the default deny.
 //!
 //! All values are inlined: there is no `paramKind`, no webhook, nothing to look up. The API server that runs this text
 //! judges as the core does; a differential test against a real one holds the two together.
@@ -33,10 +33,10 @@ use hemvist_api::AIPolicy;
 use hemvist_api::values::{Enforcement, UnmanagedAccelerators};
 use k8s_openapi::jiff::civil::Date;
 
-pub use fixed::{QUOTA_NAME, Spoken};
+pub use fixed::{Coverage, QUOTA_NAME};
 pub use judge::{PodFinding, judge_new_model, judge_new_pod};
 pub use message::Message;
-pub use object::{COMPONENT, Compiled, Door, Rule};
+pub use object::{COMPONENT, Compiled, MatchRule, Rule};
 pub use probe::Probe;
 pub use scope::Scope;
 
@@ -54,24 +54,24 @@ pub struct Admission {
     pub guard: Vec<Compiled>,
     /// What each AIPolicy becomes.
     pub policies: BTreeMap<Key, Vec<Compiled>>,
-    /// What is refused because no policy of the root namespace speaks of it.
-    pub silence: Vec<Compiled>,
+    /// What is refused because no policy of the root namespace covers it.
+    pub default_deny: Vec<Compiled>,
     /// What the policies of the root namespace speak of.
-    pub spoken: Spoken,
+    pub coverage: Coverage,
     /// Namespaces in which a policy leaves accelerators to Hemvist alone.
     denied: Scope,
 }
 
 impl Admission {
-    /// What is refused while this takes the place of what was in force before: what one of both does not speak of. It is
-    /// written before any policy is changed or removed, so that a list that is going to be silent is silent first.
-    pub fn closing(&self, in_force: &Spoken, settings: &Settings) -> Vec<Compiled> {
-        silence(settings, &in_force.both(&self.spoken), &self.denied)
+    /// The default deny while this replaces what was in force before: it denies what either of the two does not cover. It
+    /// is written before any policy is changed or removed, so that a list that is going to be removed is denied first.
+    pub fn closing(&self, in_force: &Coverage, settings: &Settings) -> Vec<Compiled> {
+        default_deny(settings, &in_force.both(&self.coverage), &self.denied)
     }
 
     /// Everything, in no order that matters.
     pub fn all(&self) -> impl Iterator<Item = &Compiled> {
-        self.guard.iter().chain(self.policies.values().flatten()).chain(&self.silence)
+        self.guard.iter().chain(self.policies.values().flatten()).chain(&self.default_deny)
     }
 }
 
@@ -81,12 +81,12 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
     let exceptions = active_exceptions(book, settings, today);
     let authors: Vec<(Author, &PolicyEntry)> =
         book.entries.iter().map(|(key, entry)| (author(settings, key, entry, &exceptions), entry)).collect();
-    let mut spoken = Spoken::silence();
+    let mut coverage = Coverage::none();
     let mut denied = Scope::nowhere();
     for (author, entry) in &authors {
         let PolicyEntry::Readable(policy) = entry else { continue };
         if author.key.namespace == settings.root_namespace {
-            spoken.add(policy, &author.scope);
+            coverage.add(policy, &author.scope);
         }
         if policy.spec.unmanaged_accelerators == Some(UnmanagedAccelerators::Deny) {
             denied = denied.union(&author.scope);
@@ -110,20 +110,20 @@ pub fn compile(book: &PolicyBook, settings: &Settings, today: Date) -> Admission
             fixed::neighbours(settings),
         ],
         policies: compiled.collect(),
-        silence: silence(settings, &spoken, &denied),
-        spoken,
+        default_deny: default_deny(settings, &coverage, &denied),
+        coverage,
         denied,
     }
 }
 
-/// What is refused because nobody speaks of it, where `denied` are the namespaces in which a policy leaves accelerators to
+/// What is refused because no policy covers it, where `denied` are the namespaces in which a policy leaves accelerators to
 /// Hemvist alone.
-fn silence(settings: &Settings, spoken: &Spoken, denied: &Scope) -> Vec<Compiled> {
-    let open = spoken.unmanaged.minus(denied);
-    let silent = [fixed::models(settings, spoken), fixed::pods(settings, spoken)];
-    let mut silent: Vec<_> = silent.into_iter().map(|one| probed(one, settings)).collect();
-    silent.push(fixed::workloads(settings, &open));
-    silent
+fn default_deny(settings: &Settings, coverage: &Coverage, denied: &Scope) -> Vec<Compiled> {
+    let open = coverage.unmanaged.minus(denied);
+    let policies = [fixed::models(settings, coverage), fixed::pods(settings, coverage)];
+    let mut policies: Vec<_> = policies.into_iter().map(|one| probed(one, settings)).collect();
+    policies.push(fixed::workloads(settings, &open));
+    policies
 }
 
 fn author(settings: &Settings, key: &Key, entry: &PolicyEntry, exceptions: &[ActiveException]) -> Author {
@@ -157,9 +157,9 @@ fn of_policy(
     let of_models = Compiled {
         name: author.compiled_name("models"),
         author: Some((author.key.clone(), author.generation)),
-        doors: vec![models::DOOR],
+        match_rules: vec![models::MATCH_RULE],
         namespaces: author.scope.clone(),
-        firm: Vec::new(),
+        without_exemption: Vec::new(),
         exempt: vec![models::unchanged()],
         probed: false,
         variables: models::variables(),
@@ -168,7 +168,7 @@ fn of_policy(
     };
     let of_pods = Compiled {
         name: author.compiled_name("pods"),
-        doors: vec![pods::DOOR],
+        match_rules: vec![pods::MATCH_RULE],
         exempt: pods::exempt(&settings.other_devices),
         variables: pods::variables(),
         rules: pods::rules(author, &policy.spec, settings, &levels.lenient()),
@@ -188,9 +188,9 @@ fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled
     let of_models = Compiled {
         name: author.compiled_name("models"),
         author: Some((author.key.clone(), author.generation)),
-        doors: vec![models::DOOR],
+        match_rules: vec![models::MATCH_RULE],
         namespaces: author.scope.clone(),
-        firm: Vec::new(),
+        without_exemption: Vec::new(),
         exempt: vec![models::unchanged()],
         probed: false,
         variables: Vec::new(),
@@ -199,7 +199,7 @@ fn unreadable(author: &Author, settings: &Settings, error: &str) -> Vec<Compiled
     };
     let of_pods = Compiled {
         name: author.compiled_name("pods"),
-        doors: vec![pods::DOOR],
+        match_rules: vec![pods::MATCH_RULE],
         exempt: pods::exempt(&settings.other_devices),
         ..of_models.clone()
     };
@@ -217,7 +217,7 @@ fn probed(compiled: Compiled, settings: &Settings) -> Compiled {
     Compiled { namespaces: compiled.namespaces.union(&root), exempt, probed: true, ..compiled }
 }
 
-/// What a breach of the policies leads to, by namespace: the strictest that one of those states that bind it, and `Deny`
+/// What a violation of the policies results in, by namespace: the strictest that one of those sets that apply to it, and `Deny`
 /// where none of the root namespace states it.
 struct Levels {
     audit: Scope,
@@ -241,10 +241,10 @@ impl Levels {
                 .map(|(author, _)| author.scope.clone())
                 .collect()
         };
-        let spoken = stating(None, true);
+        let coverage = stating(None, true);
         let deny = stating(Some(Enforcement::Deny), false);
         let warn = stating(Some(Enforcement::Warn), false);
-        let open = spoken.minus(&deny);
+        let open = coverage.minus(&deny);
         Self { audit: open.minus(&warn), warn: open.intersection(&warn) }
     }
 
@@ -252,7 +252,7 @@ impl Levels {
         self.audit.union(&self.warn)
     }
 
-    /// What a breach leads to within `scope`.
+    /// What a violation results in within `scope`.
     fn actions(&self, scope: &Scope) -> Vec<(Enforcement, Scope)> {
         if self.lenient().intersection(scope).is_nowhere() {
             return vec![(Enforcement::Deny, Scope::everywhere())];

@@ -55,7 +55,7 @@ pub struct EngineDescription {
     pub adapters: Option<AdapterArguments>,
     /// Names and values of its environment.
     pub environment: &'static [(&'static str, &'static str)],
-    /// Further variables of its environment, where an engine is told of its model by them and not by arguments.
+    /// Further variables of its environment, where an engine reads its model from them and not from arguments.
     pub variables: fn(&Serving<'_>, weights: &str) -> Vec<(&'static str, String)>,
     /// What clients may ask, in order.
     pub paths: &'static [Path],
@@ -104,7 +104,7 @@ pub type AdapterArguments = fn(&[MountedAdapter<'_>]) -> Vec<Argument>;
 /// An adapter where the engine finds it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MountedAdapter<'a> {
-    /// The name by which it is asked for.
+    /// The name by which it is requested.
     pub name: &'a str,
     /// Its folder or file in the container.
     pub path: String,
@@ -173,7 +173,7 @@ impl EngineDescription {
             .iter()
             .filter(|(name, _)| !self.reserves(name))
             .map(|(name, value)| Argument::Named(name.clone(), value.clone()));
-        let of_adapters = self.adapters.filter(|_| !adapters.is_empty()).map(|told| told(adapters));
+        let of_adapters = self.adapters.filter(|_| !adapters.is_empty()).map(|arguments| arguments(adapters));
         (self.arguments)(model, weights)
             .into_iter()
             .chain(of_adapters.into_iter().flatten())
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_engine_that_nobody_knows_the_policy_allows_the_arguments() {
+    fn the_policy_allows_the_arguments_of_an_unknown_engine() {
         assert_eq!(allowed_argument(EngineType::Custom, "seed", Some("1")), ArgumentVerdict::Unknown);
         assert_eq!(
             allowed_argument(EngineType::Custom, "trust-remote-code", None),

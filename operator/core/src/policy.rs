@@ -1,4 +1,4 @@
-//! The effective policy: what all AIPolicies that bind a namespace allow together.
+//! The effective policy: what all AIPolicies that apply to a namespace allow together.
 //!
 //! It is a conjunction of statements, each with the place where it stands. The statements are kept side by side and
 //! never merged into one value, so the meet of two policies is the union of their statements: commutative, associative
@@ -52,7 +52,7 @@ use limit::{Limits, Statement};
 /// The most policies that are listed as used, and the most fields of each.
 const MAX_USES: usize = 32;
 
-/// What all AIPolicies that bind a namespace allow together.
+/// What all AIPolicies that apply to a namespace allow together.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EffectivePolicy {
     root_namespace: String,
@@ -110,7 +110,7 @@ impl EffectivePolicy {
         settings: &Settings,
         namespace: &str,
     ) -> Self {
-        let mut nothing_stated = Self::silent(settings);
+        let mut nothing_stated = Self::nothing_set(settings);
         nothing_stated.ungoverned = settings.ungoverned_namespaces.contains(namespace);
         entries
             .filter(|(key, entry)| binds(settings, key, entry, namespace))
@@ -192,15 +192,15 @@ impl EffectivePolicy {
         exception::uses(&self.exceptions, name, today)
     }
 
-    /// What a violation leads to: the strictest that a policy states, `Deny` where none of the root namespace states
-    /// it. A policy elsewhere that states less than the silence of the root namespace would loosen it, so it cannot.
+    /// What a violation results in: the strictest that a policy states, `Deny` where none of the root namespace states
+    /// it. A policy elsewhere that states less would loosen that, so it cannot.
     pub fn enforcement(&self) -> Enforcement {
         let root = self.enforcement.iter().any(|statement| statement.from_root);
         let strictest = self.enforcement.iter().map(|statement| statement.value).max();
         strictest.filter(|_| root && self.is_bound()).unwrap_or(Enforcement::Deny)
     }
 
-    /// Where a model of `class` may be, narrowed to the data centres that it asks for.
+    /// Where a model of `class` may be, narrowed to the data centres that it requests.
     pub fn clearance(&self, class: InformationClass, asked: Option<&[DataCentre]>) -> Clearance {
         clearance::clearance(self, class, asked)
     }
@@ -215,7 +215,7 @@ impl EffectivePolicy {
         self.demanded_isolation(class).map_or(Isolation::Shared, |(isolation, _)| isolation)
     }
 
-    /// The least isolation of a model of `class`, and who demands it; `None` where nobody demands any.
+    /// The least isolation of a model of `class`, and who demands it; `None` where no policy demands any.
     pub(crate) fn demanded_isolation(&self, class: InformationClass) -> Option<(Isolation, &RuleSource)> {
         let demanded = self.isolation.iter().filter(|statement| statement.value.0 == class);
         // Of several that demand the same the first is named.
@@ -223,12 +223,12 @@ impl EffectivePolicy {
         Some((most.value.1, &most.source))
     }
 
-    /// Arguments that every policy that speaks of arguments allows besides the engine's own.
+    /// Arguments that every policy that lists arguments allows besides the engine's own.
     pub fn allowed_args(&self) -> BTreeSet<String> {
         if self.is_bound() && self.args.stated_by_root() { self.args.intersection() } else { BTreeSet::new() }
     }
 
-    /// Whether a policy of the root namespace binds the namespace, readable or not.
+    /// Whether a policy of the root namespace applies to the namespace, readable or not.
     pub(crate) fn binds_anything(&self) -> bool {
         !(self.ungoverned || self.roots.is_empty() && self.unreadable.is_empty())
     }

@@ -1,6 +1,6 @@
-//! A ModelDeployment that can be carried out, with every field resolved: the only input of placement and rendering.
+//! A valid ModelDeployment with every field resolved: the only input of placement and rendering.
 //!
-//! What is read here is read once. Whoever holds a [`ModelRequest`] never asks again whether a field is there, whether
+//! What is read here is read once. With a [`ModelRequest`] no code checks again whether a field is there, whether
 //! two exclude each other, or what stands in for one that was left out.
 
 mod check;
@@ -81,7 +81,7 @@ pub struct ModelRequest {
 }
 
 impl ModelRequest {
-    /// What the engine is told of the model.
+    /// The facts of the model that the engine needs.
     pub fn serving(&self) -> Serving<'_> {
         Serving {
             model_name: &self.model_name,
@@ -165,7 +165,7 @@ pub enum Mirror {
 /// A LoRA adapter.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AdapterSettings {
-    /// The name by which it is asked for.
+    /// The name by which it is requested.
     pub name: String,
     /// Where it is.
     pub source: WeightsSource,
@@ -176,7 +176,7 @@ pub struct AdapterSettings {
 /// The accelerators of one replica.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct AcceleratorRequest {
-    /// The maker.
+    /// The vendor.
     pub vendor: AcceleratorVendor,
     /// The resource, such as `nvidia.com/gpu` or `nvidia.com/mig-1g.10gb`.
     pub resource: String,

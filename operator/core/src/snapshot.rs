@@ -13,8 +13,8 @@ mod model;
 mod node;
 mod pod;
 mod policies;
+mod probe_result;
 mod route;
-mod sighting;
 mod usage;
 mod words;
 
@@ -36,8 +36,8 @@ pub use model::{ModelFacts, is_running};
 pub use node::{NodeFacts, NodeObject, Taint};
 pub use pod::{PodFacts, PodObject, PodTrouble, TroubleKind, WeightsFailure};
 pub use policies::{PolicyBook, PolicyEntry};
+pub use probe_result::{Isolation, ProbeResult, ServedModel};
 pub use route::{GatewayAnswer, RouteFacts};
-pub use sighting::{Isolation, ServedModel, Sighting};
 pub use usage::{Holder, NodeUsage, Usage};
 
 use rpds::RedBlackTreeMapSync;

@@ -1,7 +1,8 @@
-//! Status from what was decided and what was observed; never from what was wished.
+//! Status, from the decision and from what was observed; never from the spec alone.
 
 mod autoscaled;
 mod available;
+mod counts;
 mod duties;
 mod enforced;
 mod follow_up;
@@ -11,17 +12,16 @@ mod obstacle;
 mod placed;
 mod policy;
 mod routed;
-mod tally;
 mod transitions;
 mod weights;
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
+pub use counts::counts;
 pub use enforced::Compilation;
 pub use follow_up::{FollowUp, follow_up};
 pub use model::{model, unreadable_model};
 pub use policy::policy;
-pub use tally::tally;
 pub use transitions::{Transition, model_transitions, policy_transition};
 
 use crate::render::{Applied, DesiredObjects};
@@ -32,7 +32,7 @@ use crate::snapshot::ChildKind;
 pub enum Application {
     /// Every object is as it was rendered.
     Applied(DesiredObjects<Applied>),
-    /// The model was refused; what was made for it is withdrawn, or being withdrawn.
+    /// The model was refused; its objects are pruned, or being pruned.
     Withdrawn,
     /// An object could not be written.
     Failed {
@@ -49,7 +49,7 @@ pub enum Application {
 
 /// How many models a policy binds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct PolicyTally {
+pub struct PolicyCounts {
     /// Namespaces with ModelDeployments that it binds.
     pub namespaces: i32,
     /// ModelDeployments that it binds.

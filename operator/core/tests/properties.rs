@@ -1,4 +1,4 @@
-//! What holds for every set of policies: the meet is a meet, policies only take away, and silence never opens.
+//! What holds for every set of policies: the meet is a meet, policies only restrict, and the default is deny.
 
 #[path = "properties/dates.rs"]
 mod dates;
@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use world::{
-    HOME, Policies, ROOT, book, complete_region, model, newcomer, policies, settings, unreadable, wild_model,
+    HOME, Policies, ROOT, any_model, book, complete_region, model, newcomer, policies, settings, unreadable,
 };
 
 const TODAY: Date = date(2026, 11, 1);
@@ -89,11 +89,11 @@ fn assert_within_found(
             (Some(inner), Some(outer)) => inner.is_subset(outer),
         };
         prop_assert!(regions_within);
-        // What a class needs can be stated with the class only, so that of one that is not allowed is silence.
-        let spoken_of = !outer.levels.is_empty();
-        prop_assert!(!spoken_of || tighter.on_expiry(class) <= wider.on_expiry(class));
+        // What a class needs can be stated with the class only, so that no policy sets it for a class that is not allowed.
+        let is_covered = !outer.levels.is_empty();
+        prop_assert!(!is_covered || tighter.on_expiry(class) <= wider.on_expiry(class));
         let unmet = found.iter().any(Violation::is_duty);
-        if spoken_of && unmet && class == model.spec.purpose.information_class {
+        if is_covered && unmet && class == model.spec.purpose.information_class {
             // Where no policy denies, no duty refuses anything.
             let refuses = |policy: &EffectivePolicy| {
                 policy.enforcement() == Enforcement::Deny && policy.duties(model, true, TODAY).refuses
@@ -157,15 +157,15 @@ fn adding_a_policy_never_allows_more() {
 }
 
 #[test]
-fn only_what_silence_refused_can_be_opened_by_a_policy() {
+fn only_what_is_denied_by_default_can_be_opened_by_a_policy() {
     let opened = Cell::new(0);
     for_all(&(policies(), newcomer(), model()), |(before, newcomer, model)| {
         let mut after = before.clone();
         after.push(newcomer);
         let (before, after) = (effective(&before), effective(&after));
-        let spoken =
+        let by_a_policy =
             |finding: &Finding| !matches!(finding, Finding::NoPolicy { .. } | Finding::ListNotStated { .. });
-        let refused = before.check(&model, TODAY).iter().any(|violation| spoken(&violation.finding));
+        let refused = before.check(&model, TODAY).iter().any(|violation| by_a_policy(&violation.finding));
         opened.set(opened.get() + usize::from(!allows(&before, &model) && allows(&after, &model)));
         prop_assert!(!refused || !allows(&after, &model), "{}", summary(&before.check(&model, TODAY)));
         Ok(())
@@ -233,7 +233,7 @@ fn unacceptable_risk_is_never_allowed() {
 
 #[test]
 fn every_text_gets_an_answer_and_every_answer_is_bounded() {
-    for_all(&(policies(), wild_model()), |(policies, model)| {
+    for_all(&(policies(), any_model()), |(policies, model)| {
         let violations = effective(&policies).check(&model, TODAY);
         prop_assert!(violations.is_sorted());
         prop_assert!(summary(&violations).chars().count() <= 1000);

@@ -96,7 +96,7 @@ fn the_table_is_of_the_kubernetes_that_the_tests_run() {
     let modules = std::fs::read_to_string(modules).unwrap();
     let written = TABLE.lines().next().unwrap().strip_prefix("# k8s.io/apimachinery ").unwrap();
     let used = modules.lines().find_map(|line| line.trim().strip_prefix("k8s.io/apimachinery ")).unwrap();
-    assert_eq!(used.split(' ').next(), Some(written), "write the table anew with `make quantities`");
+    assert_eq!(used.split(' ').next(), Some(written), "rewrite the table with `make quantities`");
 }
 
 #[test]

@@ -363,7 +363,7 @@ fn an_empty_clearance_is_met_by_no_node() {
 }
 
 #[test]
-fn with_nobody_to_let_in_nobody_comes_in() {
+fn without_allowed_clients_no_client_reaches_the_model() {
     let mut model = vllm_in_an_image();
     model.consumers.clear();
     let nobody = Settings { monitoring_namespace: None, inspects: false, ..settings() };

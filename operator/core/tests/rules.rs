@@ -96,7 +96,7 @@ fn longest(template: &'static str) -> &'static str {
 }
 
 #[test]
-fn a_rule_of_the_api_server_is_compiled_in_the_words_of_the_catalogue() {
+fn a_compiled_rule_has_the_message_of_the_catalogue() {
     let compiled = compile(&everything(), &Settings::default(), date(2026, 11, 1));
     let mut texts = String::new();
     for one in compiled.all() {

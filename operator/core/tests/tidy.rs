@@ -54,7 +54,7 @@ fn every_reason_and_condition_has_its_page() {
         .chain(ConditionType::ALL.iter().map(|type_| type_.as_str()))
         .filter(|word| !page.contains(&format!("`{word}`")))
         .collect();
-    assert!(missing.is_empty(), "docs/src/reference/conditions.md does not tell of {missing:?}");
+    assert!(missing.is_empty(), "docs/src/reference/conditions.md does not list {missing:?}");
 }
 
 #[test]
@@ -74,4 +74,37 @@ fn the_invariants_of_the_architecture_name_tests_that_exist() {
     assert!(named.len() >= 20, "only {} tests are named", named.len());
     let missing: Vec<_> = named.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "docs/src/architecture.md names tests that do not exist: {missing:?}");
+}
+
+/// Doc tests are not run by `make test`: a crate of its own for each example takes longer than it is worth.
+#[test]
+fn no_example_in_a_doc_comment_is_code_that_nothing_runs() {
+    let mut files = Vec::new();
+    for folder in ["crds", "operator", "e2e"] {
+        sources(&workspace().join(folder), &mut files);
+    }
+    let mut fences = 0;
+    let mut code = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let comments = text.lines().filter_map(|line| {
+            let line = line.trim_start();
+            line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))
+        });
+        let mut opened = false;
+        for comment in comments {
+            // Four spaces begin a block of code as a fence does, but not within one.
+            let indented = !opened && comment.starts_with("     ") && !comment.trim().is_empty();
+            let fence = comment.trim_start().strip_prefix("```");
+            if indented || (!opened && fence.is_some_and(|language| language != "text")) {
+                code.push(format!("{}: {comment}", file.display()));
+            }
+            if fence.is_some() {
+                opened = !opened;
+                fences += 1;
+            }
+        }
+    }
+    assert!(fences > 4, "only {fences} fences are found");
+    assert!(code.is_empty(), "mark as `text`, or write a test: {code:#?}");
 }

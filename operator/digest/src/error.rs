@@ -1,4 +1,4 @@
-//! Why there is no digest.
+//! Why a digest cannot be calculated.
 
 use std::io;
 use std::path::PathBuf;

@@ -78,7 +78,7 @@ fn what_the_list_could_not_tell_is_refused() {
 }
 
 #[test]
-fn a_digest_is_read_as_it_is_written() {
+fn a_digest_is_read_in_the_form_it_is_written_in() {
     let text = format!("sha256:{}", "0123456789abcdef".repeat(4));
     assert_eq!(text.parse::<Digest>().unwrap().to_string(), text);
     for other in [

@@ -1,4 +1,4 @@
-//! Which files a digest is of.
+//! Which files a digest covers.
 
 use std::fs;
 use std::io;

@@ -25,8 +25,8 @@ const ATTEMPTS: u32 = 6;
 /// How long is waited before it is tried again: this, doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// How often it is told how far the fetch is.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
+/// How often the progress of the fetch is logged.
+const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// How a download ended, where it did not fail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,7 +93,7 @@ impl Download<'_> {
                 Ok(Downloaded::All) => {}
                 other => {
                     self.stopped.store(true, Ordering::Relaxed);
-                    // What ended it first is what is told.
+                    // What ended it first is what is reported.
                     if let Ok(mut ended) = self.ended.lock() {
                         ended.get_or_insert(other);
                     }
@@ -175,7 +175,7 @@ impl Download<'_> {
     fn tell(&self, kept: u64, ends: &Receiver<()>) {
         let total: u64 = self.entries.iter().map(|entry| entry.size).sum();
         let begun = Instant::now();
-        while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(TOLD_EVERY) {
+        while let Err(RecvTimeoutError::Timeout) = ends.recv_timeout(LOGGED_EVERY) {
             let bytes = self.bytes.load(Ordering::Relaxed);
             let percent = bytes.saturating_mul(100) / total.max(1);
             let rate = bytes.saturating_sub(kept) / begun.elapsed().as_secs().max(1);

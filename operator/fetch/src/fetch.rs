@@ -13,7 +13,7 @@ use crate::outcome::Failure;
 use crate::store::{Store, mebibytes};
 use crate::verify::verify;
 
-/// How often a fetch begins anew because the mirror has changed, or because what was kept of an earlier fetch was spoilt.
+/// How often a fetch begins again because the mirror has changed, or because what was kept of an earlier fetch was damaged.
 const BEGINNINGS: u32 = 3;
 
 /// What is to be fetched, and where to.

@@ -1,4 +1,4 @@
-//! What a mirror holds, held to what a folder of weights may hold.
+//! The list of files of a mirror, checked against what a folder of weights may contain.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The program `hemvist-fetch`. Everything it does is in the library; here it only reads its command line.
+//! The program `hemvist-fetch`. The library does the work; this file reads the command line.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ pub use object_store::ObjectStore;
 
 /// What a mirror answers to a request for the rest of a file.
 pub enum Content {
-    /// The rest, from the byte that was asked for.
+    /// The rest, from the byte that was requested.
     Rest(Box<dyn Read + Send>),
     /// The whole file from its beginning: the mirror gives no parts.
     Whole(Box<dyn Read + Send>),

@@ -1,4 +1,4 @@
-//! How a run ends: with a reason for machines, a sentence for people and an exit status for the kubelet.
+//! How a run ends: a reason for programs, a sentence for people, and an exit code for the kubelet.
 
 use std::fs;
 use std::path::Path;

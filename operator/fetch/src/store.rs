@@ -1,4 +1,4 @@
-//! The folder of a volume in which weights are kept, and how far a fetch into it has come.
+//! The folder of a volume in which weights are stored, and the progress of the fetch into it.
 //!
 //! For the digest `sha256:0a…` there are `sha256-0a…` with what is verified and is never written again, and while it is
 //! fetched `sha256-0a….partial` with what has come, `sha256-0a….list` with what it was when it came, and `sha256-0a….lock`.
@@ -105,19 +105,19 @@ impl Store {
         // One that was stopped while it sealed has left things read-only. Where that cannot be undone, writing fails and says so.
         let writable = |path: &Path, mode| drop(fs::set_permissions(path, Permissions::from_mode(mode)));
         writable(&path, 0o755);
-        let told = |error: &io::Error| failed(&path, error);
+        let with_path = |error: &io::Error| failed(&path, error);
         let mut kept = 0;
-        for found in fs::read_dir(&path).map_err(|error| told(&error))? {
-            let found = found.map_err(|error| told(&error))?;
+        for found in fs::read_dir(&path).map_err(|error| with_path(&error))? {
+            let found = found.map_err(|error| with_path(&error))?;
             let name = folder.join(found.file_name());
-            let metadata = found.path().symlink_metadata().map_err(|error| told(&error))?;
+            let metadata = found.path().symlink_metadata().map_err(|error| with_path(&error))?;
             match stays.get(&name) {
                 _ if metadata.is_dir() => kept += self.sweep(&name, stays)?,
                 Some(entry) if metadata.is_file() && metadata.len() <= entry.size => {
                     writable(&found.path(), 0o644);
                     kept += metadata.len();
                 }
-                _ => fs::remove_file(found.path()).map_err(|error| told(&error))?,
+                _ => fs::remove_file(found.path()).map_err(|error| with_path(&error))?,
             }
         }
         Ok(kept)
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stopped_while_it_sealed_can_be_written_again() {
+    fn an_interrupted_seal_can_be_written_again() {
         let volume = tempfile::tempdir().unwrap();
         let digest = format!("sha256:{}", "0a".repeat(32)).parse().unwrap();
         let store = Store::new(volume.path(), &digest);

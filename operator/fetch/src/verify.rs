@@ -1,4 +1,4 @@
-//! Weights that are there already, held to their digest.
+//! Verifies weights that exist already against their digest.
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -11,7 +11,7 @@ use super::PATIENCE;
 use crate::RealNode;
 use crate::programs::proxy;
 
-/// The port at which it is asked, and the one at which it tells what it has counted.
+/// The port at which it is asked, and the one at which it reports what it has counted.
 const PORTS: [u16; 2] = [8080, 9901];
 
 /// A gateway that runs.
@@ -22,7 +22,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Where a gateway on the node tells what it has counted.
+    /// Where a gateway on the node reports what it has counted.
     pub fn counts_at(node: &RealNode) -> String {
         format!("{}:{}", node.address(), PORTS[1])
     }

@@ -86,12 +86,12 @@ impl Keda {
     }
 }
 
-/// What both parts are told.
+/// The arguments of both parts.
 struct Starting<'a> {
     cluster: &'a Path,
     certificates: &'a Path,
     kubeconfig: PathBuf,
-    /// The port at which the operator tells the metrics server what a trigger asks for.
+    /// The port at which the operator gives the metrics server the values of a trigger.
     questions: u16,
     /// The port of the metrics server.
     metrics: u16,

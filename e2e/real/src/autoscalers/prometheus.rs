@@ -29,7 +29,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// One that does not run yet, so that others can be told its address first.
+    /// One that does not run yet, so that others can be configured with its address first.
     ///
     /// # Errors
     /// Where no port is free.
@@ -87,11 +87,11 @@ impl Prometheus {
         for byte in query.bytes() {
             write!(path, "%{byte:02X}")?;
         }
-        let told = self.get(&path).await?.json()?;
-        let result = told["data"]["result"].as_array().with_context(|| format!("{query}: {told}"))?;
-        ensure!(result.len() <= 1, "{query} has more than one number: {told}");
+        let reported = self.get(&path).await?.json()?;
+        let result = reported["data"]["result"].as_array().with_context(|| format!("{query}: {reported}"))?;
+        ensure!(result.len() <= 1, "{query} has more than one number: {reported}");
         let number = result.first().and_then(|one| one["value"][1].as_str());
-        number.map(|number| number.parse().with_context(|| format!("{query}: {told}"))).transpose()
+        number.map(|number| number.parse().with_context(|| format!("{query}: {reported}"))).transpose()
     }
 
     async fn get(&self, path: &str) -> Result<Answer> {

@@ -1,4 +1,4 @@
-//! The engine's process, as the machine's kernel tells of it.
+//! The engine's process, as the kernel reports it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::containerd::SOCKET;
 use crate::programs::{cni_folder, node_program};
 
-/// Where pods ask for names. Nobody answers: what is deployed gets no names, and clients are told addresses.
+/// Where pods ask for names. Nobody answers: what is deployed gets no names, and clients get addresses.
 const NAME_SERVER: &str = "10.96.0.10";
 
 /// What the files are made of.
@@ -149,7 +149,7 @@ BinaryName = "{runc}"
     }
 }
 
-/// Writes a kubeconfig of the cluster anew for use on a node, where the API server has another address.
+/// Writes a kubeconfig of the cluster again, for use on a node, where the API server has another address.
 ///
 /// # Errors
 /// Where it cannot be read or written.

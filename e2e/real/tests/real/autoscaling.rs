@@ -157,10 +157,10 @@ impl Bed {
     /// Whoever asks for little at a time is served for as long as they ask.
     async fn serves_on_while_answers_are_short(&self) -> Result<()> {
         for client in crowd(&self.surroundings, &["short"], SHORT, SHORT_SECONDS).await? {
-            let told = answers(&client.end(Duration::from_secs(SHORT_SECONDS) + PATIENCE).await?)?;
-            println!("short answers: {told}");
-            let requests = told["requests"].as_u64();
-            ensure!(requests > Some(SHORT_SECONDS * 20), "they were not short: {told}");
+            let reported = answers(&client.end(Duration::from_secs(SHORT_SECONDS) + PATIENCE).await?)?;
+            println!("short answers: {reported}");
+            let requests = reported["requests"].as_u64();
+            ensure!(requests > Some(SHORT_SECONDS * 20), "they were not short: {reported}");
         }
         Ok(())
     }
@@ -177,8 +177,8 @@ impl Bed {
         ensure!(text(&ready["message"]).starts_with("2 of 2 replicas serve"), "{ready}");
         self.both_are_asked().await?;
         for client in clients {
-            let told = answers(&client.end(Duration::from_secs(LOAD_SECONDS) + PATIENCE).await?)?;
-            println!("load: {told}");
+            let reported = answers(&client.end(Duration::from_secs(LOAD_SECONDS) + PATIENCE).await?)?;
+            println!("load: {reported}");
         }
         let begun = Instant::now();
         self.stopped(Duration::from_secs(IDLE_SECONDS + REMEMBERED_SECONDS) + DECISION).await?;

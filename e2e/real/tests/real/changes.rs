@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::surroundings::{MODEL, PATIENCE, Surroundings, serves};
 
-/// Nobody does anything: the kubelet starts the container anew, and the model says so on its own.
+/// Nobody does anything: the kubelet restarts the container, and the model says so on its own.
 pub async fn an_engine_that_is_killed_comes_back(surroundings: &Surroundings, pod: &Value) -> Result<()> {
     let inside = Inside::of(surroundings.node.containerd(), pod)?;
     let process = EngineProcess::of(inside.container(), SERVER)?;
     process.kill()?;
     let begun = Instant::now();
     noticed(surroundings).await?;
-    println!("killed, and noticed after {:.1?}: {}", begun.elapsed(), told(surroundings).await?);
+    println!("killed, and noticed after {:.1?}: {}", begun.elapsed(), reported(surroundings).await?);
     let after = serves(surroundings, 1).await?;
     ensure!(after["metadata"]["uid"] == pod["metadata"]["uid"], "another pod took its place");
     Ok(())
@@ -57,7 +57,7 @@ pub async fn a_drained_node_is_left_and_taken_again(surroundings: &Surroundings)
         Ok(Progress::when(ready["reason"] == "WaitingForAccelerators", ready))
     })
     .await?;
-    println!("drained: {}", told(surroundings).await?);
+    println!("drained: {}", reported(surroundings).await?);
     kubectl.run(&["uncordon", node::NAME]).await?.success()?;
     serves(surroundings, 0).await?;
     Ok(())
@@ -74,7 +74,7 @@ async fn noticed(surroundings: &Surroundings) -> Result<()> {
 }
 
 /// Reason and message of the model's Ready condition.
-async fn told(surroundings: &Surroundings) -> Result<String> {
+async fn reported(surroundings: &Surroundings) -> Result<String> {
     let model = surroundings.governed.model(MODEL).await?;
     let ready = condition(&model, "Ready");
     Ok(format!("{}: {}", text(&ready["reason"]), text(&ready["message"])))
@@ -87,16 +87,16 @@ pub async fn what_is_deleted_is_gone(surroundings: &Surroundings) -> Result<()> 
     let begun = Instant::now();
     governed.objects().delete(Kind::ModelDeployment, namespace, name).await?;
     let selector = format!("hemvist.dev/model-deployment={name}");
-    let mut told = String::new();
+    let mut reported = String::new();
     wait_until("the model and all of it to be gone", PATIENCE, async || {
         let model = governed.objects().find(Kind::ModelDeployment, namespace, name).await?;
         let pods = governed.objects().list(Kind::Pod, namespace, &selector).await?;
         let children = governed.children(MODEL).await?;
         let gone = model.is_none() && pods.is_empty() && children.is_empty();
         let left = format!("{} pods and {} other objects", pods.len(), children.len());
-        if left != told {
+        if left != reported {
             println!("deleted: {left} after {:.1?}", begun.elapsed());
-            told.clone_from(&left);
+            reported.clone_from(&left);
         }
         Ok(Progress::when(gone, left))
     })

@@ -42,9 +42,9 @@ pub async fn crowd<'a>(
 
 /// What became of a load of which nothing may have failed.
 pub fn answers(said: &str) -> Result<Value> {
-    let told: Value = serde_json::from_str(said).with_context(|| format!("a client said {said:?}"))?;
-    ensure!(told["failed"] == 0, "requests were lost: {told}");
-    Ok(told)
+    let reported: Value = serde_json::from_str(said).with_context(|| format!("a client said {said:?}"))?;
+    ensure!(reported["failed"] == 0, "requests were lost: {reported}");
+    Ok(reported)
 }
 
 /// Waits until so many replicas serve.

@@ -20,7 +20,7 @@ const HOLD: Duration = Duration::from_secs(35);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and programs that are built once: make e2e-real"]
-async fn failures_are_told_and_pass_without_a_hand() -> Result<()> {
+async fn failures_are_reported_and_pass_by_themselves() -> Result<()> {
     if let Some(obstacle) = machine::obstacle() {
         println!("skipped: {obstacle}");
         return Ok(());
@@ -38,7 +38,7 @@ async fn failures_are_told_and_pass_without_a_hand() -> Result<()> {
 }
 
 fn table(rows: &[Row]) {
-    println!("| failure | reason | told after | serves again after |");
+    println!("| failure | reason | reported after | serves again after |");
     println!("|---|---|---:|---:|");
     for row in rows {
         println!("{row}");

@@ -1,4 +1,4 @@
-//! A gateway that carries out routes before a model: what it is told, what it says and what it lets through.
+//! A gateway that carries out routes before a model: its settings, its reports and what it lets through.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ const BELOW: &str = "/oversattning";
 /// A host that somebody else's route is for.
 const OTHER_HOST: &str = "annan.region.example";
 
-/// What every answer tells its reader, and how that is written in a header.
+/// The notice in every answer, and how that is written in a header.
 const NOTICE: [&str; 2] = ["Frågor: 036-32 10 00.", ":RnLDpWdvcjogMDM2LTMyIDEwIDAwLg==:"];
 
 /// Everything that runs.
@@ -36,7 +36,7 @@ struct Bed {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and programs that are built once: make e2e-real-gateway"]
-async fn a_real_gateway_leads_to_what_clients_ask_and_to_nothing_else() -> Result<()> {
+async fn a_real_gateway_routes_to_the_paths_for_clients_and_to_nothing_else() -> Result<()> {
     if let Some(obstacle) = machine::obstacle() {
         println!("skipped: {obstacle}");
         return Ok(());
@@ -95,7 +95,7 @@ impl Bed {
         let begun = Instant::now();
         kubectl.run(&patch).await?.success()?;
         let said = self.surroundings.says("Routed", "True", "RouteAccepted").await?;
-        println!("the gateway may take the route: told {:.1?} later", begun.elapsed());
+        println!("the gateway may take the route: reported {:.1?} later", begun.elapsed());
         ensure!(said.ends_with(&format!("clients ask at {GATEWAY_HOST}{BELOW}/v1.")), "{said}");
         Ok(())
     }

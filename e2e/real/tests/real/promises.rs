@@ -11,7 +11,7 @@ use crate::surroundings::Surroundings;
 /// Fewer would mean that something was not looked at.
 const AT_LEAST: usize = 20;
 
-/// Fails where a promise is not kept, after all were looked at and told.
+/// Fails where a promise is not kept, after all were checked and reported.
 pub async fn are_kept(surroundings: &Surroundings, pod: &Value) -> Result<()> {
     let inside = Inside::of(surroundings.node.containerd(), pod)?;
     let process = EngineProcess::of(inside.container(), SERVER)?;

@@ -49,11 +49,11 @@ pub async fn loses_no_request_at(surroundings: &Surroundings, address: String) -
     .await?;
     let took = begun.elapsed();
     let said = client.end(Duration::from_secs(SECONDS) + PATIENCE).await?;
-    let told: Value = serde_json::from_str(&said).with_context(|| format!("the client said {said:?}"))?;
-    println!("a new version took over from two replicas in {took:.1?}; meanwhile: {told}");
+    let reported: Value = serde_json::from_str(&said).with_context(|| format!("the client said {said:?}"))?;
+    println!("a new version took over from two replicas in {took:.1?}; meanwhile: {reported}");
     ensure!(took < Duration::from_secs(SECONDS - 3), "the load ended before the rollout");
-    ensure!(told["failed"] == 0, "requests were lost: {told}");
-    ensure!(told["requests"].as_u64() >= Some(AT_LEAST), "fewer than {AT_LEAST} requests: {told}");
+    ensure!(reported["failed"] == 0, "requests were lost: {reported}");
+    ensure!(reported["requests"].as_u64() >= Some(AT_LEAST), "fewer than {AT_LEAST} requests: {reported}");
     let scale = ["scale", "modeldeployment", name, "--namespace", namespace, "--replicas=1"];
     kubectl.run(&scale).await?.success()?;
     replicas(surroundings, 1).await?;

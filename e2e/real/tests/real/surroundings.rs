@@ -103,7 +103,7 @@ impl Surroundings {
     pub async fn says(&self, type_: &str, status: &str, reason: &str) -> Result<String> {
         let begun = Instant::now();
         let what = format!("{type_} to be {status}, {reason}");
-        let told = wait_until(&what, PATIENCE, async || {
+        let reported = wait_until(&what, PATIENCE, async || {
             let model = self.governed.model(MODEL).await?;
             let found = condition(&model, type_);
             let is = found["status"] == status && found["reason"] == reason;
@@ -112,8 +112,8 @@ impl Surroundings {
         })
         .await
         .with_context(|| format!("see {}", self.node.folder().display()))?;
-        println!("{:8.1?} {reason}: {told}", begun.elapsed());
-        Ok(told)
+        println!("{:8.1?} {reason}: {reported}", begun.elapsed());
+        Ok(reported)
     }
 
     /// Applies the model, as its department would.
@@ -175,7 +175,7 @@ fn adapt(model: &mut Value, images: &Images) {
     spec["rollout"] = json!({"drainSeconds": 5});
 }
 
-/// Waits until the model is ready with a pod on the real node whose engine was started anew this often.
+/// Waits until the model is ready with a pod on the real node whose engine was restarted this often.
 pub async fn serves(surroundings: &Surroundings, restarts: u64) -> Result<Value> {
     let begun = Instant::now();
     let pod = wait_until("the model to serve from the real node", PATIENCE, async || {

@@ -1,5 +1,5 @@
 //! Weights that are fetched: a real Job of the operator's, on a real kubelet, from a real store over TLS to a real volume, and
-//! what is served then. What goes wrong on the way is told, and nothing of it is served.
+//! what is served then. What fails on the way is reported, and nothing of it is served.
 
 mod fetching;
 mod kept_out;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hemvist_e2e::governed::split;
-use hemvist_e2e::guests::Guest;
 use hemvist_e2e::models::scaling;
 use hemvist_e2e::objects::{Kind, condition};
+use hemvist_e2e::optional_crds::OptionalCrd;
 use hemvist_e2e::{Progress, wait_until};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ const KEDA: &str = "system:serviceaccount:keda:keda-operator";
 pub async fn starts_with_the_first_request(surroundings: &Surroundings) -> Result<()> {
     let (namespace, name) = split(MODEL)?;
     let governed = &surroundings.governed;
-    Guest::ScaledObject.move_in(governed.cluster()).await?;
+    OptionalCrd::ScaledObject.install(governed.cluster()).await?;
     let mut scaled = scaling(0, 2);
     scaled["schedule"] = json!([{
         "name": "natt", "start": "0 3 * * *", "end": "0 4 * * *", "timeZone": "Europe/Stockholm", "replicas": 1,

@@ -1,4 +1,4 @@
-//! One thing that is not allowed in a model that is allowed otherwise, so that no other rule hides the one that speaks of it.
+//! One thing that is not allowed in a model that is allowed otherwise, so that no other rule hides the one that covers it.
 
 use serde_json::{Value, json};
 
@@ -10,15 +10,15 @@ use crate::random::Random;
 const RISKS: [&str; 4] = ["Minimal", "Limited", "High", "Unacceptable"];
 
 /// Gives one field a value that is not guided by what is allowed.
-pub fn spoil(random: &mut Random, spec: &mut Value) {
+pub fn break_one_rule(random: &mut Random, spec: &mut Value) {
     match random.below(3) {
-        0 => spoil_purpose(random, &mut spec["purpose"]),
-        1 => spoil_weights(random, &mut spec["model"]),
-        _ => spoil_rest(random, spec),
+        0 => break_purpose(random, &mut spec["purpose"]),
+        1 => break_weights(random, &mut spec["model"]),
+        _ => break_rest(random, spec),
     }
 }
 
-fn spoil_purpose(random: &mut Random, purpose: &mut Value) {
+fn break_purpose(random: &mut Random, purpose: &mut Value) {
     match random.below(8) {
         0 => purpose["informationClass"] = json!(random.pick(&CLASSES)),
         1..=3 => purpose["riskClass"] = json!(random.pick(&RISKS)),
@@ -29,7 +29,7 @@ fn spoil_purpose(random: &mut Random, purpose: &mut Value) {
     }
 }
 
-fn spoil_weights(random: &mut Random, model: &mut Value) {
+fn break_weights(random: &mut Random, model: &mut Value) {
     let odd = json!({ "image": { "reference": odd_reference(random) } });
     match random.below(5) {
         0 => model["format"] = json!(random.pick(&FORMATS)),
@@ -40,7 +40,7 @@ fn spoil_weights(random: &mut Random, model: &mut Value) {
     }
 }
 
-fn spoil_rest(random: &mut Random, spec: &mut Value) {
+fn break_rest(random: &mut Random, spec: &mut Value) {
     match random.below(5) {
         0 => spec["engine"]["type"] = json!(random.pick(&ENGINES)),
         1 => spec["engine"]["image"] = json!(odd_reference(random)),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, ODD_REFERENCES};
+use super::{Builder, ODD_REFERENCES};
 use crate::models::reference;
 use crate::texts;
 
@@ -60,7 +60,7 @@ pub(super) const VARIABLES: [&str; 8] = [
     "PATH",
 ];
 
-impl Maker<'_> {
+impl Builder<'_> {
     pub(super) fn container(&mut self, name: &str, accelerated: bool) -> Value {
         let security = match self.random.below(8) {
             0 => json!({}),
@@ -71,7 +71,7 @@ impl Maker<'_> {
         };
         json!({
             "name": name,
-            "image": reference(self.random, self.allowed, self.wild, &ODD_REFERENCES),
+            "image": reference(self.random, self.allowed, self.unguided, &ODD_REFERENCES),
             "args": self.random.chance(100).then(|| [texts::any(self.random, 300)]),
             "env": self.env(),
             "resources": self.resources(accelerated),
@@ -81,7 +81,7 @@ impl Maker<'_> {
 
     fn resources(&mut self, accelerated: bool) -> Value {
         let resource = if accelerated {
-            if self.random.chance(self.wild.max(60)) {
+            if self.random.chance(self.unguided.max(60)) {
                 *self.random.pick(&SHARED)
             } else {
                 *self.random.pick(&ACCELERATORS)

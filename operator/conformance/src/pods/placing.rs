@@ -9,14 +9,14 @@ use hemvist_core::accelerator::{LabelTest, SHARED_SUFFIX, label_tests};
 use hemvist_core::render::NOWHERE;
 use serde_json::{Value, json};
 
-use super::Maker;
+use super::Builder;
 use crate::policies::{CLASSES, DATA_CENTRES, REGIONS};
 
-impl Maker<'_> {
+impl Builder<'_> {
     pub(super) fn affinity(&mut self) -> Value {
         let required = match self.random.below(1000) {
-            roll if roll < self.wild / 3 => return if roll % 2 == 0 { json!({}) } else { Value::Null },
-            roll if roll < self.wild / 2 => Value::Null,
+            roll if roll < self.unguided / 3 => return if roll % 2 == 0 { json!({}) } else { Value::Null },
+            roll if roll < self.unguided / 2 => Value::Null,
             _ => {
                 let count = 1 + usize::from(self.random.chance(250));
                 let terms: Vec<Value> = (0..count).map(|_| self.term()).collect();
@@ -36,7 +36,7 @@ impl Maker<'_> {
     }
 
     fn term(&mut self) -> Value {
-        if self.random.chance(self.wild / 4) {
+        if self.random.chance(self.unguided / 4) {
             let by_name = json!([{ "key": "metadata.name", "operator": "In", "values": ["node-1"] }]);
             return json!({ "matchFields": by_name, "matchExpressions": null });
         }
@@ -49,7 +49,7 @@ impl Maker<'_> {
             self.requirement(NODE_REGION, &regions, &REGIONS),
         ];
         let mut expressions: Vec<Value> = lists.into_iter().flatten().collect();
-        if !self.random.chance(self.wild) {
+        if !self.random.chance(self.unguided) {
             expressions.push(json!({ "key": NODE_DEVICES, "operator": "In", "values": [WHOLE_DEVICES] }));
         }
         for resource in ["nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "amd.com/gpu", "amd.com/cpx_nps4"] {
@@ -73,13 +73,14 @@ impl Maker<'_> {
 
     /// That the label does not announce shares or partitions; now and then with other words, fewer values, or not at all.
     fn kept_off(&mut self, test: &LabelTest) -> Option<Value> {
-        if self.random.chance(self.wild / 16) {
+        if self.random.chance(self.unguided / 16) {
             return None;
         }
-        let kept = test.not.len() - usize::from(self.random.chance(self.wild / 16) && !test.not.is_empty());
+        let kept =
+            test.not.len() - usize::from(self.random.chance(self.unguided / 16) && !test.not.is_empty());
         let values = &test.not[..kept];
         let operator = match self.random.below(1000) {
-            roll if roll < self.wild / 16 => "In",
+            roll if roll < self.unguided / 16 => "In",
             roll if roll < 100 || values.is_empty() => "DoesNotExist",
             _ => "NotIn",
         };
@@ -94,11 +95,11 @@ impl Maker<'_> {
 
     /// That the label has one of these values; now and then with other words, other values, or not at all.
     fn requirement(&mut self, label: &str, allowed: &[String], pool: &[&str]) -> Option<Value> {
-        if self.random.chance(self.wild / 2) {
+        if self.random.chance(self.unguided / 2) {
             return None;
         }
-        let key = if self.random.chance(self.wild / 4) { format!("{label}x") } else { label.to_owned() };
-        if self.random.chance(self.wild / 3) {
+        let key = if self.random.chance(self.unguided / 4) { format!("{label}x") } else { label.to_owned() };
+        if self.random.chance(self.unguided / 3) {
             let value = self.random.pick(pool);
             return Some(match self.random.below(5) {
                 0 => json!({ "key": key, "operator": "NotIn", "values": [value] }),
@@ -132,7 +133,7 @@ impl Maker<'_> {
                 { "key": MODEL_DEPLOYMENT_UID, "operator": "Exists" },
             ] },
         });
-        if self.random.chance(self.wild * 2) {
+        if self.random.chance(self.unguided * 2) {
             let narrower = json!({ "key": MODEL_DEPLOYMENT_UID, "operator": "NotIn", "values": ["another"] });
             match self.random.below(9) {
                 0 => term["topologyKey"] = json!("topology.kubernetes.io/zone"),
@@ -150,7 +151,7 @@ impl Maker<'_> {
             }
         }
         match self.random.below(1000) {
-            roll if roll < self.wild => Value::Null,
+            roll if roll < self.unguided => Value::Null,
             0..=300 if self.class == "Open" => Value::Null,
             _ => json!({ "requiredDuringSchedulingIgnoredDuringExecution": [term] }),
         }

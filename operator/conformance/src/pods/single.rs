@@ -1,10 +1,10 @@
-//! One thing that is wrong with a pod that is right otherwise, so that no other rule hides the one that speaks of it.
+//! One thing that is wrong with a pod that is right otherwise, so that no other rule hides the one that covers it.
 
 use hemvist_api::labels::INFORMATION_CLASS;
 use serde_json::{Value, json};
 
 use super::containers::{ACCELERATORS, SHARED, VARIABLES};
-use super::{HOST_PATHS, Maker, RUNTIME_CLASSES};
+use super::{Builder, HOST_PATHS, RUNTIME_CLASSES};
 
 /// Resources with a domain that the API server takes for Kubernetes' own, so that they need no limit.
 const WITHOUT_LIMITS: [&str; 3] = [
@@ -16,17 +16,17 @@ const WITHOUT_LIMITS: [&str; 3] = [
 /// Capabilities, of which the last does not lead to devices.
 const CAPABILITIES: [&str; 5] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "NET_BIND_SERVICE"];
 
-impl Maker<'_> {
+impl Builder<'_> {
     /// Makes one thing wrong; now and then nothing.
-    pub(super) fn spoil(&mut self, pod: &mut Value) {
+    pub(super) fn break_one_rule(&mut self, pod: &mut Value) {
         match self.random.below(3) {
-            0 => self.spoil_metadata(&mut pod["metadata"]),
-            1 => self.spoil_container(&mut pod["spec"]["containers"][0]),
-            _ => self.spoil_spec(&mut pod["spec"]),
+            0 => self.break_metadata(&mut pod["metadata"]),
+            1 => self.break_container(&mut pod["spec"]["containers"][0]),
+            _ => self.break_spec(&mut pod["spec"]),
         }
     }
 
-    fn spoil_metadata(&mut self, metadata: &mut Value) {
+    fn break_metadata(&mut self, metadata: &mut Value) {
         match self.random.below(6) {
             0 => {
                 let unknown = ["", "Unheard-of", "open", "SECRET"];
@@ -35,7 +35,7 @@ impl Maker<'_> {
             1 => metadata["labels"] = Value::Null,
             2..=4 => {
                 let class = self.class.to_lowercase();
-                let told = [
+                let names = [
                     format!("m-{class}-1"),
                     format!("m--{class}1"),
                     format!("m--{class}.-1"),
@@ -43,13 +43,13 @@ impl Maker<'_> {
                     "m--secrets-1".to_owned(),
                     "m--sensitive--secret-1".to_owned(),
                 ];
-                metadata["name"] = json!(self.random.pick(&told));
+                metadata["name"] = json!(self.random.pick(&names));
             }
             _ => metadata["annotations"] = json!({ "cdi.k8s.io/x": "" }),
         }
     }
 
-    fn spoil_container(&mut self, container: &mut Value) {
+    fn break_container(&mut self, container: &mut Value) {
         let variable = *self.random.pick(&VARIABLES);
         match self.random.below(7) {
             0 => {
@@ -75,7 +75,7 @@ impl Maker<'_> {
         }
     }
 
-    fn spoil_spec(&mut self, spec: &mut Value) {
+    fn break_spec(&mut self, spec: &mut Value) {
         match self.random.below(8) {
             0 => spec[*self.random.pick(&["hostNetwork", "hostPID", "hostIPC"])] = json!(true),
             1 => {

@@ -1,4 +1,4 @@
-//! What the operator is told of its cluster: who is who, and which devices are no accelerators. The names are those of
+//! What the operator's arguments say about its cluster: who is who, and which devices are no accelerators. The names are those of
 //! `hemvist policy compile`, so that both compile the same.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use hemvist_core::snapshot::{Identities, OtherDevices};
 
-/// What the operator is told of its cluster; what is left out is as it is in Kubernetes itself.
+/// What the operator's arguments say about its cluster. The defaults are the names that Kubernetes itself has.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ClusterArgs {
     /// This operator's own user, as the API server knows it.

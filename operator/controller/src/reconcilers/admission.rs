@@ -1,6 +1,6 @@
-//! What is done about everything that is compiled, in an order in which nothing is open that a policy closes.
+//! Writes all compiled policies, in an order in which nothing is allowed meanwhile that a policy denies.
 //!
-//! What no policy speaks of is closed first, then policies are written, then what they speak of is opened, and last what
+//! Default deny is written first, then the policies, then default deny is narrowed by what they cover, and last what
 //! is compiled no more is deleted. Each step is tried at the API server before the next one begins.
 
 mod probe;
@@ -8,7 +8,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hemvist_core::admission::{Admission, Compiled, Spoken, compile};
+use hemvist_core::admission::{Admission, Compiled, Coverage, compile};
 use hemvist_core::date;
 use hemvist_core::snapshot::{Key, Settings};
 use hemvist_core::snapshot::{PolicyBook, PolicyEntry};
@@ -149,45 +149,45 @@ impl Round<'_> {
         Ok(written)
     }
 
-    /// Closes what no policy speaks of, now or before. Gives what keeps that from being known to be in force.
+    /// Closes what no policy covers, now or before. Gives what keeps that from being known to be in force.
     async fn close(&self) -> Result<Option<String>, AdmissionError> {
         let in_force = self.memory(|memory| memory.in_force.clone());
         let closed = match in_force {
             Some(in_force) => self.admission.closing(&in_force, self.settings),
-            None if self.is_seen(&self.admission.silence)? => self.admission.silence.clone(),
-            None => self.admission.closing(&Spoken::silence(), self.settings),
+            None if self.is_seen(&self.admission.default_deny)? => self.admission.default_deny.clone(),
+            None => self.admission.closing(&Coverage::none(), self.settings),
         };
-        self.put_silence(&closed).await
+        self.put_default_deny(&closed).await
     }
 
     /// Opens what policies speak of that are in force.
     async fn open(&self, book: &PolicyBook) -> Result<Option<String>, AdmissionError> {
         let mut in_force = book.clone();
         in_force.entries.retain(|key, _| !self.unproven.contains(key));
-        let spoken = compile(&in_force, self.settings, self.today).spoken;
-        let opened = self.admission.closing(&spoken, self.settings);
+        let coverage = compile(&in_force, self.settings, self.today).coverage;
+        let opened = self.admission.closing(&coverage, self.settings);
         // At most this is open from here on, however the writing ends.
-        self.memory(|memory| memory.in_force = Some(spoken));
-        self.put_silence(&opened).await
+        self.memory(|memory| memory.in_force = Some(coverage));
+        self.put_default_deny(&opened).await
     }
 
-    async fn put_silence(&self, silence: &[Compiled]) -> Result<Option<String>, AdmissionError> {
-        let as_it_was = self.is_seen(silence)? && self.memory(|memory| memory.silence_proven);
+    async fn put_default_deny(&self, default_deny: &[Compiled]) -> Result<Option<String>, AdmissionError> {
+        let as_it_was = self.is_seen(default_deny)? && self.memory(|memory| memory.default_deny_verified);
         if !as_it_was {
-            self.memory(|memory| memory.silence_proven = false);
+            self.memory(|memory| memory.default_deny_verified = false);
         }
-        self.put_all(silence).await?;
+        self.put_all(default_deny).await?;
         if as_it_was {
             return Ok(None);
         }
-        let tried = verify(self.context, silence).await;
+        let tried = verify(self.context, default_deny).await;
         let why = worst(&tried).map(|result| match result {
             ProbeResult::NotRefused(why) => why.clone(),
             ProbeResult::Refused | ProbeResult::Overtaken => {
                 "Something changed meanwhile, so it is being verified again.".to_owned()
             }
         });
-        self.memory(|memory| memory.silence_proven = why.is_none());
+        self.memory(|memory| memory.default_deny_verified = why.is_none());
         Ok(why)
     }
 
@@ -215,7 +215,7 @@ impl Round<'_> {
         Ok(concluded.collect())
     }
 
-    /// Writes what an AIPolicy becomes. Gives what people are told where the API server does not take it.
+    /// Writes what an AIPolicy becomes. Gives what people see where the API server does not take it.
     async fn put_policy(
         &self,
         book: &PolicyBook,
@@ -236,7 +236,7 @@ impl Round<'_> {
             Err(AdmissionError::Write(error)) if error.is_lasting() => error,
             Err(error) => return Err(error),
         };
-        let why = told(&error);
+        let why = reported(&error);
         let no_right = error.source.code() == Some(403);
         let closed = !no_right && self.put_closed(book, key, &why).await;
         let consequence = if closed {
@@ -308,7 +308,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Nothing more is done before what no policy speaks of is closed.
+    /// Nothing more is done before what no policy covers is closed.
     fn stop(&self, changed: &BTreeSet<Key>, why: &str) -> Next {
         tracing::warn!("default deny is not verified: {why}");
         for key in changed {
@@ -320,7 +320,7 @@ impl Round<'_> {
     /// What is not known to be in force will not be by itself where the API server has said no.
     fn note_stopped(&self, error: &AdmissionError) {
         let (why, refused) = match error {
-            AdmissionError::Write(error) => (told(error), error.is_lasting()),
+            AdmissionError::Write(error) => (reported(error), error.is_lasting()),
             AdmissionError::Json(error) => (error.to_string(), true),
         };
         let why = format!("Writing the compiled policies failed: {why}.");
@@ -375,8 +375,8 @@ fn worst<'a>(tried: impl IntoIterator<Item = &'a Probed>) -> Option<&'a ProbeRes
     worst
 }
 
-/// What people are told of an error: of an answer, its own words alone.
-fn told(error: &WriteError) -> String {
+/// What people see of an error: of an answer, its own words alone.
+fn reported(error: &WriteError) -> String {
     let cause = match &error.source {
         CallError::Answered(status) => status.message.clone(),
         source => source.to_string(),

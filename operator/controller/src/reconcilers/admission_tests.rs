@@ -1,4 +1,4 @@
-//! What is written in which order, against a server of a few lines.
+//! What is written in which order, against a fake API server.
 
 use std::sync::Arc;
 
@@ -178,7 +178,7 @@ async fn what_is_weakened_or_deleted_is_repaired() {
 }
 
 #[tokio::test]
-async fn a_policy_that_goes_is_deleted_after_what_it_spoke_of_is_closed() {
+async fn a_deleted_policy_is_removed_after_default_deny_covers_its_fields() {
     let world = World::new();
     world.see_policy(1, &region());
     world.reconcile().await.unwrap();
@@ -193,7 +193,7 @@ async fn a_policy_that_goes_is_deleted_after_what_it_spoke_of_is_closed() {
 }
 
 #[tokio::test]
-async fn a_policy_of_somebody_else_is_left_alone() {
+async fn a_policy_of_another_owner_is_not_changed() {
     let world = World::new();
     let labels = json!({"app.kubernetes.io/managed-by": "hemvist"});
     world.api.store(
@@ -206,7 +206,7 @@ async fn a_policy_of_somebody_else_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_changed_policy_is_not_said_to_be_enforced_before_it_was_tried() {
+async fn a_changed_policy_is_not_reported_as_enforced_before_it_is_probed() {
     let world = World::new();
     world.see_policy(1, &region());
     world.reconcile().await.unwrap();
@@ -224,7 +224,7 @@ async fn a_changed_policy_is_not_said_to_be_enforced_before_it_was_tried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trial_that_is_not_refused_opens_nothing() {
+async fn a_probe_that_is_not_refused_opens_nothing() {
     let world = World::new();
     world.reconcile().await.unwrap();
     let closed = world.api.stored(&format!("{POLICIES}/hemvist-models")).unwrap();
@@ -253,7 +253,7 @@ async fn a_policy_that_the_server_does_not_take_is_closed_and_stops_no_other() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_is_said() {
+async fn a_missing_right_is_reported() {
     let world = World::new();
     world.see_policy(1, &region());
     world.api.refuse("validatingadmissionpolicies", 403);

@@ -1,4 +1,4 @@
-//! The whole way from a view to the requests that it leads to, against a server of a few lines.
+//! From a view of the cluster to the requests of a reconcile, against a fake API server.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn a_new_model_costs_five_objects_and_one_status() {
 }
 
 #[tokio::test]
-async fn what_is_as_it_should_be_is_not_written_again() {
+async fn an_object_that_needs_no_change_is_not_written_again() {
     let world = World::new(&RECONCILER);
     world.reconcile().await.unwrap();
     world.api.requests();
@@ -99,7 +99,7 @@ async fn what_others_have_added_is_taken_out() {
 }
 
 #[tokio::test]
-async fn an_object_of_somebody_else_is_left_alone() {
+async fn an_object_of_another_owner_is_not_changed() {
     let world = World::new(&RECONCILER);
     let theirs = json!({"metadata": {"name": "m", "namespace": "ns"}, "spec": {"theirs": true}});
     let theirs = world.api.store(SERVICE, theirs);
@@ -135,7 +135,7 @@ async fn an_object_of_an_earlier_model_of_the_name_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_refused_model_is_withdrawn_and_its_isolation_last() {
+async fn a_refused_model_is_pruned_and_its_isolation_last() {
     let world = World::new(&RECONCILER);
     world.reconcile().await.unwrap();
     world.api.requests();
@@ -182,7 +182,7 @@ async fn a_deployment_of_another_name_makes_room_before_the_new_one_is_written()
 }
 
 #[tokio::test]
-async fn every_deployment_of_a_refused_model_goes_before_its_isolation() {
+async fn every_deployment_of_a_refused_model_is_deleted_before_its_isolation() {
     let world = World::new(&RECONCILER);
     world.reconcile().await.unwrap();
     world.api.requests();
@@ -243,7 +243,7 @@ async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
     world.see_model(model);
     world.reconcile().await.unwrap();
     world.reconcile().await.unwrap();
-    let withdrawn = [
+    let pruned = [
         "DELETE deployments/m--open",
         "DELETE poddisruptionbudgets/m",
         "DELETE services/m",
@@ -251,7 +251,7 @@ async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
         "DELETE serviceaccounts/m",
         "PATCH m/status",
     ];
-    assert_eq!(world.api.requests(), withdrawn);
+    assert_eq!(world.api.requests(), pruned);
     assert_eq!(world.ready_reason(), "Unreadable");
 }
 

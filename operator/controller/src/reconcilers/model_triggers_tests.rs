@@ -1,4 +1,4 @@
-//! What has which models looked at again.
+//! Which events make which models due.
 
 use std::sync::Arc;
 

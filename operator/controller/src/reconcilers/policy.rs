@@ -55,13 +55,13 @@ async fn reconcile(context: &Context, key: &Key) -> Result<Next, ReconcileError>
     }
     let snapshot = context.view.snapshot();
     let refused = context.view.refused_by(key).len();
-    let tally = core_status::tally(&snapshot, key, &context.view.model_keys(), refused);
+    let counts = core_status::counts(&snapshot, key, &context.view.model_keys(), refused);
     let Some(compilation) = context.view.compiled.compilation(key, &seen) else {
         // The same: as soon as something is known, the policy comes back.
         return Ok(Next::Settled);
     };
     let status =
-        core_status::policy(&snapshot.policies, &snapshot.settings, key, tally, &compilation, &snapshot.now);
+        core_status::policy(&snapshot.policies, &snapshot.settings, key, counts, &compilation, &snapshot.now);
     write_policy(context, key, &seen, &status).await?;
     Ok(Next::Settled)
 }

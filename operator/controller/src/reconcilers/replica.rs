@@ -1,13 +1,13 @@
-//! Asks replicas how they are: what the engine says of its model, and whether the network lets in whom it should keep out.
+//! Probes replicas: what the engine reports about its model, and whether the network enforces the NetworkPolicy.
 //!
-//! Nothing rests on it but what status tells. Where no replica can be reached, models serve all the same.
+//! Nothing rests on it but what status reports. Where no replica can be reached, models serve all the same.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hemvist_core::engine::{SERVING_PORT, STATUS_PORT};
 use hemvist_core::render::MODELS_PATH;
-use hemvist_core::snapshot::{Key, PodFacts, ServedModel, Sighting};
+use hemvist_core::snapshot::{Key, PodFacts, ProbeResult, ServedModel};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -61,10 +61,10 @@ async fn reconcile(context: &Context, key: &Key) -> Next {
     let pod = context.view.pods.lock().get(key);
     let Some(pod) = pod.filter(|pod| is_worth_a_look(pod)) else { return Next::Gone };
     let Some(address) = pod.address.as_deref().and_then(|text| text.parse().ok()) else { return Next::Gone };
-    let sighting = look(address).await;
-    tracing::debug!(pod = %key, ?sighting, "probed a replica");
-    let reached = sighting.status_port_answers;
-    if context.view.probes.remember(&pod.uid, &sighting)
+    let probe = probe(address).await;
+    tracing::debug!(pod = %key, ?probe, "probed a replica");
+    let reached = probe.status_port_answers;
+    if context.view.probes.remember(&pod.uid, &probe)
         && let Some(name) = &pod.model_name
     {
         context.triggers.publish(&Event::Answered(&Key::new(&key.namespace, name)));
@@ -78,9 +78,9 @@ fn is_worth_a_look(pod: &PodFacts) -> bool {
     pod.ready && !pod.terminating && pod.model_uid.is_some() && pod.address.is_some()
 }
 
-async fn look(address: IpAddr) -> Sighting {
+async fn probe(address: IpAddr) -> ProbeResult {
     let (status, serving) = tokio::join!(ask(address, STATUS_PORT), connect(address, SERVING_PORT));
-    Sighting {
+    ProbeResult {
         status_port_answers: status.is_some(),
         serving_port_answers: serving.is_some(),
         served: status.as_deref().and_then(|answer| ServedModel::of(&serde_json::from_slice(answer).ok()?)),
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_is_read_and_silence_is_none() {
+    async fn an_answer_is_read_and_no_answer_is_none() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = i32::from(listener.local_addr().unwrap().port());
         let models = r#"{"data":[{"id":"m","max_model_len":8192}]}"#;

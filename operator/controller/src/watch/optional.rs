@@ -1,4 +1,4 @@
-//! Kinds of children that are not Kubernetes' own: a cluster may get them while Hemvist runs, and may lose them again.
+//! Watches of optional CRDs: they may be installed and deleted while Hemvist runs.
 //! Each is watched while it is served.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a resource stands for, by its name.
+//! What a unit of an extended resource is, from its name.
 
 use super::vendors::{VENDORS, Vendor};
 

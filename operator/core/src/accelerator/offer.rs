@@ -1,4 +1,4 @@
-//! What a node offers: for each resource, what a unit of it really is.
+//! What a node offers: for each resource, whether a unit is a whole device, a partition or a share.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ pub struct Announcements<'a> {
     pub annotations: &'a BTreeMap<String, String>,
 }
 
-/// Longest value that is told of an announcement, in characters: annotations can be long lists of devices.
+/// Longest value of an announcement in a message, in characters: annotations can be long lists of devices.
 const LONGEST_VALUE: usize = 40;
 
 impl Announcements<'_> {
@@ -192,7 +192,7 @@ pub(crate) fn labelled(vendor: &Vendor, labels: &BTreeMap<String, String>) -> Op
     }
 }
 
-/// Every vendor of which labels tell something, with what they say.
+/// Every vendor that labels describe, with what they say.
 pub(crate) fn all_labelled(labels: &BTreeMap<String, String>) -> BTreeMap<AcceleratorVendor, String> {
     VENDORS.iter().filter_map(|vendor| Some((vendor.vendor, labelled(vendor, labels)?))).collect()
 }

@@ -1,4 +1,4 @@
-//! The ways in which a pod reaches an accelerator past the resources that it asks for.
+//! The ways in which a pod reaches an accelerator without requesting its resource.
 //!
 //! The same lists stand in the expressions for the API server; a test holds both to each other on random pods.
 
@@ -44,14 +44,14 @@ const AT_AND_BELOW: [&[&str]; 13] = [
     &["var", "lib", "k0s"],
 ];
 
-/// How a pod reaches an accelerator past the resources that it asks for.
+/// How a pod reaches an accelerator past the resources that it requests.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Reach {
     /// By a claim of dynamic resource allocation.
     Claim,
-    /// By an environment variable that the container runtime heeds.
+    /// By an environment variable that the container runtime reads.
     Variable,
-    /// By an annotation that the container runtime heeds.
+    /// By an annotation that the container runtime reads.
     Annotation,
     /// By a path of the host.
     HostPath,

@@ -1,4 +1,4 @@
-//! Labels by which pods keep away from nodes that hand out less than whole devices.
+//! Node labels by which pods avoid nodes that offer less than whole devices.
 //!
 //! Not everything that is announced can be said in a node affinity: annotations cannot be asked for, and neither can numbers
 //! or parts of a text. What is left is for placement and the rounds; SECURITY.md says what that means.

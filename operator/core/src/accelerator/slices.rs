@@ -89,9 +89,9 @@ pub struct SliceFacts {
 /// A whole device of dynamic resource allocation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Device {
-    /// Its product, where it is told.
+    /// Its product, where it is known.
     pub product: Option<String>,
-    /// Its memory in bytes, where it is told.
+    /// Its memory in bytes, where it is known.
     pub memory: Option<u64>,
 }
 

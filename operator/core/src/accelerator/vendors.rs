@@ -31,17 +31,17 @@ pub struct Vendor {
     pub llama_cpp: Option<&'static str>,
 }
 
-/// Labels of nodes that tell of a vendor's devices.
+/// Labels of nodes that describe a vendor's devices.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels {
-    /// The product, where that is told.
+    /// The product, where that is known.
     pub product: Option<&'static str>,
-    /// How many devices there are, where that is told.
+    /// How many devices there are, where that is known.
     pub count: Option<&'static str>,
-    /// The memory of a unit, where that is told, and how many mebibytes its number stands for. A unit after the number is
+    /// The memory of a unit, where that is known, and how many mebibytes its number stands for. A unit after the number is
     /// left out.
     pub memory: Option<(Key, u64)>,
-    /// The version of the driver, where that is told.
+    /// The version of the driver, where that is known.
     pub driver: Option<&'static str>,
 }
 

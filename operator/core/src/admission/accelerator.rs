@@ -97,7 +97,7 @@ fn is_accelerator_expr(devices: &OtherDevices, resource: &Expr) -> Expr {
     all([has_domain, unknown, !known_to_be_other(resource)])
 }
 
-/// Whether the pod is given devices past what it asks for: by an annotation, or by a runtime class without a resource. What the
+/// Whether the pod is given devices past what it requests: by an annotation, or by a runtime class without a resource. What the
 /// image asks such a runtime for is not known here.
 pub fn given_devices_expr(devices: &OtherDevices, spec: &Expr, metadata: &Expr) -> Expr {
     let asks = |kind| asks_for_accelerator(devices, &name("c"), kind);

@@ -1,4 +1,4 @@
-//! What is said of an argument that is refused: that nobody can allow it and what to do instead, or who would have to.
+//! The message for a refused argument: that no policy can allow it and what to do instead, or which policy would have to.
 
 use hemvist_api::values::EngineType;
 

@@ -16,9 +16,9 @@ pub struct Author {
     pub key: Key,
     /// Its generation.
     pub generation: i64,
-    /// The namespaces that it binds.
+    /// The namespaces that it applies to.
     pub scope: Scope,
-    /// The exceptions that waive duties of it today, in the namespaces that it binds: those of every policy of the root
+    /// The exceptions that waive duties of it today, in the namespaces that it applies to: those of every policy of the root
     /// namespace, if it is one itself.
     pub exceptions: Vec<ActiveException>,
 }

@@ -156,7 +156,7 @@ pub fn call(function: &'static str, arguments: impl IntoIterator<Item = Expr>) -
     Expr::Call { on: None, function, arguments: arguments.into_iter().collect() }
 }
 
-/// Whether the field is there. Asking for a field of something that is absent is an error, so only the last one may be.
+/// Whether the field exists. Asking for a field of something that is absent is an error, so only the last one may be.
 pub fn has(field: Expr) -> Expr {
     call("has", [field])
 }
@@ -168,13 +168,13 @@ impl Expr {
         Self::Field { of: Box::new(self), name, optional: false }
     }
 
-    /// The field of this name, if it is there.
+    /// The field of this name, if it exists.
     #[must_use]
     pub fn maybe(self, name: &'static str) -> Self {
         Self::Field { of: Box::new(self), name, optional: true }
     }
 
-    /// Fields below each other, all of which are there.
+    /// Fields below each other, all of which exist.
     #[must_use]
     pub fn path<const N: usize>(self, names: [&'static str; N]) -> Self {
         names.into_iter().fold(self, Self::field)
@@ -192,7 +192,7 @@ impl Expr {
         Self::Item { of: Box::new(self), key: Box::new(key), optional: false }
     }
 
-    /// The entry with this key, if it is there.
+    /// The entry with this key, if it exists.
     #[must_use]
     pub fn maybe_item(self, key: Self) -> Self {
         Self::Item { of: Box::new(self), key: Box::new(key), optional: true }

@@ -1,19 +1,19 @@
-//! What is always in force, whatever AIPolicies there are: the chain of custody, the doors that only one part of the
-//! cluster may use, and the silence of the root namespace.
+//! What is always in force, whatever AIPolicies there are: who may create what, the subresources that only one part
+//! of the cluster may use, and the default deny.
 
 mod children;
-mod doors;
+mod default_deny;
 mod neighbours;
 mod nodes;
-mod silence;
+mod subresources;
 mod workloads;
 
 pub use children::QUOTA_NAME;
-pub(super) use doors::{bindings, connections, statuses};
+pub use default_deny::Coverage;
+pub(super) use default_deny::{models, pods};
 pub(super) use neighbours::neighbours;
 pub(super) use nodes::nodes;
-pub use silence::Spoken;
-pub(super) use silence::{models, pods};
+pub(super) use subresources::{bindings, connections, statuses};
 pub(super) use workloads::workloads;
 
 pub(super) use children::children;
@@ -21,18 +21,18 @@ pub(super) use children::children;
 use hemvist_api::values::Enforcement;
 
 use super::cel::{Expr, any, name, texts};
-use super::object::{Compiled, Door, Rule};
+use super::object::{Compiled, MatchRule, Rule};
 use super::scope::Scope;
 use crate::snapshot::Settings;
 
 /// What is always there judges every governed namespace, and denies.
-fn always(name: &str, namespaces: Scope, doors: &[Door], rules: Vec<Rule>) -> Compiled {
+fn always(name: &str, namespaces: Scope, match_rules: &[MatchRule], rules: Vec<Rule>) -> Compiled {
     Compiled {
         name: name.to_owned(),
         author: None,
-        doors: doors.to_vec(),
+        match_rules: match_rules.to_vec(),
         namespaces,
-        firm: Vec::new(),
+        without_exemption: Vec::new(),
         exempt: Vec::new(),
         variables: Vec::new(),
         rules,

@@ -1,4 +1,4 @@
-//! Long lists, written once.
+//! Moves long lists into variables, so that each is written once.
 //!
 //! The API server takes 100,000 characters for one expression. A list of 64 registries stands in the rule and again in its
 //! message; as a variable it stands once, and each mention is a word.

@@ -1,4 +1,4 @@
-//! Variables of a policy where there are none.
+//! Replaces variables by their values, for expressions that cannot use variables.
 //!
 //! The API server looks at match conditions before it knows the variables of a policy. What they stand for is bound within
 //! the expression instead, as the only element of a list that something is asked of.

@@ -1,4 +1,4 @@
-//! How far the devices of a pod are kept apart from those of others, as an expression for the API server.
+//! The isolation of the devices that a pod requests, as an expression for the API server.
 //!
 //! What a unit of a resource is, the node says; a pod is held to it in writing, by a required node affinity that keeps it off
 //! nodes whose labels announce shares or partitions. The labels come from the catalogue of vendors.
@@ -22,7 +22,7 @@ pub(super) fn kept_apart(devices: &OtherDevices, isolation: Isolation) -> Expr {
     let is_accelerator = is_accelerator_expr_by_prefixes(devices, &name("r"));
     let lesser = all([!is_sufficient(isolation), is_accelerator]);
     let mut demands = vec![!asks_for(&lesser), !claims_devices(&pod())];
-    // Names with the same tests are asked for together: each look at the resources costs a pass over all containers.
+    // Names with the same tests are checked together: each look at the resources costs a pass over all containers.
     let mut by_tests: BTreeMap<Vec<LabelTest>, Vec<&str>> = BTreeMap::new();
     for resource in VENDORS.iter().flat_map(|vendor| vendor.devices) {
         by_tests
@@ -44,7 +44,7 @@ pub(super) fn kept_apart(devices: &OtherDevices, isolation: Isolation) -> Expr {
     all(demands)
 }
 
-/// Whether `test` holds of one of the resources that a container of the pod asks for; `r` stands for each.
+/// Whether `test` holds of one of the resources that a container of the pod requests; `r` stands for each.
 fn asks_for(test: &Expr) -> Expr {
     let resources = |kind| name("c").maybe_path(["resources", kind]).or_no_entries().some("r", test.clone());
     some_container(&pod(), "c", &any([resources("limits"), resources("requests")]))

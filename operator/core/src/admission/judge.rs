@@ -1,4 +1,4 @@
-//! The same judgement as the compiled policies give, in plain code: the reference that they are held to.
+//! The verdict of the compiled policies, in plain Rust: the reference that they are compared with.
 //!
 //! It is written from the rules and not from the expressions. A differential test sends random objects to a real API server
 //! and compares verdict and rule.

@@ -1,4 +1,4 @@
-//! What the API server says of a rule: the rule's message from the catalogue, with expressions for what only the object knows.
+//! The messages of compiled rules: those of the catalogue, with expressions for the facts of the object.
 
 use super::cel::{Expr, text};
 use crate::rules::{Piece, Rule, one_line};

@@ -1,4 +1,4 @@
-//! What an AIPolicy says of ModelDeployments, as rules for the API server.
+//! The rules of an AIPolicy for ModelDeployments, as rules for the API server.
 //!
 //! The same rules as [`EffectivePolicy::check`](crate::policy::EffectivePolicy::check), but those that need the clock
 //! (assessments that end) or other policies (lists that have nothing in common, a licence that all have to agree on):
@@ -16,7 +16,7 @@ use super::cel::{Expr, all, any, call, has, name, text, texts};
 use super::data_centres;
 use super::image::{is_below, is_below_by_digest};
 use super::message::Message;
-use super::object::{Door, Rule};
+use super::object::{MatchRule, Rule};
 use super::pattern::{HAS_DIGEST, IS_DIGEST, SAYS_SOMETHING};
 use crate::engine::description;
 use crate::policy::duties::{Demand, Duty, Scope as DutyScope};
@@ -24,8 +24,11 @@ use crate::rules::Listed;
 use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 /// Writing a ModelDeployment. Deleting one is always allowed.
-pub const DOOR: Door =
-    Door { group: hemvist_api::GROUP, resources: &["modeldeployments"], operations: &["CREATE", "UPDATE"] };
+pub const MATCH_RULE: MatchRule = MatchRule {
+    group: hemvist_api::GROUP,
+    resources: &["modeldeployments"],
+    operations: &["CREATE", "UPDATE"],
+};
 
 const CLASS_FIELD: &str = "spec.purpose.informationClass";
 
@@ -53,12 +56,12 @@ pub(super) fn risk_of_model() -> Expr {
     purpose().field("riskClass")
 }
 
-/// The data centres that it asks for.
+/// The data centres that it requests.
 fn asked() -> Expr {
     spec().maybe_path(["placement", "dataCentres"]).or_none()
 }
 
-/// The field that says where the model may be: the data centres that it asks for, or its class.
+/// The field that says where the model may be: the data centres that it requests, or its class.
 pub(super) fn field_of_data_centres() -> Expr {
     let asked = spec().maybe_path(["placement", "dataCentres"]).call("hasValue", []);
     asked.choose(text("spec.placement.dataCentres"), text(CLASS_FIELD))
@@ -84,7 +87,7 @@ fn map_of_texts<const N: usize>(entries: [(&'static str, Expr); N]) -> Expr {
     Expr::Map(entries.map(|(key, value)| (key, call("string", [value]))).into())
 }
 
-/// The sources of weights that are volumes when they are served: what is in them is told by a digest of the model's own.
+/// The sources of weights that are volumes when they are served: what is in them is identified by a digest of the model's own.
 const VOLUMES: &[&str] = &["persistentVolumeClaim", "mirror"];
 
 /// The same of adapters.
@@ -120,7 +123,7 @@ pub(super) fn variables() -> Vec<(&'static str, Expr)> {
 }
 
 /// Whether a request changes nothing that a policy judges. What was accepted once can be suspended, labelled, scaled and
-/// given incidents whatever has become of the policy; the controller judges it anew anyway.
+/// given incidents whatever has become of the policy; the controller judges it again anyway.
 pub(super) fn unchanged() -> Expr {
     let is_update = name("request").field("operation").equals(text("UPDATE"));
     let same = ["purpose", "model", "engine", "accelerator", "placement"].map(|field| {
@@ -130,7 +133,7 @@ pub(super) fn unchanged() -> Expr {
     all(std::iter::once(is_update).chain(same))
 }
 
-/// The rules of one policy, in the order in which they are told.
+/// The rules of one policy, in the order in which they are reported.
 pub(super) fn rules(author: &Author, policy: &AIPolicySpec, today: Date) -> Vec<Rule> {
     let policy = Rules { author, policy, today };
     [
@@ -177,7 +180,7 @@ impl Rules<'_> {
         rules
     }
 
-    /// Data centres that were asked for have to be allowed; where none was, one has to be left.
+    /// Data centres that were requested have to be allowed; where none was, one has to be left.
     fn residency(&self) -> Vec<Rule> {
         let residency = self.policy.residency.as_ref();
         let common = data_centres::of_all(self.policy);

@@ -1,4 +1,4 @@
-//! Names of what is compiled.
+//! Names of compiled policies.
 
 use sha2::{Digest, Sha256};
 

@@ -1,4 +1,4 @@
-//! What is compiled, and the objects of the API server that it becomes.
+//! A compiled policy, and the objects of the API server that it becomes.
 
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
@@ -40,21 +40,21 @@ pub struct Compiled {
     /// The AIPolicy that it carries out and its generation; `None` for what is always there.
     pub author: Option<(Key, i64)>,
     /// What is asked of the API server that it judges.
-    pub doors: Vec<Door>,
+    pub match_rules: Vec<MatchRule>,
     /// The namespaces whose objects it judges. Objects that have no namespace are judged always.
     pub namespaces: Scope,
-    /// Rules to which there is no exemption. They are told first.
-    pub firm: Vec<Rule>,
+    /// Rules to which there is no exemption. They are reported first.
+    pub without_exemption: Vec<Rule>,
     /// Requests to which the other rules do not apply: those of which one of these holds.
     pub exempt: Vec<Expr>,
     /// Values that several rules use, in order; a later one can use an earlier one. Each is looked at once, and only where
     /// it is used.
     pub variables: Vec<(&'static str, Expr)>,
-    /// The rules, in the order in which they are told.
+    /// The rules, in the order in which they are reported.
     pub rules: Vec<Rule>,
     /// Whether it can be tried with a probe.
     pub probed: bool,
-    /// What a breach leads to, and where.
+    /// What a violation results in, and where.
     pub actions: Vec<(Enforcement, Scope)>,
 }
 
@@ -70,10 +70,10 @@ struct Judgement {
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Door {
+pub struct MatchRule {
     /// The group of the API; empty for the core.
     pub group: &'static str,
-    /// Resources, and sub-resources as `pods/exec`. Never a wildcard: a door that is new has to be looked at.
+    /// Resources, and sub-resources as `pods/exec`. Never a wildcard: a new resource has to be reviewed.
     pub resources: &'static [&'static str],
     /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`.
     pub operations: &'static [&'static str],
@@ -119,7 +119,7 @@ impl Compiled {
             spec: Some(ValidatingAdmissionPolicySpec {
                 failure_policy: Some("Fail".to_owned()),
                 match_constraints: Some(MatchResources {
-                    resource_rules: Some(self.doors.iter().map(Door::rule).collect()),
+                    resource_rules: Some(self.match_rules.iter().map(MatchRule::rule).collect()),
                     ..selection(&Scope::everywhere())
                 }),
                 match_conditions: judgement.condition.map(|condition| vec![condition]),
@@ -164,14 +164,14 @@ impl Compiled {
         };
         let allowed = any(std::iter::once(hold(&self.rules)).chain(self.exempt.clone()));
         if !self.probed {
-            return all([hold(&self.firm), allowed]);
+            return all([hold(&self.without_exemption), allowed]);
         }
-        all([!self.is_probe(), hold(&self.firm), any([allowed, probe::is_of_another()])])
+        all([!self.is_probe(), hold(&self.without_exemption), any([allowed, probe::is_of_another()])])
     }
 
     /// What is said of a request that is refused: the message of the first rule that it breaks.
     fn message(&self) -> Expr {
-        let rules = self.firm.iter().chain(&self.rules);
+        let rules = self.without_exemption.iter().chain(&self.rules);
         let mut refused: Vec<_> =
             rules.map(|rule| (!rule.holds.clone(), rule.message.expression())).collect();
         if self.probed {
@@ -188,7 +188,7 @@ impl Compiled {
     }
 
     /// The bindings that put the policy into force. The namespaces stand here and not in the policy itself: the API server
-    /// looks at them before it looks at the kind of the object, and reads them anew for every request.
+    /// looks at them before it looks at the kind of the object, and reads them again for every request.
     pub fn bindings(&self) -> Vec<ValidatingAdmissionPolicyBinding> {
         let binding = |(enforcement, scope): (Enforcement, Scope)| {
             let name = match enforcement {
@@ -231,7 +231,7 @@ impl Compiled {
     }
 }
 
-impl Door {
+impl MatchRule {
     fn rule(&self) -> NamedRuleWithOperations {
         let owned = |values: &[&str]| Some(values.iter().map(|value| (*value).to_owned()).collect());
         NamedRuleWithOperations {

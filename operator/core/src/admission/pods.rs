@@ -1,4 +1,4 @@
-//! What an AIPolicy says of pods that use an accelerator, whoever made them, as rules for the API server.
+//! The rules of an AIPolicy for pods that use an accelerator, whoever created them, as rules for the API server.
 //!
 //! Where a pod may go is required of it in writing: its required node affinity has to stay within what the policy allows,
 //! and every kubelet refuses a pod whose required affinity its node does not meet. Of several terms of an affinity one is
@@ -18,7 +18,7 @@ use super::image::{is_below, is_below_by_digest};
 use super::isolation::kept_apart;
 use super::message::{Fact, Message};
 use super::models::{not_in_list, texts_of, variable};
-use super::object::{Door, Rule};
+use super::object::{MatchRule, Rule};
 use super::pattern::HAS_DIGEST;
 use super::scope::Scope;
 use crate::policy::duties::Scope as DutyScope;
@@ -28,7 +28,7 @@ use crate::snapshot::{OtherDevices, Settings};
 use crate::violation::AllowList;
 
 /// Writing a pod, by each of the ways in which its spec can be written.
-pub const DOOR: Door = Door {
+pub const MATCH_RULE: MatchRule = MatchRule {
     group: "",
     resources: &["pods", "pods/ephemeralcontainers", "pods/resize"],
     operations: &["CREATE", "UPDATE"],

@@ -1,4 +1,4 @@
-//! Objects that are only sent to be refused: how it is known that a compiled policy is in force.
+//! Probes: objects that a compiled policy must refuse, which shows that it is in force.
 //!
 //! A policy that was written is not in force at once, and one that somebody has weakened is not in force any more. So the
 //! API server is asked, in a dry run, to make an object that the policy refuses by name. Its refusal says which policy, at
@@ -46,7 +46,7 @@ impl Compiled {
         let denies = |(enforcement, scope): &(Enforcement, super::Scope)| {
             *enforcement == Enforcement::Deny && scope.contains(&settings.root_namespace)
         };
-        let is_pod = self.doors.contains(&pods::DOOR);
+        let is_pod = self.match_rules.contains(&pods::MATCH_RULE);
         if !self.probed || !self.actions.iter().any(denies) {
             return None;
         }
@@ -61,20 +61,20 @@ impl Compiled {
         Some(Probe { policy: self.name.clone(), answer, object, is_pod })
     }
 
-    /// What the policy says to its probe: which it is, and in which edition. Of a policy that was written anew, the answer
+    /// What the policy says to its probe: which policy it is, and in which version. Of a policy that was rewritten, the answer
     /// of the earlier one proves nothing.
     pub(super) fn probe_answer(&self) -> String {
-        let edition = self.edition();
+        let version = self.version();
         match &self.author {
             Some((key, generation)) => {
-                format!("a probe: AIPolicy {key} at generation {generation} is in force, edition {edition}.")
+                format!("a probe: AIPolicy {key} at generation {generation} is in force, version {version}.")
             }
-            None => format!("a probe: what no AIPolicy speaks of is refused, edition {edition}."),
+            None => format!("a probe: default deny is in force, version {version}."),
         }
     }
 
-    /// Hash of what is judged, where, and what a breach leads to.
-    fn edition(&self) -> String {
+    /// Hash of what is judged, where, and what a violation results in.
+    fn version(&self) -> String {
         content_hash(&Value::from(format!("{self:?}")))
     }
 

@@ -1,8 +1,8 @@
-//! An engine of the user's own: an image of which nothing is known but what its model says of it.
+//! A custom engine: an image of which Hemvist knows only what the ModelDeployment says.
 //!
 //! What holds for every engine holds for it: isolation, rights, placement, weights by digest and read-only, offline. What it
-//! is told of its model is in its environment, because nobody knows how it wants its arguments; whether it heeds it is up to
-//! its maker.
+//! is told of its model is in its environment, because nobody knows how it wants its arguments; whether it reads it is up to
+//! its author.
 
 use hemvist_api::values::{EngineType, ModelFormat};
 
@@ -19,7 +19,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     command: &[],
     syntax: ArgumentSyntax::Joined,
     arguments: |_, _| Vec::new(),
-    // Nobody knows how it would be told of them.
+    // Nobody knows which arguments it reads them from.
     adapters: None,
     environment: ENVIRONMENT,
     variables,
@@ -48,7 +48,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
     not_in_names: &[],
 };
 
-/// What engines that are built on common libraries heed.
+/// What engines that are built on common libraries read.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("DO_NOT_TRACK", "1"),
     ("HF_HOME", "/cache/huggingface"),

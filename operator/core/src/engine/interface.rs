@@ -1,12 +1,12 @@
-//! What of an engine's HTTP interface clients may use, and what it is asked to show that the model answers.
+//! The paths of an engine's HTTP interface that clients may use, and the request that checks that the model answers.
 //!
-//! Every engine has more doors than those that a client needs: some change or stop the model, some show what others asked.
+//! Every engine serves more paths than those that a client needs: some change or stop the model, some show what others asked.
 //! None of them asks who knocks. So what may be asked is listed here, and nothing else is let through.
 
 use super::Serving;
 use serde_json::{Value, json};
 
-/// A path of the interface, exactly as it is asked for, with its method.
+/// A path of the interface, exactly as it is requested, with its method.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Path {
     /// The method.

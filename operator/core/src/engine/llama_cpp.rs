@@ -75,7 +75,7 @@ const PROMPT_CACHE_MEBIBYTES: u32 = 2048;
 const OTHER_CONNECTIONS: i32 = 64;
 
 /// Requests that are answered or wait for it. A thread serves one connection until that is closed; beyond their number nobody is
-/// served, and neither health nor metrics would be told while many ask.
+/// served, and neither health nor metrics would be served while many clients ask.
 fn connections(model: &Serving<'_>) -> i32 {
     model.engine.concurrency.unwrap_or(0).max(192)
 }
@@ -110,7 +110,7 @@ fn arguments(model: &Serving<'_>, weights: &str) -> Vec<Argument> {
 }
 
 /// The devices by the names that the engine has for them. It stops where one is not there; left to itself it would go on with
-/// the processor, serve, and be of no use. Each maker's devices need the image with that maker's own library.
+/// the processor, serve, and be of no use. The devices of each vendor need the image with the library of that vendor.
 fn devices(model: &Serving<'_>) -> Argument {
     // A model with devices that it has no library for is refused before.
     let name = vendor(model.vendor).llama_cpp.unwrap_or_default();
@@ -142,7 +142,7 @@ fn context(context_length: Option<i32>, concurrency: Option<i32>) -> Vec<Argumen
     arguments
 }
 
-/// The engine's name for a number format, where one is asked for. It has no 8-bit floating-point cache; its 8-bit format
+/// The engine's name for a number format, where one is requested. It has no 8-bit floating-point cache; its 8-bit format
 /// takes about the same room.
 fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     match kind {

@@ -1,4 +1,4 @@
-//! What an engine is told of the model that it serves.
+//! The facts of a model that its engine needs.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use hemvist_api::values::{AcceleratorVendor, EngineType, KeyValueCacheType, Mode
 
 use super::ENGINE_PORT;
 
-/// What an engine is told of the model that it serves. Descriptions of engines see this much of a model and no more.
+/// The facts of a model that its engine needs. Descriptions of engines see this much of a model and no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Serving<'a> {
     /// The name that clients ask for.
@@ -31,13 +31,13 @@ impl Serving<'_> {
         self.engine.custom.as_ref().map_or(ENGINE_PORT, |custom| custom.port)
     }
 
-    /// Whether the model asks for the engine's argument `name`.
+    /// Whether the model requests the engine's argument `name`.
     pub(super) fn asks_for(&self, name: &str) -> bool {
         self.engine.args.contains_key(name)
     }
 }
 
-/// An engine with everything it is told.
+/// An engine with all of its settings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EngineSettings {
     /// The engine.

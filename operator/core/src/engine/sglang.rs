@@ -140,7 +140,7 @@ fn load_format(format: ModelFormat) -> &'static str {
     }
 }
 
-/// The engine's name for a number format, where one is asked for. It has no cache in float16; bfloat16 takes the same room.
+/// The engine's name for a number format, where one is requested. It has no cache in float16; bfloat16 takes the same room.
 fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     match kind {
         KeyValueCacheType::Auto => None,

@@ -34,7 +34,7 @@ pub const DESCRIPTION: EngineDescription = EngineDescription {
         cache_used: Some("vllm:kv_cache_usage_perc"),
     }),
     drain: Drain::ByEngine,
-    // The image's own user is 2000 in group 0; users outside group 0 are not supported by its makers.
+    // The image's own user is 2000 in group 0; users outside group 0 are not supported by its authors.
     group: 0,
     // Compiled kernels and graphs of one model.
     cache_gibibytes: 10,
@@ -128,7 +128,7 @@ fn load_format(format: ModelFormat) -> &'static str {
     }
 }
 
-/// The engine's name for a number format, where one is asked for.
+/// The engine's name for a number format, where one is requested.
 fn cache_type(kind: KeyValueCacheType) -> Option<&'static str> {
     match kind {
         KeyValueCacheType::Auto => None,

@@ -1,4 +1,4 @@
-//! Which namespaces an AIPolicy binds, and what it states there.
+//! Which namespaces an AIPolicy applies to, and what it states there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,7 @@ impl Author<'_> {
 
 impl EffectivePolicy {
     /// What is stated where no policy is.
-    pub(super) fn silent(settings: &Settings) -> Self {
+    pub(super) fn nothing_set(settings: &Settings) -> Self {
         Self {
             root_namespace: settings.root_namespace.clone(),
             proxy_image: settings.proxy_image.clone(),
@@ -106,7 +106,7 @@ impl EffectivePolicy {
 
     /// What one policy states for `namespace`.
     pub(crate) fn of_entry(settings: &Settings, key: &Key, entry: &PolicyEntry, namespace: &str) -> Self {
-        let mut stated = Self::silent(settings);
+        let mut stated = Self::nothing_set(settings);
         match entry {
             PolicyEntry::Unreadable { error } => {
                 stated.unreadable.insert((key.clone(), error.clone()));
@@ -211,8 +211,8 @@ impl EffectivePolicy {
     }
 }
 
-/// What a policy says that a breach leads to. One of the root namespace that does not say it denies: otherwise another that
-/// says less could open what this one has closed. Elsewhere silence is no opinion.
+/// What a policy says that a violation results in. One of the root namespace that does not say it denies: otherwise another that
+/// says less could open what this one has closed. Elsewhere a field that is not set means nothing.
 pub(crate) fn stated_enforcement(policy: &AIPolicySpec, of_root: bool) -> Option<Enforcement> {
     policy.enforcement.or(of_root.then_some(Enforcement::Deny))
 }

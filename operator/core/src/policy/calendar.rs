@@ -1,6 +1,6 @@
-//! The days on which a judgement may come out otherwise though nobody has changed anything.
+//! The days on which a decision can change though no object changes.
 //!
-//! Every rule with a date is a comparison of today with a day that is reckoned from what stands in the objects. Those days
+//! Every rule with a date is a comparison of today with a day that is calculated from what stands in the objects. Those days
 //! are collected here, so that the operator knows when to look again and never has to look in between.
 
 use std::collections::{BTreeMap, BTreeSet};

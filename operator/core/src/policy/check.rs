@@ -1,4 +1,4 @@
-//! What a model has that its policies do not allow.
+//! Checks a model against the effective policy.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::violation::{AllowList, Finding, RuleSource, Violation};
 
 const INFORMATION_CLASS: &str = "spec.purpose.informationClass";
 
-/// What nobody can change in the model: whoever installed Hemvist has named the image.
+/// What nobody can change in the model: the installation sets the image.
 const PROXY_IMAGE: &str = "proxy.image of the installation";
 
 /// Everything in `model` that `policy` does not allow, in stable order and without doubles.
@@ -150,7 +150,7 @@ impl Refusals<'_> {
         let allowed_by = |suffices: &dyn Fn(&str) -> bool| {
             expression.as_ref().is_some_and(|expression| expression.is_allowed(&|one: &str| suffices(one)))
         };
-        // A choice such as `MIT OR Apache-2.0` has to be made once for all policies, not by each policy anew.
+        // A choice such as `MIT OR Apache-2.0` has to be made once for all policies, not by each policy again.
         let everywhere = |one: &str| limits.iter().all(|limit| licence::listed(&limit.value, one));
         let refused_together = !allowed_by(&everywhere);
         let refuses = |limit: &BTreeSet<String>| !allowed_by(&|one| licence::listed(limit, one));

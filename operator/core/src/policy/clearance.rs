@@ -1,4 +1,4 @@
-//! Where a model may be.
+//! Where a model may run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::rules::{listing, shortened};
 /// Where a model may be: what its node has to be labelled with. Every set has to be met; an empty one is met by no node.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Clearance {
-    /// Regions; `None` where no policy speaks of regions.
+    /// Regions; `None` where no policy lists regions.
     pub regions: Option<BTreeSet<String>>,
     /// Data centres.
     pub data_centres: BTreeSet<String>,
@@ -26,7 +26,7 @@ pub struct Clearance {
 /// The longest reason that is given, in characters, as status can hold it.
 const MAX_REASON: usize = 1000;
 
-/// Where a model of `class` may be, narrowed to the data centres that it asks for.
+/// Where a model of `class` may be, narrowed to the data centres that it requests.
 pub(super) fn clearance(
     policy: &EffectivePolicy,
     class: InformationClass,
@@ -52,7 +52,7 @@ pub(super) fn clearance(
     Clearance { regions, data_centres, levels, devices_label, reason: reason(policy, &limits, asked) }
 }
 
-/// Which policies limit the data centres to which, and what the model asks for.
+/// Which policies limit the data centres to which, and what the model requests.
 fn reason(policy: &EffectivePolicy, limits: &Limits<String>, asked: Option<&[DataCentre]>) -> String {
     let mut by_policy: BTreeMap<(&str, &str), Limits<String>> = BTreeMap::new();
     for limit in limits.iter() {

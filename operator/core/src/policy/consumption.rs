@@ -1,7 +1,7 @@
-//! How much the models of a namespace may use, and what happens to accelerators that no model of ours uses.
+//! How much the models of a namespace may use, and what unmanaged pods with accelerators may do.
 //!
 //! Limits take the minimum of all policies that bind. Factors for climate are no limits: the region's value holds, and a
-//! department's only where the region is silent.
+//! department's only where the region sets none.
 
 use std::collections::BTreeSet;
 
@@ -25,13 +25,13 @@ impl EffectivePolicy {
     }
 
     /// The greenhouse gases of the electricity, in grams of CO2 equivalent per kWh, with the rule that says so. Of several
-    /// values the greatest, so that nothing is reckoned too low.
+    /// values the greatest, so that nothing is calculated too low.
     pub fn grams_co2e_per_kwh(&self) -> Option<(i32, RuleSource)> {
         factor(&self.emission_factor, |value| *value)
     }
 
     /// All the energy of the data centre for each unit that reaches the machines, with the rule that says so. Of several
-    /// values the greatest, so that nothing is reckoned too low.
+    /// values the greatest, so that nothing is calculated too low.
     pub fn power_usage_effectiveness(&self) -> Option<(Decimal, RuleSource)> {
         factor(&self.power_usage_effectiveness, millionths)
     }
@@ -51,7 +51,7 @@ fn least<T: Copy + Ord>(limits: &BTreeSet<Statement<T>>) -> Option<(T, RuleSourc
     Some((least.value, least.source.clone()))
 }
 
-/// The greatest value of the root namespace, or where it is silent of anybody, with the first of the rules that state it.
+/// The greatest value of the root namespace, or where it sets none of anybody, with the first of the rules that state it.
 fn factor<T: Clone + Ord, K: Ord>(
     stated: &BTreeSet<Statement<T>>,
     size: impl Fn(&T) -> K,
@@ -93,9 +93,9 @@ mod tests {
         assert_eq!(quota(&[]), Some((16, "region".to_owned(), field.clone())));
         assert_eq!(quota(&[local(20)]), Some((16, "region".to_owned(), field.clone())));
         assert_eq!(quota(&[local(20), local(0)]), Some((0, "second".to_owned(), field.clone())));
-        // A limit is no list: where the region is silent a department can limit itself.
-        let silent = effective(super::super::fixture::region(), &[local(4)]);
-        assert_eq!(named(silent.accelerator_quota()), Some((4, "first".to_owned(), field)));
+        // A limit is no list: where the region sets none a department can limit itself.
+        let unset = effective(super::super::fixture::region(), &[local(4)]);
+        assert_eq!(named(unset.accelerator_quota()), Some((4, "first".to_owned(), field)));
         assert_eq!(effective(super::super::fixture::region(), &[]).accelerator_quota(), None);
 
         let climate = |kwh: i64| json!({"climate": {"monthlyKWh": kwh}});
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn factors_are_the_regions_and_a_departments_only_where_it_is_silent() {
+    fn factors_are_the_regions_and_a_departments_only_where_the_region_sets_none() {
         let local = json!({"climate": {"gramsCO2ePerKWh": 5, "powerUsageEffectiveness": "9"}});
         let stated = json!({"gramsCO2ePerKWh": 25, "powerUsageEffectiveness": "1.25"});
         let factors = |policy: &EffectivePolicy| {
@@ -146,7 +146,7 @@ mod tests {
         let speaking = with(with(region(), "/quota", json!({"accelerators": 16})), "/climate", climate);
         let speaking =
             with(speaking, "/informationClasses/1/onExpiry", json!({"action": "Stop", "graceDays": 30}));
-        let told = |region: Value, days: i32| {
+        let reported = |region: Value, days: i32| {
             let book = book(&[("hemvist-system", "region", region), ("halsa", "own", local(days))]);
             let key = Key::new("halsa", "own");
             let fields = fields_without_effect(&book, &Settings::default(), &key);
@@ -163,7 +163,7 @@ mod tests {
             )
         };
         assert_eq!(
-            told(speaking.clone(), 31),
+            reported(speaking.clone(), 31),
             [
                 quota,
                 "spec.climate.monthlyKWh: 4001 is more than the 4000 of AIPolicy hemvist-system/region, which stay",
@@ -174,7 +174,7 @@ mod tests {
                 &expiry("after 30 days of grace"),
             ]
         );
-        assert_eq!(told(speaking, 30).len(), 5);
-        assert_eq!(told(region(), 1), [unmanaged.to_owned(), expiry("at once")]);
+        assert_eq!(reported(speaking, 30).len(), 5);
+        assert_eq!(reported(region(), 1), [unmanaged.to_owned(), expiry("at once")]);
     }
 }

@@ -1,4 +1,4 @@
-//! Duties as policies state them: what has to be in place before a model is introduced.
+//! Duties as policies set them: what must be in place before a model is put into service.
 
 use hemvist_api::ai_policy::{Requirements, RiskClassRequirements};
 use hemvist_api::values::{AssessmentType, Date as WrittenDate, InformationClass, RiskClass};

@@ -1,7 +1,7 @@
 //! Exceptions: duties that a policy of the root namespace waives for one model, for a time.
 //!
 //! An exception waives what policies of the root namespace demand, and nothing else. What a department demands of itself
-//! stays, because the region cannot know why it does. An exception counts where its policy binds the namespace of the
+//! stays, because the region cannot know why it does. An exception counts where its policy applies to the namespace of the
 //! model, holds through its last day, and then ends by itself. One whose last day no calendar has never held.
 //!
 //! Only duties can be waived. Where a model may be, which classes, licences, registries and engines it may have, and the
@@ -23,7 +23,7 @@ use crate::date;
 use crate::rules::shortened;
 use crate::snapshot::{Key, Settings};
 
-/// The most exceptions of a model that status tells of.
+/// The most exceptions of a model that status reports.
 const MAX_USES: usize = 8;
 
 /// The longest reason of an exception in status, in characters. The whole stands in the policy.
@@ -40,7 +40,7 @@ pub enum Waiver {
     HumanOversight,
     /// A notice to those who meet the model.
     TransparencyNotice,
-    /// A number in the diary.
+    /// A registry number.
     RecordReference,
 }
 
@@ -149,7 +149,7 @@ pub(super) fn stated_exceptions(
         .collect()
 }
 
-/// Every exception of every policy of the root namespace that binds the namespace of its model, ended ones too.
+/// Every exception of every policy of the root namespace that applies to the namespace of its model, ended ones too.
 pub(super) fn all_exceptions<'a>(
     book: &'a PolicyBook,
     settings: &'a Settings,
@@ -166,7 +166,7 @@ pub(super) fn all_exceptions<'a>(
     })
 }
 
-/// Every exception that holds on `today` and whose policy binds the namespace of its model, by policy.
+/// Every exception that holds on `today` and whose policy applies to the namespace of its model, by policy.
 pub fn active_exceptions(book: &PolicyBook, settings: &Settings, today: Date) -> Vec<ActiveException> {
     all_exceptions(book, settings)
         .filter(|exception| exception.holds_on(today) && !exception.waivers.is_empty())
@@ -199,7 +199,7 @@ pub(super) fn ended(
         .max()
 }
 
-/// The exceptions that hold for `model` on `day`, as status tells of them; at most 8, by policy.
+/// The exceptions that hold for `model` on `day`, as status reports them; at most 8, by policy.
 pub(super) fn uses(exceptions: &BTreeSet<ActiveException>, model: &str, day: Date) -> Vec<ExceptionUse> {
     let holding = exceptions
         .iter()
@@ -226,7 +226,7 @@ mod tests {
     use k8s_openapi::jiff::civil::date;
     use serde_json::{Value, json};
 
-    use super::super::fixture::{NAME, TODAY, book, check, effective, model, region, told, with};
+    use super::super::fixture::{NAME, TODAY, book, check, effective, model, region, reported, with};
     use super::*;
     use crate::policy::fields_without_effect;
 
@@ -257,7 +257,7 @@ mod tests {
             (json!(["Assessment/DPIA", "HumanOversight"]), "2026-10-31", vec![MISSING, UNSEEN]),
             (json!(["Assessment/DPIA", "HumanOversight"]), "2026-11-31", vec![MISSING, UNSEEN]),
         ] {
-            let found = told(&check(&effective(excepting(&waives, last), &[]), bare()));
+            let found = reported(&check(&effective(excepting(&waives, last), &[]), bare()));
             assert_eq!(found, expected, "{waives} until {last}");
         }
     }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_for_the_model_it_names_where_its_policy_binds() {
+    fn an_exception_holds_for_the_model_it_names_where_its_policy_applies() {
         let waives = json!(["Assessment/DPIA", "HumanOversight"]);
         let found = |exceptions: Value, namespaces: Value| {
             let policy = with(region(), "/exceptions", exceptions);
@@ -309,7 +309,7 @@ mod tests {
                            "exceptions": [exception("halsa", NAME, &json!(["HumanOversight"]), "2026-12-31")]});
         let policy = effective(excepting(&json!(["Assessment/DPIA"]), "2026-12-31"), &[local]);
         let expected = ["spec.purpose.assessments: AssessmentMissing by first", UNSEEN];
-        assert_eq!(told(&check(&policy, bare())), expected);
+        assert_eq!(reported(&check(&policy, bare())), expected);
     }
 
     #[test]
@@ -342,8 +342,8 @@ mod tests {
         );
         assert!(fields[0].message.ends_with("Procurement, Accessibility, Climate"), "{}", fields[0].message);
         let active = active_exceptions(&book, &settings, TODAY);
-        let told: Vec<_> = active.iter().flat_map(|one| &one.waivers).map(Waiver::to_string).collect();
-        assert_eq!(told, ["Assessment/DPIA"]);
+        let reported: Vec<_> = active.iter().flat_map(|one| &one.waivers).map(Waiver::to_string).collect();
+        assert_eq!(reported, ["Assessment/DPIA"]);
         assert_eq!(excepted_models(&book, &settings, &key, TODAY), BTreeSet::from([Key::new("halsa", NAME)]));
         assert!(excepted_models(&book, &settings, &key, date(2027, 1, 1)).is_empty());
     }

@@ -1,4 +1,4 @@
-//! What a lapsed duty does to a model that runs already.
+//! What happens to a running model when a duty is no longer met.
 //!
 //! A duty has lapsed where it was met, waived or not yet binding before: an assessment has expired or grown too old, the
 //! duty's first day has come, or the exception from it has ended. A model that runs on that day and was made before it can
@@ -6,8 +6,8 @@
 //! that breaks any other rule.
 //!
 //! The strictest statement wins: `Stop` before `Warn`, and of two `Stop` the one with fewer days of grace. Where no policy
-//! of the root namespace states it, a lapsed duty stops the model at once; a policy elsewhere cannot open what the
-//! region is silent about.
+//! of the root namespace states it, a lapsed duty stops the model at once; a policy elsewhere cannot allow what the
+//! region does not.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ use super::unmet::unmet;
 use crate::date;
 use crate::violation::{RuleSource, Violation};
 
-/// How many days ahead the end of something is told.
+/// How many days ahead the end of something is reported.
 pub const WARNING_DAYS: i64 = 30;
 
 /// What a lapsed duty does. Ordered: the stricter is the lesser.
@@ -84,7 +84,7 @@ impl fmt::Display for Expiry {
 }
 
 impl Expiry {
-    /// The strictest: what holds where nobody states anything.
+    /// The strictest: what holds where no policy sets anything.
     pub const AT_ONCE: Self = Self::Stop { grace_days: 0 };
 
     /// The last day that a model runs on whose duty lapsed on `day`; `None` where no end is set.

@@ -111,7 +111,7 @@ pub(crate) fn check(policy: &EffectivePolicy, model: Value) -> Vec<Violation> {
 }
 
 /// The violations as `field: Reason by author`.
-pub(crate) fn told(violations: &[Violation]) -> Vec<String> {
+pub(crate) fn reported(violations: &[Violation]) -> Vec<String> {
     let author =
         |violation: &Violation| violation.rule.as_ref().map_or("nobody", |rule| &rule.name).to_owned();
     let line = |violation: &Violation| {

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn authors_are_told_of_entries_that_spdx_does_not_know() {
+    fn status_reports_entries_that_spdx_does_not_know() {
         for known in [
             "Apache-2.0",
             "GPL-2.0+",

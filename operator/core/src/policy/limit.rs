@@ -1,4 +1,4 @@
-//! What one policy states, and the conjunction of what several state.
+//! The limit that one policy sets, and the intersection of several.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ impl<T: Clone + Ord> Limits<T> {
         self.0.iter()
     }
 
-    /// Whether nobody states a list.
+    /// Whether no policy sets a list.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What a policy says in vain: a local one because the root namespace allows less or demands more, one of the root
+//! Fields of a policy without effect: of a local one because the root namespace allows less or demands more, one of the root
 //! namespace because an exception names what cannot be waived.
 //!
 //! Nothing here decides what is allowed: the meet does. It only tells the author of a policy why a field has no effect.
@@ -233,7 +233,7 @@ impl Report<'_> {
         }
     }
 
-    /// Limits that are above the region's, factors that the region has stated, and what the region's silence denies.
+    /// Limits that are above the region's, factors that the region has stated, and what is denied by default.
     fn read_consumption(&mut self, spec: &AIPolicySpec) {
         let root = self.root;
         let quota = spec.quota.as_ref().and_then(|quota| quota.accelerators);

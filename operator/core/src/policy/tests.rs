@@ -1,18 +1,18 @@
-//! Each rule on its own, and who is said to have refused.
+//! Each rule by itself, and which policy is reported.
 
 use std::collections::BTreeSet;
 
 use hemvist_api::values::{DataCentre, Enforcement, InformationClass, Isolation, RiskClass};
 use serde_json::{Value, json};
 
-use super::fixture::{DIGEST, book, check, effective, model, region, told, with};
+use super::fixture::{DIGEST, book, check, effective, model, region, reported, with};
 use super::{EffectivePolicy, PolicyBook, PolicyEntry};
 use crate::snapshot::{Key, Settings};
 use crate::violation::Violation;
 
 #[test]
 fn what_the_region_allows_is_allowed() {
-    assert_eq!(told(&check(&effective(region(), &[]), model())), Vec::<String>::new());
+    assert_eq!(reported(&check(&effective(region(), &[]), model())), Vec::<String>::new());
 }
 
 /// One change of the model, and what the region's policy has to find: field and reason, or nothing.
@@ -21,7 +21,7 @@ type Case = (&'static str, Value, &'static str);
 fn assert_found(cases: Vec<Case>) {
     let policy = effective(region(), &[]);
     for (pointer, value, expected) in cases {
-        let found = told(&check(&policy, with(model(), pointer, value.clone())));
+        let found = reported(&check(&policy, with(model(), pointer, value.clone())));
         let expected = if expected.is_empty() { vec![] } else { vec![format!("{expected} by region")] };
         assert_eq!(found, expected, "{pointer} = {value}");
     }
@@ -88,9 +88,9 @@ fn unacceptable_risk_is_refused_whatever_a_policy_lists() {
     let region = with(region(), "/riskClasses", json!([{"class": "Unacceptable"}]));
     let asked = with(model(), "/purpose/riskClass", json!("Unacceptable"));
     let only = vec!["spec.purpose.riskClass: RiskClassUnacceptable by nobody".to_owned()];
-    assert_eq!(told(&check(&effective(region, &[]), asked.clone())), only);
+    assert_eq!(reported(&check(&effective(region, &[]), asked.clone())), only);
     let nobody = EffectivePolicy::for_namespace(&PolicyBook::default(), &Settings::default(), "halsa");
-    assert!(told(&check(&nobody, asked)).contains(&only[0]));
+    assert!(reported(&check(&nobody, asked)).contains(&only[0]));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn data_centres_are_stated_for_all_classes_or_for_the_class() {
     assert_eq!(check(&effective(by_class.clone(), &[]), model()), []);
     let open = with(model(), "/purpose/informationClass", json!("Open"));
     let expected = ["spec.placement.dataCentres: DataCentreNotAllowed by nobody"];
-    assert_eq!(told(&check(&effective(by_class, &[]), open)), expected);
+    assert_eq!(reported(&check(&effective(by_class, &[]), open)), expected);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn every_policy_that_refuses_is_named_once() {
                        "informationClasses": [{"class": "Sensitive", "dataCentres": ["jkpg-b"]}]});
     let asked = with(model(), "/model/licence", json!("GPL-3.0"));
     assert_eq!(
-        told(&check(&effective(region(), &[local]), asked)),
+        reported(&check(&effective(region(), &[local]), asked)),
         [
             "spec.model.licence: LicenceNotAllowed by first",
             "spec.model.licence: LicenceNotAllowed by region",
@@ -142,7 +142,7 @@ fn policies_have_to_agree_on_one_choice() {
     let local = |licence: &str, data_centre: &str| json!({"models": {"licences": [licence]}, "residency": {"dataCentres": [data_centre]}});
     let policy = effective(region(), &[local("MIT", "jkpg-a"), local("Apache-2.0", "jkpg-b")]);
     let asked = with(with(model(), "/model/licence", json!("MIT OR Apache-2.0")), "/placement", Value::Null);
-    let found = told(&check(&policy, asked));
+    let found = reported(&check(&policy, asked));
     assert!(found.contains(&"spec.model.licence: LicenceNotAllowed by region".to_owned()), "{found:?}");
     let exhausted = "spec.purpose.informationClass: DataCentreNotAllowed by second".to_owned();
     assert!(found.contains(&exhausted), "{found:?}");
@@ -151,14 +151,14 @@ fn policies_have_to_agree_on_one_choice() {
 #[test]
 fn regions_have_to_be_left_where_they_are_stated() {
     let abroad = json!({"residency": {"regions": ["dk-81"]}});
-    let found = told(&check(&effective(region(), std::slice::from_ref(&abroad)), model()));
+    let found = reported(&check(&effective(region(), std::slice::from_ref(&abroad)), model()));
     assert_eq!(found, ["spec.purpose.informationClass: RegionNotAllowed by region"]);
-    let silent = with(region(), "/residency/regions", Value::Null);
-    assert_eq!(check(&effective(silent, &[abroad]), model()), []);
+    let unset = with(region(), "/residency/regions", Value::Null);
+    assert_eq!(check(&effective(unset, &[abroad]), model()), []);
 }
 
 #[test]
-fn duties_bind_from_their_day_and_at_once_where_it_is_no_day() {
+fn duties_apply_from_their_day_and_at_once_where_the_day_is_invalid() {
     let high = |day: &str| with(region(), "/riskClasses/1/requires/notBefore", json!(day));
     let expected = [
         "spec.purpose.assessments: AssessmentMissing by region",
@@ -166,7 +166,7 @@ fn duties_bind_from_their_day_and_at_once_where_it_is_no_day() {
         "spec.purpose.transparencyNotice: TransparencyNoticeMissing by region",
     ];
     for (day, binds) in [("2026-11-02", false), ("2026-11-01", true), ("2026-02-30", true)] {
-        let found = told(&check(&effective(high(day), &[]), model()));
+        let found = reported(&check(&effective(high(day), &[]), model()));
         assert_eq!(found, if binds { expected.to_vec() } else { vec![] }, "{day}");
     }
 }
@@ -174,7 +174,7 @@ fn duties_bind_from_their_day_and_at_once_where_it_is_no_day() {
 #[test]
 fn the_least_greatest_age_wins_for_every_required_assessment() {
     let local = json!({"riskClasses": [{"class": "High", "requires": {"maxAssessmentAgeDays": 90}}]});
-    let found = told(&check(&effective(region(), &[local]), model()));
+    let found = reported(&check(&effective(region(), &[local]), model()));
     assert_eq!(found, ["spec.purpose.assessments[type=DPIA].decidedOn: AssessmentExpired by first"]);
 }
 
@@ -203,14 +203,14 @@ fn nothing_is_allowed_where_no_policy_is_known_to_bind() {
     assert_eq!(refused(&book, "trafik"), ["PolicyUnreadable"]);
     assert_eq!(refused(&book, "skunk"), ["NoPolicy"]);
     assert_eq!(refused(&book, "hemvist-system"), ["NoPolicy"]);
-    // One that cannot be read in the root namespace may bind every namespace.
+    // One that cannot be read in the root namespace may apply to every namespace.
     book.entries.insert(Key::new("hemvist-system", "broken"), broken);
     assert_eq!(refused(&book, "halsa"), ["PolicyUnreadable"]);
     assert_eq!(refused(&book, "skola"), ["PolicyUnreadable"]);
 }
 
 #[test]
-fn a_root_policy_binds_the_namespaces_that_it_names() {
+fn a_root_policy_applies_to_the_namespaces_that_it_names() {
     for (names, binds) in
         [(json!(["halsa"]), true), (json!(["skola"]), false), (json!([]), false), (Value::Null, true)]
     {
@@ -221,12 +221,12 @@ fn a_root_policy_binds_the_namespaces_that_it_names() {
 
 #[test]
 fn a_local_policy_cannot_weaken_enforcement_isolation_or_arguments() {
-    let silent = with(region(), "/enforcement", Value::Null);
+    let unset = with(region(), "/enforcement", Value::Null);
     let warn = with(region(), "/enforcement", json!("Warn"));
     let local = |value: &str| json!({"enforcement": value});
     for (region, local, expected) in [
-        (silent.clone(), vec![], Enforcement::Deny),
-        (silent, vec![local("Audit")], Enforcement::Deny),
+        (unset.clone(), vec![], Enforcement::Deny),
+        (unset, vec![local("Audit")], Enforcement::Deny),
         (warn.clone(), vec![], Enforcement::Warn),
         (warn.clone(), vec![local("Audit")], Enforcement::Warn),
         (warn, vec![local("Deny")], Enforcement::Deny),
@@ -240,8 +240,8 @@ fn a_local_policy_cannot_weaken_enforcement_isolation_or_arguments() {
     assert_eq!(policy.allowed_args(), BTreeSet::from(["seed".to_owned()]));
     assert_eq!(policy.isolation(InformationClass::Sensitive), Isolation::WholeDevice);
     assert_eq!(policy.isolation(InformationClass::Open), Isolation::Shared);
-    let silent = with(region(), "/engines/allowedArgs", Value::Null);
-    assert_eq!(effective(silent, &[local]).allowed_args(), BTreeSet::new());
+    let unset = with(region(), "/engines/allowedArgs", Value::Null);
+    assert_eq!(effective(unset, &[local]).allowed_args(), BTreeSet::new());
 }
 
 #[test]

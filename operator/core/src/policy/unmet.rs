@@ -2,7 +2,7 @@
 //!
 //! A duty that is not met was either never met, or it has lapsed: an assessment has expired or grown too old, the first
 //! day of the duty has come, or the exception that waived it has ended. The day on which it lapsed is a matter of what
-//! stands in the objects, so it is the same whenever it is asked for.
+//! stands in the objects, so it is the same whenever it is calculated.
 
 use hemvist_api::model_deployment::{Assessment, Purpose};
 use hemvist_api::values::{AssessmentType, Date as WrittenDate};

@@ -1,4 +1,4 @@
-//! Where the pods of a model may be: the safety that the cluster's own scheduler and every kubelet enforce.
+//! The node affinity of a model's pods, which the scheduler and every kubelet enforce.
 
 use hemvist_api::labels::{
     HOSTNAME, MODEL_DEPLOYMENT_UID, NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_DEVICES, NODE_REGION,

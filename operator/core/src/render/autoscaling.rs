@@ -1,4 +1,4 @@
-//! What both kinds of autoscaler have in common: whom they scale, and how fast.
+//! What both kinds of autoscaler have in common: their target, and how fast they scale.
 
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
 
@@ -15,7 +15,7 @@ const STEP_UP_SECONDS: i32 = 60;
 /// Time between two steps down, in seconds.
 const STEP_DOWN_SECONDS: i32 = 60;
 
-/// How long less is asked for before a replica stops, in seconds. What took long to start is not given up sooner than it
+/// How long less is requested before a replica stops, in seconds. What took long to start is not given up sooner than it
 /// could be had again, so that a rollout, in which fewer replicas are ready, scales nothing down either.
 pub fn idle_seconds(model: &ModelRequest, scaling: &ScalingSettings) -> i32 {
     let start = i32::try_from(startup_seconds(model)).unwrap_or(i32::MAX);

@@ -1,4 +1,4 @@
-//! What fetches the weights of a model: a Job of its own, with a network of its own. The pods that serve never reach a mirror.
+//! The Job that fetches the weights of a model, with its own NetworkPolicy. The pods that serve never reach a mirror.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ const BASE_SECONDS: u64 = 6 * 3600;
 /// Bytes that are fetched in a second at worst.
 const BYTES_PER_SECOND: u64 = 10_000_000;
 
-/// Weights that are reckoned with where their size is not known, in bytes.
+/// Weights that are assumed where their size is not known, in bytes.
 const UNKNOWN_BYTES: u64 = 200_000_000_000;
 
 /// The exit statuses of the program after which another try would end alike: the wrong weights, and what are none. Others
@@ -98,7 +98,7 @@ fn selector(model: &ModelRequest) -> LabelSelector {
     }
 }
 
-/// Out to the mirror's networks on its port, and to the cluster's DNS for its address. Nothing comes in.
+/// Out to the mirror's networks on its port, and to the cluster's DNS for its address. No ingress.
 fn network_policy(model: &ModelRequest, weights: &FetchedWeights) -> NetworkPolicy {
     let port = |port: u16, protocol: &str| NetworkPolicyPort {
         port: Some(IntOrString::Int(port.into())),
@@ -152,7 +152,7 @@ fn job(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> Job {
     // Neither a name of a claim nor a path has a colon in it.
     let hash = short_hash(format!("{}:{}:{}", weights.digest, weights.claim_name, weights.path).as_bytes());
     let class: InformationClass = model.information_class;
-    // At some doors nothing of a pod is known but its name, which is that of the Job with more at its end.
+    // Requests for some subresources have nothing of a pod but its name, which is that of the Job with more at its end.
     let name = format!("{}-{}--{}", model.key.name, &hash[..8], class.as_str().to_ascii_lowercase());
     Job {
         metadata: ObjectMeta { name: Some(name), ..meta::metadata(model) },

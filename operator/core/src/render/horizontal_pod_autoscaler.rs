@@ -1,4 +1,4 @@
-//! What scales the replicas where Kubernetes itself does it.
+//! The HorizontalPodAutoscaler of a model.
 
 use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricIdentifier,

@@ -1,4 +1,4 @@
-//! The way from a gateway to a model: the paths of the interface that clients ask, each by itself, and no others. Only the
+//! The HTTPRoute of a model: the paths that clients may use, each by itself, and no others. Only the
 //! fields that Hemvist states; the API server knows the others.
 
 use std::collections::BTreeMap;
@@ -92,9 +92,9 @@ pub struct PathMatch {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "type")]
 pub enum RouteFilter {
-    /// The path that the model is asked for.
+    /// The path that clients request.
     URLRewrite {
-        /// What is written anew.
+        /// What is rewritten.
         #[serde(rename = "urlRewrite")]
         rewrite: Rewrite,
     },
@@ -106,7 +106,7 @@ pub enum RouteFilter {
     },
 }
 
-/// What of an address is written anew.
+/// What of an address is rewritten.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Rewrite {
     /// The path.
@@ -140,10 +140,10 @@ pub struct Header {
     pub value: String,
 }
 
-/// The HTTPRoute of `model`, where a gateway leads to it.
+/// The HTTPRoute of `model`, where a gateway routes to it.
 pub fn http_route(model: &ModelRequest) -> Option<HTTPRoute> {
     let route = model.route.as_ref()?;
-    // One rule for each path: what a rule writes anew is the same for all that it matches.
+    // One rule for each path: what a rule rewrites is the same for all that it matches.
     let mut interface: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
     for (method, path) in description(model.engine.engine).paths(&model.serving()) {
         interface.entry(path).or_default().push(method);
@@ -184,7 +184,7 @@ fn rule(model: &ModelRequest, route: &RouteSettings, path: &str, methods: &[Meth
     }
 }
 
-/// The pool where somebody chooses the replica, and the Service otherwise.
+/// The pool where an endpoint picker chooses the replica, and the Service otherwise.
 fn backend(model: &ModelRequest, route: &RouteSettings) -> Reference {
     let (group, kind, port) = match route.picker {
         Some(_) => (INFERENCE, "InferencePool", None),

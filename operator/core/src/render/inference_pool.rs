@@ -1,4 +1,4 @@
-//! The replicas of a model as a pool in which somebody chooses one for each request. Only the fields that Hemvist states.
+//! The InferencePool of a model, whose endpoint picker chooses a replica for each request. Only the fields that Hemvist states.
 
 use std::collections::BTreeMap;
 
@@ -59,11 +59,11 @@ pub struct EndpointPickerRef {
     pub name: String,
     /// Its port.
     pub port: Port,
-    /// What becomes of a request for which nobody chooses.
+    /// What becomes of a request for which no endpoint picker chooses.
     pub failure_mode: String,
 }
 
-/// The InferencePool of `model`, where somebody chooses the replica. A request for which nobody does is refused: it would
+/// The InferencePool of `model`, where an endpoint picker chooses the replica. Without one a request is refused: it would
 /// otherwise go to any pod that the gateway finds.
 pub fn inference_pool(model: &ModelRequest) -> Option<InferencePool> {
     let picker = model.route.as_ref()?.picker.as_ref()?;

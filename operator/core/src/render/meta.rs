@@ -35,7 +35,7 @@ pub fn metadata(model: &ModelRequest) -> ObjectMeta {
 }
 
 /// The name of what makes the pods of `model`, with its information class at the end, which the names of the pods then have
-/// in them. Where a door of the API server shows nothing of a pod but its name, as at `exec`, the name has to tell.
+/// in them. A request for a subresource such as `exec` has nothing of a pod but its name, so the name says it.
 pub fn workload_name(model: &ModelRequest) -> String {
     format!("{}--{}", model.key.name, model.information_class.as_str().to_ascii_lowercase())
 }

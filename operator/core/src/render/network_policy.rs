@@ -1,4 +1,4 @@
-//! The isolation of a model's pods: nothing goes out, and only those who may use the model come in.
+//! The NetworkPolicy of a model: no egress, and ingress only from those who may use the model.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::snapshot::Settings;
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// No egress at all, not even to DNS: names are resolved by asking others, and a question can carry an answer out.
-/// Ingress to the serving port from the consumers and from a gateway that leads to the model, and to the port of status and
+/// Ingress to the serving port from the consumers and from a gateway that routes to the model, and to the port of status and
 /// metrics from the monitoring and the operator; with none of them, from nobody.
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not

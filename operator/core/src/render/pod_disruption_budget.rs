@@ -1,4 +1,4 @@
-//! The limit to voluntary disruption of a model.
+//! The PodDisruptionBudget of a model.
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

@@ -31,10 +31,10 @@ pub const MODELS_PATH: &str = "/v1/models";
 /// Answers 200 as soon as the proxy is there.
 const UP_PATH: &str = "/up";
 
-/// What stands for the image where nobody has named one: `hemvist check` and `hemvist render` can do without it.
+/// What stands for the image where none is set: `hemvist check` and `hemvist render` can do without it.
 pub const EXAMPLE_PROXY_IMAGE: &str = "registry.region.example/envoyproxy/envoy@sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The program in every image of Envoy's makers. Their entry point would be a shell.
+/// The program in every image that the Envoy project publishes. Their entry point would be a shell.
 const PROGRAM: &str = "/usr/local/bin/envoy";
 
 /// Threads that pass on requests. One passes on some twenty thousand pieces of answers a second.
@@ -100,7 +100,7 @@ fn port(name: &str, number: i32) -> ContainerPort {
     }
 }
 
-/// Like the engine's: what can be divided is not limited, what is given is asked for.
+/// Like the engine's: what can be divided is not limited, what is given is requested.
 fn resources() -> ResourceRequirements {
     let quantity = |name: &str, amount: &str| (name.to_owned(), Quantity(amount.to_owned()));
     let limits = [quantity("memory", MEMORY), quantity("ephemeral-storage", "64Mi")];

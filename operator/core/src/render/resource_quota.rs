@@ -1,4 +1,4 @@
-//! The limit to the accelerators of a namespace, as Kubernetes counts them.
+//! The ResourceQuota for the accelerators of a namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 

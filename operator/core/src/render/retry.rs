@@ -15,10 +15,10 @@ const KEPT: SignedDuration = SignedDuration::from_hours(1);
 pub fn job_stays(job: &ChildFacts, name: &str, rendered_hash: Option<&str>, now: &Time) -> bool {
     let complete = job.job.as_ref().is_some_and(|job| job.complete);
     let as_rendered = rendered_hash.is_some() && job.rendered_hash.as_deref() == rendered_hash;
-    job.key.name == name && (complete || as_rendered && !is_to_be_made_anew(job, now))
+    job.key.name == name && (complete || as_rendered && !is_to_be_made_again(job, now))
 }
 
-fn is_to_be_made_anew(job: &ChildFacts, now: &Time) -> bool {
+fn is_to_be_made_again(job: &ChildFacts, now: &Time) -> bool {
     let failed = job.job.as_ref().and_then(|job| job.failed.as_ref());
     failed.is_some_and(|(since, _)| {
         since.parse::<Timestamp>().is_ok_and(|since| now.0.duration_since(since) >= KEPT)

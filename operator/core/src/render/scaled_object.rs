@@ -1,4 +1,4 @@
-//! What scales the replicas where KEDA does it. Only the fields that Hemvist states; the API server knows the others.
+//! The ScaledObject of a model, where KEDA scales it. Only the fields that Hemvist states; the API server knows the others.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{autoscaling, meta};
 use crate::engine::LoadMeasures;
 use crate::request::{Autoscaler, KedaSettings, ModelRequest, ScalingSettings, Target, Window};
 
-/// How often KEDA looks, in seconds. Whoever asks a model first that does not run waits for so long, beside its start.
+/// How often KEDA looks, in seconds. The first request to a stopped model waits that long, beside its start.
 const POLLING_SECONDS: i32 = 10;
 
 /// Tokens a second that a replica reads and writes while nobody asks it. The proxy asks for one token a minute, and with what is
@@ -38,7 +38,7 @@ pub struct ScaledObjectSpec {
     pub max_replica_count: i32,
     /// How often what the triggers follow is looked at, in seconds.
     pub polling_interval: i32,
-    /// How long nothing is asked for before the last replica stops, in seconds.
+    /// How long nothing is requested before the last replica stops, in seconds.
     pub cooldown_period: i32,
     /// The same as long as nothing has been asked for yet; KEDA would not wait at all.
     pub initial_cooldown_period: i32,
@@ -78,7 +78,7 @@ pub struct AutoscalerConfig {
     pub behavior: HorizontalPodAutoscalerBehavior,
 }
 
-/// Something that asks for replicas.
+/// Something that requests replicas.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Trigger {
     /// Its kind, such as `prometheus` or `cron`.
@@ -86,7 +86,7 @@ pub struct Trigger {
     pub type_: String,
     /// Its name; unique within the list.
     pub name: String,
-    /// What it is told, all of it as text.
+    /// Its settings, all of them as text.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -95,7 +95,7 @@ pub fn scaled_object(model: &ModelRequest) -> Option<ScaledObject> {
     let scaling = model.scaling.as_ref()?;
     let Autoscaler::ScaledObject(keda) = &scaling.by else { return None };
     let mut metadata = meta::metadata(model);
-    // KEDA would write it itself, which would be somebody else's change of an object of ours.
+    // KEDA would write it itself, which would be a change of our object by another client.
     metadata.labels.get_or_insert_default().insert(KEDA_SCALED_OBJECT.to_owned(), model.key.name.clone());
     let idle_seconds = autoscaling::idle_seconds(model, scaling);
     let spec = ScaledObjectSpec {
@@ -159,22 +159,22 @@ fn pods(model: &ModelRequest) -> String {
 }
 
 fn prometheus(keda: &KedaSettings, name: &str, query: String, threshold: &str) -> Trigger {
-    let told =
+    let settings =
         [("serverAddress", keda.prometheus.clone()), ("query", query), ("threshold", threshold.to_owned())];
-    trigger("prometheus", name.to_owned(), told)
+    trigger("prometheus", name.to_owned(), settings)
 }
 
 fn cron(window: &Window) -> Trigger {
-    let told = [
+    let settings = [
         ("timezone", window.time_zone.clone()),
         ("start", window.start.clone()),
         ("end", window.end.clone()),
         ("desiredReplicas", window.replicas.to_string()),
     ];
-    trigger("cron", format!("schedule-{}", window.name), told)
+    trigger("cron", format!("schedule-{}", window.name), settings)
 }
 
-fn trigger<const N: usize>(type_: &str, name: String, told: [(&str, String); N]) -> Trigger {
-    let metadata = told.map(|(field, value)| (field.to_owned(), value)).into();
+fn trigger<const N: usize>(type_: &str, name: String, settings: [(&str, String); N]) -> Trigger {
+    let metadata = settings.map(|(field, value)| (field.to_owned(), value)).into();
     Trigger { type_: type_.to_owned(), name, metadata }
 }

@@ -1,4 +1,4 @@
-//! The address of a model.
+//! The Service of a model.
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

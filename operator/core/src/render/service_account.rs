@@ -1,4 +1,4 @@
-//! The identity of a model's pods.
+//! The ServiceAccount of a model's pods.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 

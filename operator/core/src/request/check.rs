@@ -1,4 +1,4 @@
-//! From a ModelDeployment as it was written to one that can be carried out, or everything that stands in the way.
+//! Validates a ModelDeployment: gives one with every field resolved, or all of its faults.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ const DEFAULT_DRAIN_SECONDS: i32 = 45;
 /// # Errors
 ///
 /// The faults: fields that this version does not carry out, and values that cannot be carried out. What a policy says of
-/// the model is not judged here but in [`EffectivePolicy::check`]; the policy is asked for the values it sets.
+/// the model is not judged here but in [`EffectivePolicy::check`]; the policy gives the values that it sets.
 pub fn validate(
     model: &ModelDeployment,
     policy: &EffectivePolicy,
@@ -195,7 +195,7 @@ fn accelerator(
     Ok((request, names))
 }
 
-/// The resources by which whole devices of a vendor are asked for, the one that was resolved before first. Which of them nodes
+/// The resources by which whole devices of a vendor are requested, the one that was resolved before first. Which of them nodes
 /// have that the model can go to, the schedule finds out.
 fn device_names(vendor: &Vendor, model: &ModelDeployment) -> Vec<String> {
     let status = model.status.as_ref();

@@ -1,4 +1,4 @@
-//! The engine of a model, with everything it is told.
+//! The engine of a model, with all of its settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 

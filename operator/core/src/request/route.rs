@@ -1,4 +1,4 @@
-//! The way from a gateway to a model.
+//! The route from a gateway to a model.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct RouteSettings {
     pub hostname: String,
     /// What the paths of the model begin with there; empty for nothing.
     pub path: String,
-    /// What every answer tells its reader, if anything.
+    /// The notice in every answer, if anything.
     pub notice: Option<String>,
     /// Who chooses the replica for each request; `None` leaves it to the Service.
     pub picker: Option<PickerSettings>,
@@ -32,7 +32,7 @@ pub struct PickerSettings {
     pub port: i32,
 }
 
-/// The way that is asked for; `None` where none is, or where the cluster serves no such kinds. A model that can be asked from
+/// The way that is requested; `None` where none is, or where the cluster serves no such kinds. A model that can be asked from
 /// within the cluster is not refused because of that.
 pub(super) fn route(
     spec: &ModelDeploymentSpec,

@@ -1,4 +1,4 @@
-//! What scales a model, and between which numbers.
+//! What scales a model, and its limits.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct ScalingSettings {
     pub followed: &'static str,
     /// What every replica is to have of it.
     pub target: Target,
-    /// How long less is asked for before a replica stops, in seconds, where the model says so.
+    /// How long less is requested before a replica stops, in seconds, where the model says so.
     pub idle_seconds: Option<i32>,
     /// Why it is scaled by this one, for people.
     pub reason: String,
@@ -38,7 +38,7 @@ pub enum Autoscaler {
     ScaledObject(KedaSettings),
 }
 
-/// What KEDA is told beyond the numbers.
+/// What KEDA needs beyond the numbers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KedaSettings {
     /// The address of the Prometheus.
@@ -144,7 +144,7 @@ fn without_waker(asked: &Scaling, load: &LoadSource) -> Option<Violation> {
 }
 
 /// Who decides the number, and why. Where KEDA is to and is not there, or not yet, the model is not refused: what runs
-/// would stop because somebody else's operator is being replaced.
+/// would stop because the operator of another project is being replaced.
 fn autoscaler(
     asked: &Scaling,
     settings: &Settings,

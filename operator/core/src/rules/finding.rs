@@ -288,9 +288,9 @@ findings! {
     )
     .absolute();
 
-    /// Less isolation is asked for than the class requires.
+    /// Less isolation is requested than the class requires.
     IsolationTooLow {
-        /// What is asked for.
+        /// What is requested.
         asked: Isolation,
         /// What is required.
         demanded: Isolation,

@@ -1,4 +1,4 @@
-//! What of a ModelDeployment cannot work, whatever the policies say.
+//! Rules for what cannot work in a ModelDeployment, independent of policies.
 
 use hemvist_api::condition::Reason;
 use hemvist_api::values::{AcceleratorVendor, EngineType, ModelFormat};
@@ -23,7 +23,7 @@ findings! {
     /// A field that cannot work.
     RequestFinding
 
-    /// A device class is asked for.
+    /// A device class is requested.
     DeviceClassNotSupported => Rule::new(
         &[Reason::NotSupported],
         &["spec.accelerator.deviceClassName"],
@@ -36,7 +36,7 @@ findings! {
 
     /// The context is longer than the model's own.
     ContextTooLong {
-        /// What is asked for, in tokens.
+        /// What is requested, in tokens.
         asked: i32,
         /// The longest context of the model, in tokens.
         longest: i32,
@@ -47,7 +47,7 @@ findings! {
     )
     .because("Beyond its own context a model answers nonsense, or the engine does not start.");
 
-    /// A partition of a vendor's accelerators is asked for, and no partitions of that vendor are known.
+    /// A partition of a vendor's accelerators is requested, and no partitions of that vendor are known.
     PartitionsUnknown {
         /// The vendor.
         vendor: AcceleratorVendor,
@@ -58,7 +58,7 @@ findings! {
     )
     .because("The resource of a partition is named by the vendor's device plug-in.");
 
-    /// A partition is asked for that the vendor's accelerators do not have.
+    /// A partition is requested that the vendor's accelerators do not have.
     PartitionUnknown {
         /// The vendor.
         vendor: AcceleratorVendor,
@@ -71,7 +71,7 @@ findings! {
     )
     .because("The resource of a partition is named by the vendor's device plug-in.");
 
-    /// Products are asked for of a vendor whose nodes do not say which they have.
+    /// Products are requested of a vendor whose nodes do not say which they have.
     ProductsUnknown {
         /// The vendor.
         vendor: AcceleratorVendor,
@@ -95,7 +95,7 @@ findings! {
     )
     .because("An engine needs a library for the devices that it computes on.");
 
-    /// Several partitions are asked for.
+    /// Several partitions are requested.
     PartitionsCombined => rule(
         &["spec.accelerator.count"],
         "one replica cannot span several partitions",
@@ -210,7 +210,7 @@ findings! {
     } => rule(&["spec.engine.args[].value"], "argument {argument} {expectation}", "{way}")
     .because("A value that the engine refuses would only show when a replica does not start.");
 
-    /// A gateway is asked for where none is configured.
+    /// A gateway is requested where none is configured.
     GatewayNotConfigured => rule(
         &["spec.access.gateway"],
         "no gateway is configured in this installation",
@@ -241,7 +241,7 @@ findings! {
     )
     .because("An autoscaler follows a metric of the engine.");
 
-    /// No replicas are asked for, and only KEDA can start the first.
+    /// No replicas are requested, and only KEDA can start the first.
     ZeroNeedsPrometheus => rule(
         &["spec.scaling.minReplicas"],
         "0 replicas need KEDA and a Prometheus, and this installation configures no Prometheus",
@@ -251,7 +251,7 @@ findings! {
     .because("A HorizontalPodAutoscaler keeps at least one replica.")
     .by_core_alone(INSTALLATION);
 
-    /// A schedule is asked for, and only KEDA knows the time.
+    /// A schedule is requested, and only KEDA knows the time.
     ScheduleNeedsPrometheus => rule(
         &["spec.scaling.schedule"],
         "a schedule needs KEDA and a Prometheus, and this installation configures no Prometheus",
@@ -342,7 +342,7 @@ findings! {
 
     /// The installation does not know the mirror.
     MirrorNotListed {
-        /// The mirror that is asked for.
+        /// The mirror that is requested.
         endpoint: String,
         /// The mirrors of the installation.
         known: String,

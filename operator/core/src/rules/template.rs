@@ -1,4 +1,4 @@
-//! Sentences with places for facts.
+//! Templates of sentences, filled with facts.
 
 use std::fmt::Display;
 

@@ -39,7 +39,7 @@ impl AutoscalerFacts {
     }
 }
 
-/// Whether a condition tells of a fault. KEDA says `Unknown` with a reason where some of what it asks does not answer, and
+/// Whether a condition reports a fault. KEDA says `Unknown` with a reason where some of what it asks does not answer, and
 /// without one where it has not looked yet.
 fn is_fault(condition: &Value) -> bool {
     let has_reason = condition["reason"].as_str().is_some_and(|reason| !reason.is_empty());
@@ -67,7 +67,7 @@ mod tests {
     }
 
     const WORKS: AutoscalerFacts = AutoscalerFacts { works: true, fault: None };
-    const SILENT: AutoscalerFacts = AutoscalerFacts { works: false, fault: None };
+    const UNKNOWN: AutoscalerFacts = AutoscalerFacts { works: false, fault: None };
 
     #[test]
     fn what_kubernetes_says_of_its_own() {
@@ -80,8 +80,8 @@ mod tests {
             fault("FailedGetPodsMetric")
         );
         assert_eq!(of(&[["AbleToScale", "False", "FailedGetScale"]]), fault("FailedGetScale"));
-        assert_eq!(of(&[able]), SILENT);
-        assert_eq!(of(&[]), SILENT);
+        assert_eq!(of(&[able]), UNKNOWN);
+        assert_eq!(of(&[]), UNKNOWN);
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
             of(&[ready, ["HPAActive", "False", "HPAMetricsUnavailable"]]),
             fault("HPAMetricsUnavailable")
         );
-        assert_eq!(of(&[["Ready", "Unknown", ""]]), SILENT);
+        assert_eq!(of(&[["Ready", "Unknown", ""]]), UNKNOWN);
     }
 
     #[test]

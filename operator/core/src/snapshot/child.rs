@@ -53,7 +53,7 @@ impl ChildKind {
     ];
 
     /// The kinds that are not Kubernetes' own, so that a cluster may not have them.
-    pub fn guests() -> impl Iterator<Item = Self> {
+    pub fn optional() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|kind| kind.definition().is_some())
     }
 

@@ -1,4 +1,4 @@
-//! What the installation was told of its cluster: who is who, and which devices are no accelerators.
+//! What the installation sets about its cluster: who is who, and which devices are no accelerators.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -158,7 +158,7 @@ impl OtherDevices {
 }
 
 /// Whether a name is one of an extended resource. Names without a domain, and those of Kubernetes' own domain, are none;
-/// a device class is asked for like one.
+/// a device class is requested like one.
 pub(crate) fn is_extended(resource: &str) -> bool {
     let Some((domain, _)) = resource.split_once('/') else { return false };
     let kubernetes =

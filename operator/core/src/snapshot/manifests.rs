@@ -1,4 +1,4 @@
-//! A snapshot from manifests, for whoever has no cluster: the command line and the tests.
+//! A snapshot from manifests, without a cluster: for the command line and the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -132,7 +132,7 @@ impl Manifests {
     }
 
     fn add_definition(&mut self, name: &str) {
-        match ChildKind::guests().find(|kind| kind.definition() == Some(name)) {
+        match ChildKind::optional().find(|kind| kind.definition() == Some(name)) {
             Some(kind) => drop(self.served.insert(kind)),
             None => self.ignored += 1,
         }

@@ -1,4 +1,4 @@
-//! Which stores weights may be fetched from, and where these are.
+//! Which stores weights may be fetched from, and their addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -18,7 +18,7 @@ pub use self::status::PodStatus;
 pub use self::trouble::{PodTrouble, TroubleKind};
 pub use self::weights::WeightsFailure;
 use super::amounts::Amounts;
-use super::{Key, OtherDevices, Sighting};
+use super::{Key, OtherDevices, ProbeResult};
 use crate::accelerator::Reach;
 
 /// The fields of a Pod that are read; the rest is never decoded.
@@ -159,7 +159,7 @@ pub struct PodFacts {
     pub terminating: bool,
     /// Whether it takes requests.
     pub ready: bool,
-    /// Devices that it asks for, by extended resource: also those that are no accelerators.
+    /// Devices that it requests, by extended resource: also those that are no accelerators.
     pub devices: BTreeMap<String, i64>,
     /// Its runtime class, which may give it devices.
     pub runtime_class: Option<String>,
@@ -170,7 +170,7 @@ pub struct PodFacts {
     /// The address by which it is reached.
     pub address: Option<String>,
     /// What was seen by asking it, where it was asked.
-    pub sighting: Option<Sighting>,
+    pub probe: Option<ProbeResult>,
 }
 
 impl Default for Key {
@@ -203,7 +203,7 @@ impl From<PodObject> for PodFacts {
             reach,
             trouble,
             address: pod.status.address(),
-            sighting: None,
+            probe: None,
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct PolicyBook {
 pub enum PolicyEntry {
     /// It could be read.
     Readable(Box<AIPolicy>),
-    /// It could not, so it denies wherever it may bind.
+    /// It could not, so it denies wherever it may apply.
     Unreadable {
         /// Why not.
         error: String,

@@ -1,4 +1,4 @@
-//! What gateways say of a route: the status of an HTTPRoute, which each gateway that is asked writes itself.
+//! The status of an HTTPRoute, which each of its gateways writes.
 //!
 //! Source: the Gateway API, `RouteParentStatus` and the conditions `Accepted` and `ResolvedRefs`.
 
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_of_an_older_version_is_left_out() {
+    fn reports_on_an_older_version_are_ignored() {
         let reference = json!({"namespace": "ingang", "name": "region"});
         let old = json!([{"parentRef": reference, "conditions": [condition("Accepted", "True", 1)]}]);
         assert_eq!(answers(&old), []);

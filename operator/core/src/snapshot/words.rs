@@ -1,4 +1,4 @@
-//! Texts of others, made short enough for status.
+//! Shortens messages of other programs for status.
 
 /// The longest text of others that is carried into status, in characters.
 const MAX_CHARS: usize = 256;
@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn a_port_that_is_another_one_each_time_is_left_out() {
-        let told =
+        let stable =
             |port: u16| shortened(&format!("lookup x: read udp [::1]:{port}->[::1]:53: read: refused"));
-        assert_eq!(told(48371), "lookup x: read udp [::1]:53: read: refused");
-        assert_eq!(told(48371), told(55233));
+        assert_eq!(stable(48371), "lookup x: read udp [::1]:53: read: refused");
+        assert_eq!(stable(48371), stable(55233));
         assert_eq!(shortened("a -> b c->d"), "a -> b c->d");
     }
 

@@ -1,4 +1,4 @@
-//! `Autoscaled`: whether what is to scale a model works, as it says itself.
+//! `Autoscaled`: whether the autoscaler of a model works, from its own status.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 

@@ -1,4 +1,4 @@
-//! `Available`: whether the replicas that were asked for take requests, and if not, what is wrong with them.
+//! `Available`: whether the replicas that were requested take requests, and if not, what is wrong with them.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
@@ -95,7 +95,7 @@ fn unavailable(
     not_available(Reason::Starting, text)
 }
 
-/// What explains most of what is wrong. A pod that has ended stays for a while and tells of the past, unless nothing has
+/// What explains most of what is wrong. A pod that has ended stays for a while and reports the past, unless nothing has
 /// taken its place.
 fn worst<'a>(subject: &'a Subject<'_>, wanted: i32) -> Option<&'a PodTrouble> {
     let lives = |pod: &&PodFacts| !pod.ended && !pod.terminating;

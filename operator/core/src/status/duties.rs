@@ -14,11 +14,11 @@ const MAX_MESSAGE: usize = 1000;
 
 /// What is said of the duties of a model. Only days stand in it and no numbers of days, so that it does not tick.
 pub(super) fn duties_current(decision: &Decision) -> ConditionDraft {
-    let (status, reason, message) = told(decision);
+    let (status, reason, message) = reported(decision);
     draft(ConditionType::DutiesCurrent, status, reason, bounded(&message, MAX_MESSAGE))
 }
 
-fn told(decision: &Decision) -> (ConditionStatus, Reason, String) {
+fn reported(decision: &Decision) -> (ConditionStatus, Reason, String) {
     let DutyStanding { refuses, lapses, next, rule } = &decision.duties;
     if decision.plan().is_none() {
         return (ConditionStatus::Unknown, Reason::NotAccepted, "The model is not accepted.".to_owned());

@@ -25,7 +25,7 @@ pub enum Compilation {
         /// What is wrong, as a sentence.
         why: String,
     },
-    /// Everything of it that can be tried has refused a trial.
+    /// Everything of it that can be probed has refused a probe.
     Proven {
         /// The names of what was tried.
         policies: Vec<String>,
@@ -100,19 +100,19 @@ fn in_words(scope: &Scope) -> String {
 mod tests {
     use super::*;
 
-    fn told(compilation: &Compilation) -> String {
+    fn reported(compilation: &Compilation) -> String {
         let draft = enforced(compilation);
         format!("{} {}: {}", draft.status.as_str(), draft.reason, draft.message)
     }
 
     #[test]
-    fn what_is_only_warned_of_is_said() {
+    fn warnings_are_reported() {
         let only = |name: &str| Scope::Only([name.to_owned()].into());
         let lenient =
             vec![(Enforcement::Warn, only("halsa")), (Enforcement::Audit, only("teknik").complement())];
         let proven = Compilation::Proven { policies: vec!["a".to_owned(), "b".to_owned()], lenient };
         assert_eq!(
-            told(&proven),
+            reported(&proven),
             "True Enforced: The API server enforces the policy. Verified by dry run: a, b. In halsa, \
              violations by ModelDeployments are only warned about, because the strictest enforcement there is Warn. In every \
              namespace except teknik, violations by ModelDeployments are only recorded in the audit log, because the \
@@ -122,12 +122,15 @@ mod tests {
 
     #[test]
     fn what_is_not_proven_is_not_enforced() {
-        assert!(told(&Compilation::Off).starts_with("False ControllerOnly: "));
+        assert!(reported(&Compilation::Off).starts_with("False ControllerOnly: "));
         let why = || "It is being tried.".to_owned();
         assert_eq!(
-            told(&Compilation::NotYet { why: why() }),
+            reported(&Compilation::NotYet { why: why() }),
             "False NotYetEnforced: It is being tried. Until then only the controller enforces it."
         );
-        assert_eq!(told(&Compilation::Failed { why: why() }), "False EnforcementFailed: It is being tried.");
+        assert_eq!(
+            reported(&Compilation::Failed { why: why() }),
+            "False EnforcementFailed: It is being tried."
+        );
     }
 }

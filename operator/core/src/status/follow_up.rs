@@ -1,4 +1,4 @@
-//! What has to be remembered of a decision until the next one, because what others do depends on it.
+//! What the operator remembers of a decision until the next one, because decisions on other models depend on it.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct FollowUp {
     pub waits: bool,
 }
 
-/// What has to be remembered of `decision`, of which `status` tells.
+/// What has to be remembered of `decision`, which `status` reports.
 pub fn follow_up(decision: &Decision, status: &ModelDeploymentStatus) -> FollowUp {
     if decision.plan().is_none() {
         let rules = decision.violations.iter().filter_map(|violation| violation.rule.as_ref());

@@ -1,13 +1,13 @@
-//! `Isolated`: what was rendered to keep others away from a model, and whether the network was seen to carry it out.
+//! `Isolated`: the isolation that was rendered for a model, and whether a probe has seen the network enforce it.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 use super::{Application, draft};
 use crate::decide::{Decision, Plan};
 use crate::placement::bounded;
-use crate::snapshot::{Isolation, PodFacts, Settings, Sighting, Subject};
+use crate::snapshot::{Isolation, PodFacts, ProbeResult, Settings, Subject};
 
-/// The condition. It informs and holds nothing back: a model on a network that keeps nobody out is refused by no policy yet.
+/// The condition. It informs and holds nothing back: a model on a network that does not enforce NetworkPolicies is refused by no policy yet.
 pub(super) fn isolated(
     settings: &Settings,
     subject: &Subject<'_>,
@@ -55,9 +55,9 @@ fn seen(settings: &Settings, subject: &Subject<'_>, plan: &Plan) -> (ConditionSt
         .pods
         .iter()
         .filter(|pod| pod.ready && !pod.terminating)
-        .filter_map(|pod| Some((pod, pod.sighting.as_ref()?)))
+        .filter_map(|pod| Some((pod, pod.probe.as_ref()?)))
         .collect();
-    let found = |isolation| looked_at.iter().find(|(_, sighting)| sighting.isolation() == isolation);
+    let found = |isolation| looked_at.iter().find(|(_, probe)| probe.isolation() == isolation);
     if let Some((pod, _)) = found(Isolation::NotEnforced) {
         let text = format!(
             "The cluster's network does not enforce it: the operator, which it does not let in, reached {}. Whoever is in \
@@ -80,6 +80,6 @@ fn seen(settings: &Settings, subject: &Subject<'_>, plan: &Plan) -> (ConditionSt
 /// The longest context that every replica that was looked at serves, in tokens.
 pub(super) fn served_context(pods: &[PodFacts]) -> Option<i64> {
     let seen = pods.iter().filter(|pod| pod.ready && !pod.terminating);
-    let served = |sighting: &Sighting| sighting.served.as_ref()?.context_length;
-    seen.filter_map(|pod| served(pod.sighting.as_ref()?)).min()
+    let served = |probe: &ProbeResult| probe.served.as_ref()?.context_length;
+    seen.filter_map(|pod| served(pod.probe.as_ref()?)).min()
 }

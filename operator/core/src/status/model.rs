@@ -233,7 +233,7 @@ fn beside_ready(condition: &ConditionDraft) -> Option<&'static str> {
     }
 }
 
-/// Whether nothing more will happen until somebody changes something.
+/// Whether nothing more will happen until a user changes something.
 fn is_stalled(decision: &Decision, application: &Application, placed: &ConditionDraft) -> bool {
     decision.plan().is_none()
         || matches!(application, Application::Failed { conflict: true, .. })
@@ -274,7 +274,7 @@ fn resolved(plan: &Plan, spec: &ModelDeploymentSpec, served_context: Option<i64>
     }
 }
 
-/// The context that is served. What the engine says outranks what it was asked for.
+/// The context that is served. What the engine says outranks what was requested of it.
 fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNumber> {
     let (value, reason) = match (asked, served) {
         (Some(asked), Some(served)) if served < asked => {
@@ -289,7 +289,7 @@ fn context_length(asked: Option<i64>, served: Option<i64>) -> Option<ResolvedNum
     Some(ResolvedNumber { value, reason })
 }
 
-/// Where a gateway leads to the model. Whether it does is said in `Routed`.
+/// Where a gateway routes to the model. Whether it does is said in `Routed`.
 fn gateway(plan: &Plan, spec: &ModelDeploymentSpec) -> Option<String> {
     spec.access.as_ref()?.gateway.as_ref()?;
     Some(match &plan.model.route {
@@ -307,7 +307,7 @@ fn scaling(settings: &ScalingSettings) -> ResolvedText {
     }
 }
 
-/// Replicas that a model asks for at least.
+/// Replicas that a model requests at least.
 fn asked_for(spec: &ModelDeploymentSpec) -> i32 {
     spec.scaling.as_ref().map_or_else(|| spec.replicas.unwrap_or(1), |scaling| scaling.min_replicas)
 }

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::civil::Date;
 
 use super::enforced::enforced;
-use super::{Compilation, PolicyTally, draft};
+use super::{Compilation, PolicyCounts, draft};
 use crate::date;
 use crate::policy::{EXCEPTION_FIELD, ROOT_ONLY_FIELDS, WARNING_DAYS, fields_without_effect, licence_advice};
 use crate::rules::listing;
@@ -24,7 +24,7 @@ pub fn policy(
     book: &PolicyBook,
     settings: &Settings,
     key: &Key,
-    tally: PolicyTally,
+    counts: PolicyCounts,
     compilation: &Compilation,
     now: &Time,
 ) -> AIPolicyStatus {
@@ -46,10 +46,10 @@ pub fn policy(
     AIPolicyStatus {
         observed_generation: generation,
         conditions: Some(transition(&previous, drafts, generation, now)),
-        bound_namespaces: Some(tally.namespaces),
-        bound_model_deployments: Some(tally.models),
-        refused: Some(tally.refused),
-        excepted: Some(tally.excepted),
+        bound_namespaces: Some(counts.namespaces),
+        bound_model_deployments: Some(counts.models),
+        refused: Some(counts.refused),
+        excepted: Some(counts.excepted),
         without_effect: Some(without_effect).filter(|fields| !fields.is_empty()),
     }
 }
@@ -134,10 +134,10 @@ fn in_force(spec: &AIPolicySpec, key: &Key, settings: &Settings) -> String {
 fn advice(spec: &AIPolicySpec) -> String {
     let advice = licence_advice(spec);
     let sentence = |text: &String| format!(" spec.models.licences: {text}.");
-    let told = advice.iter().take(MAX_ADVICE).map(sentence).collect::<Vec<_>>().concat();
+    let reported = advice.iter().take(MAX_ADVICE).map(sentence).collect::<Vec<_>>().concat();
     match advice.len().saturating_sub(MAX_ADVICE) {
-        0 => told,
-        more => format!("{told} And {more} more."),
+        0 => reported,
+        more => format!("{reported} And {more} more."),
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
         Time(text.parse().unwrap())
     }
 
-    fn told(status: &AIPolicyStatus) -> Vec<String> {
+    fn reported(status: &AIPolicyStatus) -> Vec<String> {
         let line =
             |condition: &Condition| format!("{}={} {}", condition.type_, condition.status, condition.reason);
         status.conditions.iter().flatten().map(line).collect()
@@ -227,7 +227,7 @@ mod tests {
             &book,
             &Settings::default(),
             &Key::new("halsa", "own"),
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         )
@@ -241,12 +241,15 @@ mod tests {
             (json!({"namespaces": []}), Some("RootNamespaceOnly")),
         ] {
             let status = local(spec);
-            let found = told(&status);
+            let found = reported(&status);
             let accepted = if reason.is_none() { "True" } else { "False" };
-            let reason_told = reason.unwrap_or("InForce");
+            let reported_reason = reason.unwrap_or("InForce");
             assert_eq!(
                 found[..2],
-                [format!("Ready={accepted} {reason_told}"), format!("Accepted={accepted} {reason_told}")]
+                [
+                    format!("Ready={accepted} {reported_reason}"),
+                    format!("Accepted={accepted} {reported_reason}")
+                ]
             );
             assert_eq!(found[2], "Enforced=False ControllerOnly");
             assert_eq!(found.get(4).is_some(), reason.is_some(), "{found:?}");
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_from_what_cannot_be_waived_is_told() {
+    fn an_exception_from_what_cannot_be_waived_is_reported() {
         let exceptions = json!([{"namespace": "halsa", "modelDeployment": "pilot", "waives": ["Residency"],
                                  "reason": "Pilot.", "approvedBy": "CISO", "expiresOn": "2026-12-31"}]);
         let book = book(&[("hemvist-system", "region", with(region(), "/exceptions", exceptions))]);
@@ -265,11 +268,11 @@ mod tests {
             &book,
             &Settings::default(),
             &key,
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         );
-        assert_eq!(told(&status)[1], "Accepted=False NotWaivable");
+        assert_eq!(reported(&status)[1], "Accepted=False NotWaivable");
         assert_eq!(
             status.conditions.unwrap()[1].message,
             "spec.exceptions[halsa/pilot].waives has no effect. Every other limit of the policy is in force. \
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_that_spdx_does_not_know_is_told_and_changes_nothing() {
+    fn a_licence_that_spdx_does_not_know_is_reported_and_changes_nothing() {
         let own = json!(["mit", "Apache-2.0", "GPLv3", "bsd", "isc", "LicenseRef-Own"]);
         let book = book(&[("hemvist-system", "region", with(region(), "/models/licences", own))]);
         let key = Key::new("hemvist-system", "region");
@@ -288,11 +291,11 @@ mod tests {
             &book,
             &Settings::default(),
             &key,
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         );
-        assert_eq!(told(&status)[1], "Accepted=True InForce");
+        assert_eq!(reported(&status)[1], "Accepted=True InForce");
         let refer = "a licence that SPDX does not list is written as LicenseRef- and a name";
         assert_eq!(
             status.conditions.unwrap()[1].message,
@@ -335,11 +338,11 @@ mod tests {
                 &book,
                 &Settings::default(),
                 &key,
-                PolicyTally::default(),
+                PolicyCounts::default(),
                 &Compilation::Off,
                 &moment(NOW),
             );
-            assert_eq!(told(&status)[3], expected, "{day}");
+            assert_eq!(reported(&status)[3], expected, "{day}");
         }
     }
 
@@ -348,13 +351,13 @@ mod tests {
         let mut book = book(&[("hemvist-system", "region", region())]);
         let key = Key::new("hemvist-system", "region");
         let settings = Settings::default();
-        let tally = PolicyTally { namespaces: 2, models: 3, refused: 1, excepted: 1 };
-        let first = policy(&book, &settings, &key, tally, &Compilation::Off, &moment(NOW));
+        let counts = PolicyCounts { namespaces: 2, models: 3, refused: 1, excepted: 1 };
+        let first = policy(&book, &settings, &key, counts, &Compilation::Off, &moment(NOW));
         if let Some(PolicyEntry::Readable(readable)) = book.entries.get_mut(&key) {
             readable.status = Some(first.clone());
         }
         assert_eq!(
-            policy(&book, &settings, &key, tally, &Compilation::Off, &moment("2026-11-02T12:00:00Z")),
+            policy(&book, &settings, &key, counts, &Compilation::Off, &moment("2026-11-02T12:00:00Z")),
             first
         );
     }
@@ -364,8 +367,9 @@ mod tests {
         let key = Key::new("hemvist-system", "region");
         let says = |spec: Value, compilation: &Compilation| {
             let book = book(&[("hemvist-system", "region", spec)]);
-            let tally = PolicyTally::default();
-            told(&policy(&book, &Settings::default(), &key, tally, compilation, &moment(NOW)))[..3].to_vec()
+            let counts = PolicyCounts::default();
+            reported(&policy(&book, &Settings::default(), &key, counts, compilation, &moment(NOW)))[..3]
+                .to_vec()
         };
         let failed = Compilation::Failed { why: "It is let through.".to_owned() };
         assert_eq!(
@@ -394,12 +398,12 @@ mod tests {
             &book,
             &Settings::default(),
             &key,
-            PolicyTally::default(),
+            PolicyCounts::default(),
             &Compilation::Off,
             &moment(NOW),
         );
         assert_eq!(
-            told(&status),
+            reported(&status),
             [
                 "Ready=False Unreadable",
                 "Accepted=False Unreadable",

@@ -1,4 +1,4 @@
-//! `Routed`: whether the gateway that a model asks for leads to it, as the gateway itself says.
+//! `Routed`: whether the gateway routes to the model, from the status that the gateway writes.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
@@ -8,7 +8,7 @@ use crate::placement::bounded;
 use crate::request::{ModelRequest, RouteSettings};
 use crate::snapshot::{GatewayAnswer, Subject};
 
-/// The condition; `None` where the model asks for no gateway. It informs and holds nothing back: consumers in the cluster ask
+/// The condition; `None` where the model requests no gateway. It informs and holds nothing back: consumers in the cluster ask
 /// the model's Service.
 pub(super) fn routed(
     subject: &Subject<'_>,

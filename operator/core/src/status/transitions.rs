@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_good_and_bad_news_are_told() {
+    fn only_good_and_bad_news_are_reported() {
         for (reason, expected) in [
             (Reason::Serving.as_str(), Some(false)),
             (Reason::Starting.as_str(), None),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_once() {
+    fn a_reason_is_reported_once() {
         let serving = [ready(Reason::Serving)];
         assert_eq!(of_model(&serving, &serving), []);
         assert_eq!(of_model(&[ready(Reason::Starting)], &serving), [("Serving".to_owned(), false)]);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_is_told_where_it_warns() {
+    fn a_further_condition_is_reported_where_it_warns() {
         let lapsed = condition(ConditionType::DutiesCurrent, "False", Reason::DutiesNotMet.as_str());
         let routed = condition(ConditionType::Routed, "True", Reason::RouteAccepted.as_str());
         let found = of_model(&[], &[ready(Reason::Starting), lapsed.clone(), routed]);

@@ -1,4 +1,4 @@
-//! What is said while weights are fetched, and where they could not be.
+//! The message while weights are fetched, and when that fails.
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 

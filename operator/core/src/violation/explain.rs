@@ -1,4 +1,4 @@
-//! What a violation says to people: its rule's message, with the facts in it.
+//! The message of a violation: that of its rule, with the facts in it.
 
 use hemvist_api::condition::Reason;
 
@@ -44,7 +44,7 @@ impl Violation {
         facts
     }
 
-    /// How grave it is: the smaller, the earlier it stands.
+    /// How severe it is: the smaller, the earlier it is listed.
     fn rank(&self) -> u8 {
         match self.reason() {
             Reason::NoPolicy | Reason::PolicyUnreadable => 0,
@@ -72,12 +72,12 @@ fn together(allowed: &[String], listed: &[String]) -> String {
     format!("; all AIPolicies of this namespace together allow {}", listing(allowed.iter(), "nothing"))
 }
 
-/// The gravest violation, whose reason stands for all; the first of several that are equally grave.
+/// The most severe violation, whose reason stands for all; the first of several that are equally severe.
 pub fn primary(violations: &[Violation]) -> Option<&Violation> {
     violations.iter().min_by_key(|violation| violation.rank())
 }
 
-/// The violations in at most 1,000 characters, the gravest first.
+/// The violations in at most 1,000 characters, the most severe first.
 pub fn summary(violations: &[Violation]) -> String {
     let mut ordered: Vec<&Violation> = violations.iter().collect();
     ordered.sort_by_key(|violation| violation.rank());
@@ -99,7 +99,7 @@ mod tests {
     use crate::rules::RequestFinding;
 
     #[test]
-    fn the_gravest_is_told_first_and_the_rest_is_counted() {
+    fn the_most_severe_is_reported_first_and_the_rest_is_counted() {
         let missing = |assessment| {
             Violation::plain("spec.purpose.assessments", Finding::AssessmentMissing { assessment })
         };
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_policies_allow_is_only_said_where_it_is_less() {
+    fn what_all_policies_allow_is_reported_only_where_it_is_less() {
         let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
         assert_eq!(together(&values(&["a"]), &values(&["a"])), "");
         assert_eq!(

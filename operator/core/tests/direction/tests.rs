@@ -37,7 +37,7 @@ fn tree(files: &[(&str, &[&str], &str)]) -> Tree {
 }
 
 #[test]
-fn what_points_down_or_out_is_right() {
+fn a_use_of_a_lower_module_or_another_crate_is_right() {
     for text in [
         "",
         "use std::collections::{BTreeMap, btree_map::Entry};\nuse serde_json::json;",
@@ -52,7 +52,7 @@ fn what_points_down_or_out_is_right() {
 }
 
 #[test]
-fn what_points_up_is_seen_however_it_is_written() {
+fn a_use_of_a_higher_module_is_found_however_it_is_written() {
     for text in [
         "use crate::high::Handed;",
         "use crate::high;",
@@ -86,7 +86,7 @@ fn what_points_up_is_seen_however_it_is_written() {
 }
 
 #[test]
-fn what_only_looks_like_a_path_is_none() {
+fn a_text_that_only_resembles_a_path_is_not_one() {
     for text in [
         "/// See [`crate::high::Handed`] and `use crate::high;`.\npub struct A;",
         "//! use crate::high;\n// use crate::high;\n/* use crate::high; /* crate::high */ */",

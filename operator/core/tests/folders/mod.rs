@@ -32,7 +32,7 @@ pub struct Expectation {
     /// The image that fetches and verifies weights.
     #[serde(default)]
     pub tools_image: Option<String>,
-    /// The mirrors, as the operator is told them.
+    /// The mirrors, as in the operator's arguments.
     #[serde(default)]
     pub mirrors: Vec<String>,
     /// The gateway that the installation names, as `namespace/name`.
@@ -78,7 +78,7 @@ pub struct ExpectedModel {
     /// Pieces that `waitingFor` has to contain; absent means that nothing is waited for.
     #[serde(default)]
     pub waiting_for: Vec<String>,
-    /// Where a gateway serves it; absent means that none is asked for.
+    /// Where a gateway serves it; absent means that none is requested.
     pub gateway: Option<String>,
     /// What scales it, between which numbers and by what; absent means that nothing does.
     pub scaling: Option<String>,
@@ -161,16 +161,16 @@ impl Folder {
         given
     }
 
-    /// What the installation is told.
+    /// The settings of the installation.
     pub fn settings(&self) -> Settings {
-        let told = &self.expectation;
-        let gateway = told.gateway.as_deref().and_then(|gateway| gateway.split_once('/'));
+        let expectation = &self.expectation;
+        let gateway = expectation.gateway.as_deref().and_then(|gateway| gateway.split_once('/'));
         Settings {
-            ungoverned_namespaces: told.ungoverned_namespaces.iter().cloned().collect(),
-            tools_image: told.tools_image.clone(),
-            mirrors: Mirrors::read(told.mirrors.iter().map(String::as_str)).unwrap(),
+            ungoverned_namespaces: expectation.ungoverned_namespaces.iter().cloned().collect(),
+            tools_image: expectation.tools_image.clone(),
+            mirrors: Mirrors::read(expectation.mirrors.iter().map(String::as_str)).unwrap(),
             gateway: gateway.map(|(namespace, name)| Key::new(namespace, name)),
-            load: LoadSource { prometheus: told.prometheus.clone(), requests: None },
+            load: LoadSource { prometheus: expectation.prometheus.clone(), requests: None },
             ..Settings::default()
         }
     }

@@ -11,7 +11,7 @@ use hemvist_core::decide::decide;
 use hemvist_core::policy::{excepted_models, next_change};
 use hemvist_core::schedule::schedule;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, PolicyBook, Snapshot, Subject};
-use hemvist_core::status::{self, Application, Compilation, PolicyTally};
+use hemvist_core::status::{self, Application, Compilation, PolicyCounts};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::SignedDuration;
 use proptest::prelude::*;
@@ -37,20 +37,20 @@ fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now:
     let children = deployment.into_iter().map(|child| (ChildKind::Deployment, child)).collect();
     let subject = Subject { model, children, pods: Vec::new(), fetchers: Vec::new() };
     let decision = decide(&snapshot, &schedule(&snapshot), &subject);
-    let mut told = status::model(&snapshot, &subject, &decision, &Application::Withdrawn);
+    let mut reported = status::model(&snapshot, &subject, &decision, &Application::Withdrawn);
     let untimed = |conditions: &mut Option<Vec<Condition>>| {
         for condition in conditions.iter_mut().flatten() {
             condition.last_transition_time = noon(0);
         }
     };
-    untimed(&mut told.conditions);
-    let mut all = vec![decision.plan().is_some().to_string(), format!("{told:?}")];
+    untimed(&mut reported.conditions);
+    let mut all = vec![decision.plan().is_some().to_string(), format!("{reported:?}")];
     for key in policies.entries.keys() {
         let excepted = excepted_models(policies, &snapshot.settings, key, date::today(now)).len();
-        let tally = PolicyTally { excepted: i32::try_from(excepted).unwrap(), ..PolicyTally::default() };
-        let mut told = status::policy(policies, &snapshot.settings, key, tally, &Compilation::Off, now);
-        untimed(&mut told.conditions);
-        all.push(format!("{key} {told:?}"));
+        let counts = PolicyCounts { excepted: i32::try_from(excepted).unwrap(), ..PolicyCounts::default() };
+        let mut reported = status::policy(policies, &snapshot.settings, key, counts, &Compilation::Off, now);
+        untimed(&mut reported.conditions);
+        all.push(format!("{key} {reported:?}"));
     }
     all
 }

@@ -15,10 +15,10 @@ use super::{TODAY, effective};
 const DATA_CENTRES: [Option<&[&str]>; 4] = [None, Some(&[]), Some(&["a"]), Some(&["a", "b"])];
 const CLASSES: [Option<&[&str]>; 4] = [None, Some(&[]), Some(&["Open"]), Some(&["Open", "Sensitive"])];
 
-/// What a policy says besides, from silence over leniency to strictness. The duty is an assessment for `Sensitive`.
+/// What else a policy sets: nothing, lenient values, strict values. The duty is an assessment for `Sensitive`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Rider {
-    Silent,
+    NothingSet,
     Lenient,
     Strict,
 }
@@ -36,8 +36,8 @@ struct Small {
 #[derive(Clone, Copy, Eq, PartialEq)]
 struct Verdicts {
     allowed: u32,
-    /// Refused for something that a policy says, and not for its silence.
-    spoken_against: u32,
+    /// Refused for something that a policy sets, and not by default.
+    refused_by_a_policy: u32,
 }
 
 /// What a model of the universe asks for.
@@ -52,7 +52,7 @@ fn small(root: bool, data_centres: usize, classes: usize, rider: Rider, number: 
     let (data_centres, classes) = (DATA_CENTRES[data_centres], CLASSES[classes]);
     let rules = classes.map(|classes| {
         let rule = |class: &&str| match rider {
-            Rider::Silent => json!({"class": class}),
+            Rider::NothingSet => json!({"class": class}),
             Rider::Lenient => json!({"class": class, "onExpiry": {"action": "Warn"}}),
             Rider::Strict => json!({"class": class, "onExpiry": {"action": "Stop", "graceDays": 3},
                                     "requires": {"assessments": if *class == "Sensitive" { vec!["DPIA"] } else { vec![] }}}),
@@ -60,7 +60,7 @@ fn small(root: bool, data_centres: usize, classes: usize, rider: Rider, number: 
         classes.iter().map(rule).collect::<Vec<Value>>()
     });
     let (quota, unmanaged) = match rider {
-        Rider::Silent => (None, None),
+        Rider::NothingSet => (None, None),
         Rider::Lenient => (Some(4), Some("RequireResidency")),
         Rider::Strict => (Some(1), Some("Deny")),
     };
@@ -83,7 +83,7 @@ fn universe() -> Vec<Small> {
     for root in [true, false] {
         for data_centres in 0..DATA_CENTRES.len() {
             for classes in 0..CLASSES.len() {
-                for rider in [Rider::Silent, Rider::Lenient, Rider::Strict] {
+                for rider in [Rider::NothingSet, Rider::Lenient, Rider::Strict] {
                     all.push(small(root, data_centres, classes, rider, all.len()));
                 }
             }
@@ -110,14 +110,14 @@ fn models() -> Vec<Asking> {
 }
 
 fn verdicts(policy: &EffectivePolicy, models: &[Asking]) -> Verdicts {
-    let mut verdicts = Verdicts { allowed: 0, spoken_against: 0 };
+    let mut verdicts = Verdicts { allowed: 0, refused_by_a_policy: 0 };
     for (bit, asking) in models.iter().enumerate() {
         let violations = policy.check(&asking.model, TODAY);
-        let silent =
+        let by_default =
             |finding: &Finding| matches!(finding, Finding::NoPolicy { .. } | Finding::ListNotStated { .. });
-        let spoken = violations.iter().any(|violation| !silent(&violation.finding));
+        let by_a_policy = violations.iter().any(|violation| !by_default(&violation.finding));
         verdicts.allowed |= u32::from(violations.is_empty()) << bit;
-        verdicts.spoken_against |= u32::from(spoken) << bit;
+        verdicts.refused_by_a_policy |= u32::from(by_a_policy) << bit;
     }
     verdicts
 }
@@ -153,11 +153,11 @@ fn assert_limits(set: &[&Small], policy: &EffectivePolicy) {
     let lenient = set.iter().any(|one| one.rider == Rider::Lenient);
     let quota = if strict { Some(1) } else { lenient.then_some(4) };
     assert_eq!(policy.accelerator_quota().map(|(limit, _)| limit), quota);
-    let root_speaks = set.iter().any(|one| one.root && one.rider != Rider::Silent);
+    let root_speaks = set.iter().any(|one| one.root && one.rider != Rider::NothingSet);
     let free = root_speaks && !strict;
     assert_eq!(policy.unmanaged_accelerators() == UnmanagedAccelerators::RequireResidency, free);
     let of_class = |one: &&&Small| one.classes.is_some_and(|classes| classes.contains(&"Sensitive"));
-    let speaking: Vec<_> = set.iter().filter(of_class).filter(|one| one.rider != Rider::Silent).collect();
+    let speaking: Vec<_> = set.iter().filter(of_class).filter(|one| one.rider != Rider::NothingSet).collect();
     let expected = if !speaking.iter().any(|one| one.root) {
         Expiry::AT_ONCE
     } else if speaking.iter().any(|one| one.rider == Rider::Strict) {
@@ -195,7 +195,7 @@ impl Ledger {
 
     /// That the policies together allow nothing that some of them refuse by their word.
     fn assert_tighter(found: Verdicts, fewer: Verdicts, members: &[usize]) {
-        assert_eq!(found.allowed & fewer.spoken_against, 0, "{members:?} open what was refused");
+        assert_eq!(found.allowed & fewer.refused_by_a_policy, 0, "{members:?} open what was refused");
     }
 
     fn judge_pairs(&mut self) {

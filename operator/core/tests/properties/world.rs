@@ -65,22 +65,22 @@ const WAIVERS: &[&str] = &[
 
 /// How often a field is left out.
 #[derive(Clone, Copy)]
-pub enum Speech {
+pub enum Fields {
     /// Never: every list and every switch is stated.
-    Complete,
+    All,
     /// Now and then, as in a region.
-    Much,
+    Most,
     /// Mostly, as in a department.
-    Little,
+    Few,
 }
 
-impl Speech {
+impl Fields {
     /// The value, if it is stated.
     fn maybe<S: Strategy + 'static>(self, value: S) -> BoxedStrategy<Option<S::Value>> {
         match self {
-            Self::Complete => value.prop_map(Some).boxed(),
-            Self::Much => weighted(0.97, value).boxed(),
-            Self::Little => weighted(0.2, value).boxed(),
+            Self::All => value.prop_map(Some).boxed(),
+            Self::Most => weighted(0.97, value).boxed(),
+            Self::Few => weighted(0.2, value).boxed(),
         }
     }
 }
@@ -101,9 +101,9 @@ pub fn book(policies: &[(Key, PolicyEntry)]) -> PolicyBook {
 /// Policies of the region, of the department and of another one, with every name once.
 pub fn policies() -> impl Strategy<Value = Policies> {
     (
-        vec(policy(ROOT, Speech::Much), 0..3),
-        vec(policy(HOME, Speech::Little), 0..3),
-        policy("skola", Speech::Much),
+        vec(policy(ROOT, Fields::Most), 0..3),
+        vec(policy(HOME, Fields::Few), 0..3),
+        policy("skola", Fields::Most),
     )
         .prop_map(|(region, department, other)| {
             let all = region.into_iter().chain(department).chain([other]);
@@ -115,8 +115,8 @@ pub fn policies() -> impl Strategy<Value = Policies> {
 pub fn newcomer() -> impl Strategy<Value = (Key, PolicyEntry)> {
     let namespace = select(vec![ROOT, HOME, "skola"]);
     let entry = namespace.prop_flat_map(|namespace| {
-        let speech = if namespace == ROOT { Speech::Much } else { Speech::Little };
-        (Just(namespace), policy(namespace, speech), prop::bool::weighted(0.1))
+        let fields = if namespace == ROOT { Fields::Most } else { Fields::Few };
+        (Just(namespace), policy(namespace, fields), prop::bool::weighted(0.1))
     });
     entry.prop_map(|(namespace, (_, _, spec), broken)| {
         let (key, entry) = named((namespace, "newcomer", spec));
@@ -157,7 +157,7 @@ fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
 
 /// A policy of the region that states every list and binds every namespace.
 pub fn complete_region() -> impl Strategy<Value = (Key, PolicyEntry)> {
-    policy(ROOT, Speech::Complete).prop_map(|(namespace, _, mut spec)| {
+    policy(ROOT, Fields::All).prop_map(|(namespace, _, mut spec)| {
         spec.as_object_mut().unwrap().remove("namespaces");
         named((namespace, "complete", spec))
     })
@@ -235,7 +235,7 @@ pub fn plain_model(class: &str, data_centre: Option<&str>, assessed: bool) -> Mo
 }
 
 /// A model whose texts are arbitrary, as they can be in a file that no API server has seen.
-pub fn wild_model() -> impl Strategy<Value = ModelDeployment> {
+pub fn any_model() -> impl Strategy<Value = ModelDeployment> {
     (model(), "\\PC{0,40}", "[a-z.:/@ ()]{0,40}", "[0-9-]{0,12}", "[A-Z ()+.]{0,30}").prop_map(
         |(mut model, any, image, day, licence)| {
             model.spec.engine.image = image.as_str().into();
@@ -257,25 +257,25 @@ fn named((namespace, name, spec): (&str, &str, Value)) -> (Key, PolicyEntry) {
 
 fn policy(
     namespace: &'static str,
-    speech: Speech,
+    fields: Fields,
 ) -> impl Strategy<Value = (&'static str, &'static str, Value)> {
     let lists = (
-        list(REGIONS, speech),
-        list(DATA_CENTRES, speech),
-        list(LICENCES, speech),
-        list(FORMATS, speech),
-        list(REGISTRIES, speech),
-        list(ENGINES, speech),
-        list(ARGUMENTS, speech),
+        list(REGIONS, fields),
+        list(DATA_CENTRES, fields),
+        list(LICENCES, fields),
+        list(FORMATS, fields),
+        list(REGISTRIES, fields),
+        list(ENGINES, fields),
+        list(ARGUMENTS, fields),
     );
-    let classes = (classes(CLASSES, speech, true), classes(RISKS, speech, false));
+    let classes = (classes(CLASSES, fields, true), classes(RISKS, fields, false));
     let rest = (
-        speech.maybe(select(vec!["Audit", "Warn", "Deny"])),
+        fields.maybe(select(vec!["Audit", "Warn", "Deny"])),
         weighted(0.2, subsequence(vec![HOME, "skola"], 0..=2)),
         any::<[Option<bool>; 2]>(),
         select(vec!["a", "b", "c", "d"]),
-        speech.maybe(select(vec![0, 4, 16])),
-        speech.maybe(select(vec!["RequireResidency", "Deny"])),
+        fields.maybe(select(vec![0, 4, 16])),
+        fields.maybe(select(vec!["RequireResidency", "Deny"])),
         weighted(0.5, select(DAYS)),
     );
     (lists, classes, rest).prop_map(
@@ -302,26 +302,26 @@ fn policy(
     )
 }
 
-fn list(pool: &'static [&'static str], speech: Speech) -> impl Strategy<Value = Option<Vec<&'static str>>> {
+fn list(pool: &'static [&'static str], fields: Fields) -> impl Strategy<Value = Option<Vec<&'static str>>> {
     let values = prop_oneof![8 => Just(pool.to_vec()), 2 => subsequence(pool, 0..=pool.len())];
-    speech.maybe(values)
+    fields.maybe(values)
 }
 
 /// The rules of some classes, mostly of all.
 fn classes(
     pool: &'static [&'static str],
-    speech: Speech,
+    fields: Fields,
     information: bool,
 ) -> impl Strategy<Value = Option<Vec<Value>>> {
     let listed = prop_oneof![9 => Just(pool.to_vec()), 1 => subsequence(pool, 0..=pool.len())];
     let rules = listed.prop_flat_map(move |listed| {
-        let rules: Vec<_> = listed.into_iter().map(|class| rule(class, information, speech)).collect();
+        let rules: Vec<_> = listed.into_iter().map(|class| rule(class, information, fields)).collect();
         rules
     });
-    speech.maybe(rules)
+    fields.maybe(rules)
 }
 
-fn rule(class: &'static str, information: bool, speech: Speech) -> BoxedStrategy<Value> {
+fn rule(class: &'static str, information: bool, fields: Fields) -> BoxedStrategy<Value> {
     let requires = (
         weighted(0.2, subsequence(ASSESSMENTS, 0..=2)),
         weighted(0.2, select(vec![100, 200, 4000])),
@@ -342,9 +342,9 @@ fn rule(class: &'static str, information: bool, speech: Speech) -> BoxedStrategy
     });
     let on_expiry = (select(vec!["Warn", "Stop"]), weighted(0.7, select(vec![0, 3, 30])));
     let limits = (
-        list(DATA_CENTRES, Speech::Little),
+        list(DATA_CENTRES, Fields::Few),
         weighted(0.3, select(vec!["Shared", "Partition", "WholeNode"])),
-        speech.maybe(on_expiry),
+        fields.maybe(on_expiry),
     );
     (weighted(0.3, requires), limits)
         .prop_map(move |(requires, (data_centres, isolation, on_expiry))| {

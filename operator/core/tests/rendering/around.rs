@@ -64,7 +64,7 @@ pub fn sglang_scaled() -> ModelRequest {
     ModelRequest { scaling: Some(scaling), replicas: 1, ..sglang_with_adapters() }
 }
 
-/// Where a gateway leads, below a path, to a pool in which somebody chooses the replica.
+/// Where a gateway leads, below a path, to a pool in which an endpoint picker chooses the replica.
 pub fn vllm_behind_a_gateway() -> ModelRequest {
     let route = RouteSettings {
         gateway: Key::new("ingang", "region"),
@@ -76,7 +76,7 @@ pub fn vllm_behind_a_gateway() -> ModelRequest {
     ModelRequest { route: Some(route), ..vllm_in_an_image() }
 }
 
-/// Where a gateway leads to the Service.
+/// Where a gateway routes to the Service.
 pub fn custom_behind_a_gateway() -> ModelRequest {
     let route = RouteSettings {
         gateway: Key::new("ingang", "region"),
@@ -143,12 +143,12 @@ fn sglang_that_keda_scales() {
 }
 
 #[test]
-fn vllm_to_which_a_gateway_leads_by_a_pool() {
+fn vllm_behind_a_gateway_with_a_pool() {
     assert_golden("vllm-gateway.yaml", &vllm_behind_a_gateway());
 }
 
 #[test]
-fn an_engine_of_the_users_own_to_which_a_gateway_leads() {
+fn a_custom_engine_behind_a_gateway() {
     assert_golden("custom-gateway.yaml", &custom_behind_a_gateway());
 }
 

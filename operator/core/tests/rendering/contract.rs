@@ -100,7 +100,7 @@ pub const CHECKS: &[Check] = &[
     }),
     ("no service links", |case| case.pod()["enableServiceLinks"] == false),
     ("a bounded end after a full drain", bounded_end),
-    ("the network policy is written before and withdrawn after the pods", |_| {
+    ("the network policy is written before and pruned after the pods", |_| {
         let place = |kind| ChildKind::ALL.iter().position(|one| *one == kind);
         place(ChildKind::NetworkPolicy) < place(ChildKind::Deployment)
             && place(ChildKind::ServiceAccount) < place(ChildKind::Deployment)
@@ -386,10 +386,10 @@ fn bounded_end(case: &Case) -> bool {
     let grace = case.pod()["terminationGracePeriodSeconds"].as_i64().unwrap();
     let hook = &case.container()["lifecycle"];
     let before = hook["preStop"]["sleep"]["seconds"].as_i64().unwrap();
-    let told = format!("--shutdown-timeout={}", case.model.drain_seconds);
+    let wanted = format!("--shutdown-timeout={}", case.model.drain_seconds);
     let drain = i64::from(case.model.drain_seconds);
     let drains = match case.model.engine.engine {
-        EngineType::VLLM => before == 5 && items(&case.container()["args"]).contains(&json!(told)),
+        EngineType::VLLM => before == 5 && items(&case.container()["args"]).contains(&json!(wanted)),
         // It goes on until no request is left; the grace period is its limit.
         EngineType::SGLang => before == 5,
         EngineType::LlamaCpp | EngineType::Custom => before == 5 + drain,
@@ -466,7 +466,7 @@ fn owned(case: &Case) -> bool {
     case.objects().all(|object| {
         let metadata = &object["metadata"];
         let name = &case.model.key.name;
-        // At the door of exec and its kin nothing of a pod is seen but its name.
+        // A request for exec and the like has nothing of a pod but its name.
         let class = case.model.information_class.as_str().to_lowercase();
         let workload = format!("{name}--{class}");
         let name = if *object == case.deployment { &workload } else { name };

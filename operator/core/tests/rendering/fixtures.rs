@@ -81,10 +81,10 @@ impl Case {
         lists.into_iter().flatten().flatten()
     }
 
-    /// Whether the engine is told this path.
+    /// Whether the arguments or variables of the engine have this path.
     pub fn serves_from(&self, path: &str) -> bool {
-        let told = [&self.container()["args"], &self.container()["env"]];
-        told.iter().any(|list| list.to_string().contains(&format!("{path}\"")))
+        let lists = [&self.container()["args"], &self.container()["env"]];
+        lists.iter().any(|list| list.to_string().contains(&format!("{path}\"")))
     }
 
     pub fn node_selector_terms(&self) -> Vec<Value> {

@@ -1,5 +1,5 @@
 //! What is rendered, allowed and reserved, held against what the engines' own argument parsers take. `parsers/README.md`
-//! tells where the lists come from.
+//! says where the lists come from.
 
 #![allow(
     clippy::panic,
@@ -247,7 +247,7 @@ fn what_is_rendered_is_taken() {
 }
 
 #[test]
-#[ignore = "needs the engines' Python packages; parsers/README.md tells where they would be"]
+#[ignore = "needs the engines' Python packages; parsers/README.md says where they would be"]
 fn the_real_parsers_read_what_is_rendered() {
     let engines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/engines");
     for (engine, package) in [(EngineType::VLLM, "vllm"), (EngineType::SGLang, "sglang")] {

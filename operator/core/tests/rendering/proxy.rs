@@ -204,14 +204,14 @@ fn engine_port(model: &ModelRequest) -> i64 {
 fn engine_is_inside(case: &Case) -> bool {
     let args: Vec<String> =
         list(&case.container()["args"]).iter().filter_map(|arg| arg.as_str().map(str::to_owned)).collect();
-    let told = |name: &str, value: &str| {
+    let has_setting = |name: &str, value: &str| {
         args.contains(&format!("--{name}={value}"))
             || args.windows(2).any(|pair| pair[0] == format!("--{name}") && pair[1] == value)
     };
     let variable = json!({"name": "HEMVIST_HOST", "value": "127.0.0.1"});
     let inside = match case.model.engine.engine {
         EngineType::Custom => list(&case.container()["env"]).contains(&variable),
-        _ => told("host", "127.0.0.1") && told("port", "8080"),
+        _ => has_setting("host", "127.0.0.1") && has_setting("port", "8080"),
     };
     inside && case.container().get("ports").is_none()
 }

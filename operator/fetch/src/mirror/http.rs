@@ -1,4 +1,4 @@
-//! What both kinds of mirror have in common: who is asked, by what right, and what an answer means.
+//! What both kinds of mirror have in common: the address, the credentials, and the meaning of a response.
 
 use std::fmt;
 use std::io::Read;
@@ -20,7 +20,7 @@ use crate::outcome::Failure;
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// How long a mirror may say nothing. Stores of spinning disks and tapes take their time.
-const SILENCE: Duration = Duration::from_mins(1);
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// The largest list that is read, in bytes: of [`crate::listing::MOST_FILES`] names with room to spare.
 const LONGEST_LIST: u64 = 16 << 20;
@@ -152,7 +152,7 @@ fn certificate(item: ureq::tls::PemItem<'_>) -> Option<Certificate<'static>> {
     }
 }
 
-/// A client that goes where it is told and nowhere else: no proxy of the environment, no redirection.
+/// A client that goes where it is known and nowhere else: no proxy of the environment, no redirection.
 pub fn agent(trust: Trust) -> Agent {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
@@ -170,8 +170,8 @@ pub fn agent(trust: Trust) -> Agent {
             .user_agent(concat!("hemvist-fetch/", env!("CARGO_PKG_VERSION")))
             .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
-            .timeout_recv_response(Some(SILENCE))
-            .timeout_per_read(Some(SILENCE))
+            .timeout_recv_response(Some(IDLE_LIMIT))
+            .timeout_per_read(Some(IDLE_LIMIT))
             .build(),
     )
 }

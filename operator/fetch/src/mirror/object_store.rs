@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_code_of_an_error_is_told() {
+    fn only_the_code_of_an_error_is_reported() {
         assert_eq!(error_code("<Error><Code>NoSuchBucket</Code><Key>secret</Key></Error>"), "NoSuchBucket");
         assert_eq!(error_code("<Error><Code>a b</Code></Error>"), "");
     }

@@ -93,6 +93,6 @@ fn a_mirror_that_sends_on_to_another_host_is_not_followed() {
 }
 
 #[test]
-fn a_token_that_is_not_taken_is_told() {
+fn a_token_that_is_not_accepted_is_reported() {
     fetched(SendsOn::ToItself, "wrong").2.is(23, "MirrorDenied");
 }

@@ -72,7 +72,7 @@ fn one_file_is_fetched_with_the_digest_of_its_content() {
 }
 
 #[test]
-fn killed_in_the_middle_it_goes_on_where_it_was() {
+fn a_killed_fetch_continues_where_it_was() {
     let server = Server::start();
     let content = noise(2, LARGE);
     server.put("m/model.safetensors", &content);
@@ -105,7 +105,7 @@ fn an_object_that_changed_since_is_fetched_from_its_beginning() {
 }
 
 #[test]
-fn an_object_that_changes_while_it_is_fetched_is_begun_anew() {
+fn an_object_that_changes_while_it_is_fetched_is_started_over() {
     let server = Server::start();
     let (old, new) = (noise(5, LARGE), noise(6, LARGE));
     server.put("m/model.safetensors", &old);
@@ -122,7 +122,7 @@ fn an_object_that_changes_while_it_is_fetched_is_begun_anew() {
 }
 
 #[test]
-fn what_was_spoilt_on_the_volume_is_fetched_again() {
+fn what_was_damaged_on_the_volume_is_fetched_again() {
     let server = Server::start();
     let content = noise(7, LARGE);
     server.put("m/model.safetensors", &content);
@@ -134,7 +134,7 @@ fn what_was_spoilt_on_the_volume_is_fetched_again() {
 }
 
 #[test]
-fn a_link_that_somebody_put_in_the_way_is_not_followed() {
+fn a_symbolic_link_on_the_volume_is_not_followed() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
     let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));
@@ -170,7 +170,7 @@ fn what_is_no_file_of_weights_is_refused() {
 }
 
 #[test]
-fn who_is_not_allowed_is_told_so_and_no_secret_is() {
+fn a_denial_is_reported_and_no_secret_is() {
     let server = Server::start();
     server.put("m/config.json", b"{}");
     let (bench, digest) = (Server::bench(), digest_of(&[("config.json", b"{}")]));

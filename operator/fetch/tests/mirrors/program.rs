@@ -99,10 +99,10 @@ impl Running {
         let status = self.child.wait().unwrap();
         let log = std::io::read_to_string(stdout).unwrap() + &std::io::read_to_string(stderr).unwrap();
         let text = std::fs::read_to_string(&self.termination_log).unwrap_or_default();
-        let told: Value =
+        let outcome: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}; {log}"));
         assert!(!text.contains('\n'), "more than one line: {text}");
-        let word = |name: &str| told[name].as_str().unwrap().to_owned();
+        let word = |name: &str| outcome[name].as_str().unwrap().to_owned();
         Ended { status: status.code().unwrap(), reason: word("reason"), message: word("message"), log }
     }
 

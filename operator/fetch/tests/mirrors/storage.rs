@@ -47,7 +47,7 @@ fn weights_that_do_not_fit_are_not_begun() {
 }
 
 #[test]
-fn a_disk_that_fills_up_meanwhile_is_told_and_the_rest_comes_when_there_is_room() {
+fn a_disk_that_fills_up_meanwhile_is_reported_and_the_rest_comes_when_there_is_room() {
     let server = Server::start();
     let content = noise(2, 24 * MIB);
     server.put("m/model.safetensors", &content);

@@ -145,12 +145,12 @@ fn has_ended(engine: &Value) -> bool {
     [&engine["state"], &engine["lastState"]].iter().any(|state| state["terminated"].is_object())
 }
 
-/// How long it took to be told, and to serve again once the change was taken back, which happens in any case.
+/// How long it took to be reported, and to serve again once the change was taken back, which happens in any case.
 async fn comes_and_goes(surroundings: &Surroundings, failure: &Failure) -> Result<(Duration, Duration)> {
     let (namespace, name) = split(MODEL)?;
     let objects = surroundings.governed.objects();
     objects.merge(Kind::ModelDeployment, namespace, name, &failure.change).await?;
-    let told = is_told(surroundings, failure).await;
+    let reported = is_reported(surroundings, failure).await;
     let begun = Instant::now();
     let images = &surroundings.images;
     let works = json!({"spec": {
@@ -159,24 +159,24 @@ async fn comes_and_goes(surroundings: &Surroundings, failure: &Failure) -> Resul
     }});
     objects.merge(Kind::ModelDeployment, namespace, name, &works).await?;
     serves(surroundings, 0).await?;
-    Ok((told?, begun.elapsed()))
+    Ok((reported?, begun.elapsed()))
 }
 
-async fn is_told(surroundings: &Surroundings, failure: &Failure) -> Result<Duration> {
+async fn is_reported(surroundings: &Surroundings, failure: &Failure) -> Result<Duration> {
     let mut watch = Watch::new(surroundings, "Ready");
     let is_there = async || {
         let pods = surroundings.governed.pods(MODEL).await?;
         let mut new = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         Ok(new.any(|pod| engine(pod).is_some_and(failure.shown)))
     };
-    let told = watch.tells(failure.reason, PATIENCE, is_there).await?;
-    // A pull is told before its cause is.
+    let reported = watch.reports(failure.reason, PATIENCE, is_there).await?;
+    // The pull is reported before its cause.
     if failure.reason == "ImagePullFailed" {
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     watch.keeps_on(failure.reason, HOLD).await?;
     watch.has_said(failure.says)?;
-    Ok(told)
+    Ok(reported)
 }
 
 /// The engines that start for too long get 20 seconds and not ten minutes, and the one that takes all the memory gets less

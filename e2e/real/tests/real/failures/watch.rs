@@ -17,27 +17,29 @@ const INTERVAL: Duration = Duration::from_millis(200);
 pub struct Row {
     failure: &'static str,
     reason: &'static str,
-    told: Duration,
+    reported: Duration,
     back: Duration,
     fault: Option<String>,
 }
 
 impl Row {
-    /// What came of a failure: how long it took to be told and to pass, or what was wrong with that.
+    /// What came of a failure: how long it took to be reported and to pass, or what was wrong with that.
     pub fn new(
         failure: &'static str,
         reason: &'static str,
         came_of_it: Result<(Duration, Duration)>,
     ) -> Self {
-        let (told, back, fault) = match came_of_it {
-            Ok((told, back)) if told <= PROMPT => (told, back, None),
-            Ok((told, back)) => (told, back, Some(format!("{failure}: told after {told:.1?}"))),
+        let (reported, back, fault) = match came_of_it {
+            Ok((reported, back)) if reported <= PROMPT => (reported, back, None),
+            Ok((reported, back)) => {
+                (reported, back, Some(format!("{failure}: reported after {reported:.1?}")))
+            }
             Err(error) => (Duration::ZERO, Duration::ZERO, Some(format!("{failure}: {error:#}"))),
         };
         if let Some(fault) = &fault {
             println!("FAILED {fault}");
         }
-        Self { failure, reason, told, back, fault }
+        Self { failure, reason, reported, back, fault }
     }
 
     /// What was wrong, where something was.
@@ -48,13 +50,13 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { failure, reason, told, back, fault } = self;
+        let Self { failure, reason, reported, back, fault } = self;
         match fault {
-            // What starts anew is never missed, so there was nothing to tell and nothing to come back from.
-            None if told.is_zero() && back.is_zero() => {
+            // What restarts is never missed, so there was nothing to tell and nothing to come back from.
+            None if reported.is_zero() && back.is_zero() => {
                 write!(formatter, "| {failure} | `{reason}` throughout | | |")
             }
-            None => write!(formatter, "| {failure} | `{reason}` | {told:.1?} | {back:.1?} |"),
+            None => write!(formatter, "| {failure} | `{reason}` | {reported:.1?} | {back:.1?} |"),
             Some(fault) => write!(formatter, "| {failure} | FAILED: {fault} | | |"),
         }
     }
@@ -88,7 +90,7 @@ impl<'a> Watch<'a> {
 
     /// Waits until the failure is there, as the cluster sees it, and the condition has the reason for it; gives the time
     /// in between.
-    pub async fn tells(
+    pub async fn reports(
         &mut self,
         reason: &str,
         patience: Duration,
@@ -136,10 +138,10 @@ impl<'a> Watch<'a> {
     }
 
     fn story(&self) -> String {
-        let told = |(when, reason, message): &(Duration, String, String)| {
+        let reported = |(when, reason, message): &(Duration, String, String)| {
             format!("{:.1} s {reason}: {message}", when.as_secs_f32())
         };
-        self.said.iter().map(told).collect::<Vec<_>>().join("; ")
+        self.said.iter().map(reported).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -24,13 +24,13 @@ const CERTAIN: u64 = 16 << 20;
 pub async fn from_the_store_to_the_answer(stage: &Stage) -> Result<()> {
     let begun = Instant::now();
     stage.surroundings.apply_model().await?;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let job = wait_until("the weights to be fetched", PATIENCE, async || {
         let model = stage.surroundings.governed.model(MODEL).await?;
         let reason = text(&condition(&model, "Ready")["reason"]).to_owned();
-        if told.last() != Some(&reason) {
+        if reported.last() != Some(&reason) {
             println!("{:5.1?} {reason}", begun.elapsed());
-            told.push(reason);
+            reported.push(reason);
         }
         let Some((job, pods)) = stage.job(&stage.small.digest).await? else {
             return Ok(Progress::not_yet("no Job"));
@@ -131,7 +131,7 @@ pub async fn goes_on_after_a_kill(stage: &Stage, before: &Value) -> Result<Value
     ensure!(tries == (Some(1), Some(1)) && pods.len() == 2, "other tries than two: {}", job["status"]);
     let again = stage.store.gate().sent() - sent;
     let whole = large.content.len() as u64;
-    ensure!(again < whole - CERTAIN / 2, "{again} bytes of {whole} were sent after the kill: begun anew");
+    ensure!(again < whole - CERTAIN / 2, "{again} bytes of {whole} were sent after the kill: started over");
     println!("killed: {again} of {whole} bytes were sent after it: resumed");
     are_read_only(stage, &pod, large).await?;
     client::gets_an_answer(&stage.surroundings).await?;

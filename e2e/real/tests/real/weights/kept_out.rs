@@ -28,8 +28,8 @@ pub async fn another_digest(stage: &Stage, before: &Value) -> Result<()> {
         let pods = stage.job(&wrong).await?.map(|(_, pods)| pods).unwrap_or_default();
         Ok(pods.first().is_some_and(|pod| pod["status"]["phase"] == "Failed"))
     };
-    let told = watch.tells("ModelDigestMismatch", PATIENCE, has_ended).await?;
-    println!("another digest: told {told:.1?} after the pod that fetched had ended");
+    let reported = watch.reports("ModelDigestMismatch", PATIENCE, has_ended).await?;
+    println!("another digest: reported {reported:.1?} after the pod that fetched had ended");
     watch.has_said(&[&wrong, &large.digest, "The old version keeps serving."])?;
     watch.keeps_on("ModelDigestMismatch", HOLD).await?;
     let (job, pods) = stage.job(&wrong).await?.context("the Job is gone")?;
@@ -51,7 +51,7 @@ pub async fn another_digest(stage: &Stage, before: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Somebody changes a byte of the file on the volume, and the pod is made anew.
+/// Somebody changes a byte of the file on the volume, and the pod is recreated.
 pub async fn what_was_changed_on_the_volume(stage: &Stage) -> Result<()> {
     let (namespace, _) = split(MODEL)?;
     let large = &stage.large;
@@ -70,8 +70,8 @@ pub async fn what_was_changed_on_the_volume(stage: &Stage) -> Result<()> {
         let pods = stage.surroundings.governed.pods(MODEL).await?;
         Ok(pods.iter().any(|pod| verification(pod).is_some_and(|ended| ended["exitCode"] == 10)))
     };
-    let told = watch.tells("ModelDigestMismatch", PATIENCE, refused).await?;
-    println!("changed on the volume: told {told:.1?} after it was found");
+    let reported = watch.reports("ModelDigestMismatch", PATIENCE, refused).await?;
+    println!("changed on the volume: reported {reported:.1?} after it was found");
     watch.has_said(&[&large.digest])?;
     watch.keeps_on("ModelDigestMismatch", HOLD).await?;
     for pod in stage.surroundings.governed.pods(MODEL).await? {
@@ -88,7 +88,7 @@ pub async fn what_was_changed_on_the_volume(stage: &Stage) -> Result<()> {
     client::gets_an_answer(&stage.surroundings).await
 }
 
-/// The folder is taken away from the volume, and the pod is made anew: it does not start, and nothing takes the folder's name.
+/// The folder is taken away from the volume, and the pod is recreated: it does not start, and nothing takes the folder's name.
 pub async fn what_is_gone_from_the_volume(stage: &Stage) -> Result<()> {
     let (namespace, _) = split(MODEL)?;
     let before = stage.serves(&stage.small, CLAIM).await?;
@@ -104,8 +104,8 @@ pub async fn what_is_gone_from_the_volume(stage: &Stage) -> Result<()> {
             |pod: &Value| pod["status"]["initContainerStatuses"][0]["state"]["waiting"]["reason"].clone();
         Ok(pods.iter().any(|pod| verify(pod) == "CreateContainerConfigError"))
     };
-    let told = watch.tells("ContainerStartFailed", PATIENCE, stuck).await?;
-    println!("gone from the volume: told {told:.1?} after it was found");
+    let reported = watch.reports("ContainerStartFailed", PATIENCE, stuck).await?;
+    println!("gone from the volume: reported {reported:.1?} after it was found");
     watch.keeps_on("ContainerStartFailed", HOLD).await?;
     ensure!(!sealed.exists(), "something else has the name of the weights: {}", sealed.display());
     std::fs::rename(&elsewhere, &sealed).context("bringing the weights back")?;
@@ -137,8 +137,8 @@ pub async fn what_does_not_fit(stage: &Stage) -> Result<()> {
             terminated["exitCode"] == 20
         }))
     };
-    let told = watch.tells("StorageFull", PATIENCE, has_ended).await?;
-    println!("no room: told {told:.1?} after the pod that fetched had ended");
+    let reported = watch.reports("StorageFull", PATIENCE, has_ended).await?;
+    println!("no room: reported {reported:.1?} after the pod that fetched had ended");
     watch.has_said(&["49 MiB", "The old version keeps serving."])?;
     watch.keeps_on("StorageFull", HOLD).await?;
     client::gets_an_answer(&stage.surroundings).await?;

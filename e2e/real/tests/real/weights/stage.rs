@@ -174,11 +174,11 @@ impl Stage {
             let model = self.surroundings.governed.model(MODEL).await?;
             let pods = self.surroundings.governed.pods(MODEL).await?;
             let (ready, available) = (condition(&model, "Ready"), condition(&model, "Available"));
-            let told = model["status"]["observedGeneration"] == model["metadata"]["generation"]
+            let reported = model["status"]["observedGeneration"] == model["metadata"]["generation"]
                 && ready["status"] == "True"
                 && available["reason"] == "ReplicasAvailable";
             Ok(match pods.as_slice() {
-                [pod] if told && is_served(pod, &folder, claim) => Progress::Done(pod.clone()),
+                [pod] if reported && is_served(pod, &folder, claim) => Progress::Done(pod.clone()),
                 pods => {
                     let states: Vec<_> = pods.iter().map(|pod| &pod["status"]).collect();
                     Progress::not_yet(format!("{ready}; {available}; {}", json!(states)))

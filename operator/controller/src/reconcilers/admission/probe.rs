@@ -1,4 +1,4 @@
-//! Tries whether what was compiled is in force: it is sent what it has to refuse, in a dry run.
+//! Probes whether a compiled policy is in force: sends an object that it must refuse, as a dry run.
 
 use std::time::Duration;
 
@@ -23,7 +23,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Probes at the same time.
 const AT_ONCE: usize = 8;
 
-/// The result of a probe.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ProbeResult {
     /// It was refused as it has to be.
@@ -59,7 +58,7 @@ pub async fn verify(context: &Context, compiled: impl IntoIterator<Item = &Compi
 async fn refused_in_time(context: &Context, probe: &Probe, until: Instant, since: (u64, u64)) -> ProbeResult {
     loop {
         let Some(why) = not_refused(probe, send(context, probe).await) else { return ProbeResult::Refused };
-        // Whoever waits here must not keep the repair of something else waiting.
+        // Waiting here must not delay other repairs.
         if context.view.compiled.revision() != since {
             return ProbeResult::Overtaken;
         }

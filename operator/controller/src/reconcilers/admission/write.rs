@@ -1,4 +1,4 @@
-//! Writes what is compiled, where it differs from what is seen, and deletes what is compiled no more.
+//! Writes compiled policies that differ from those in the cluster, and deletes those that are no longer compiled.
 
 use hemvist_api::labels::HEMVIST;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -27,7 +27,7 @@ pub struct WriteError {
 }
 
 impl WriteError {
-    /// Whether the server will not take it however often it is asked. A collision with the write of somebody else passes.
+    /// Whether the server will not take it however often it is sent. A collision with the write of another client passes.
     pub fn is_lasting(&self) -> bool {
         matches!(self.source.code(), Some(400 | 403 | 413 | 422))
     }

@@ -1,4 +1,4 @@
-//! How a tree is written, and the one place that writes leaves.
+//! Prints a tree. One function writes all literals.
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
-//! What Hemvist has made is changed by Hemvist, and by the cluster's own controllers; and nothing else passes for it.
+//! Only Hemvist and the cluster's own controllers change the child objects, and no other object can pose as one.
 
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST, MODEL_DEPLOYMENT_UID};
 
 use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator, request_name, user};
 use crate::admission::cel::{Expr, all, any, name, text, texts};
 use crate::admission::message::{Fact, Message};
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::pods::label;
 use crate::rules::object;
 use crate::snapshot::Settings;
@@ -14,27 +14,39 @@ use crate::snapshot::Settings;
 pub const QUOTA_NAME: &str = "hemvist-accelerators";
 
 /// The kinds of what is made, their numbers and their statuses.
-const DOORS: &[Door] = &[
-    Door { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
-    Door { group: "", resources: &["services", "serviceaccounts", "resourcequotas"], operations: WRITES },
-    Door { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
-    Door { group: "batch", resources: &["jobs"], operations: WRITES },
-    Door { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
-    Door { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
-    Door { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
-    Door { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
-    Door { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
-    Door {
+const MATCH_RULES: &[MatchRule] = &[
+    MatchRule { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
+    MatchRule {
+        group: "",
+        resources: &["services", "serviceaccounts", "resourcequotas"],
+        operations: WRITES,
+    },
+    MatchRule { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
+    MatchRule { group: "batch", resources: &["jobs"], operations: WRITES },
+    MatchRule { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
+    MatchRule { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
+    MatchRule { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
+    MatchRule { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
+    MatchRule { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
+    MatchRule {
         group: "apps",
         resources: &["deployments/scale", "replicasets/scale", "deployments/status", "replicasets/status"],
         operations: &["UPDATE"],
     },
-    Door { group: "", resources: &["services/status", "resourcequotas/status"], operations: &["UPDATE"] },
-    Door { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
+    MatchRule {
+        group: "",
+        resources: &["services/status", "resourcequotas/status"],
+        operations: &["UPDATE"],
+    },
+    MatchRule { group: "policy", resources: &["poddisruptionbudgets/status"], operations: &["UPDATE"] },
     // That weights were fetched stands in the status of a Job.
-    Door { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
-    Door { group: "autoscaling", resources: &["horizontalpodautoscalers/status"], operations: &["UPDATE"] },
-    Door { group: "keda.sh", resources: &["scaledobjects/status"], operations: &["UPDATE"] },
+    MatchRule { group: "batch", resources: &["jobs/status"], operations: &["UPDATE"] },
+    MatchRule {
+        group: "autoscaling",
+        resources: &["horizontalpodautoscalers/status"],
+        operations: &["UPDATE"],
+    },
+    MatchRule { group: "keda.sh", resources: &["scaledobjects/status"], operations: &["UPDATE"] },
 ];
 
 const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
@@ -42,7 +54,7 @@ const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
 /// Everything that a ModelDeployment becomes, and the quotas.
 pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
     let scales = name("request").maybe("subResource").or_empty().equals(text("scale"));
-    // An object of the scale sub-resource has no labels; the Deployments of models are told by their names.
+    // An object of the scale sub-resource has no labels; the Deployments of models are recognised by their names.
     // KEDA makes an autoscaler of its own for each ScaledObject that Hemvist has written, with the labels of that.
     let is_autoscaler = all([
         is_autoscaler(settings),
@@ -73,10 +85,10 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
             ("user", Fact::Value(user())),
         ],
     );
-    always("hemvist-children", governed(settings), DOORS, vec![Rule::new(holds, message)])
+    always("hemvist-children", governed(settings), MATCH_RULES, vec![Rule::new(holds, message)])
 }
 
-/// Whether the object is there and says that it is Hemvist's. A Scale has metadata of its own, without labels.
+/// Whether the object exists and says that it is Hemvist's. A Scale has metadata of its own, without labels.
 fn ours(object: &'static str) -> Expr {
     let says_so = any([
         label(name(object), APP_MANAGED_BY).equals(text(HEMVIST)),

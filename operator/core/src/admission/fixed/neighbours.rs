@@ -10,7 +10,7 @@ use hemvist_api::labels::{
 use super::{always, governed, is_autoscaler, is_cluster_controller, is_operator};
 use crate::admission::cel::{Expr, all, any, name, text, texts};
 use crate::admission::message::{Fact, Message};
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::render::{COMPONENT, NAME};
 use crate::rules::object;
 use crate::snapshot::Settings;
@@ -21,18 +21,18 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 /// NetworkPolicies add up: what one allows, no other takes back. So a NetworkPolicy that allows anything has to leave the
 /// pods of models out by its selector. And two autoscalers of one Deployment would fight each other.
 pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
-    let doors = [
-        Door {
+    let match_rules = [
+        MatchRule {
             group: "networking.k8s.io",
             resources: &["networkpolicies"],
             operations: &["CREATE", "UPDATE"],
         },
-        Door {
+        MatchRule {
             group: "autoscaling",
             resources: &["horizontalpodautoscalers"],
             operations: &["CREATE", "UPDATE"],
         },
-        Door { group: "keda.sh", resources: &["scaledobjects"], operations: &["CREATE", "UPDATE"] },
+        MatchRule { group: "keda.sh", resources: &["scaledobjects"], operations: &["CREATE", "UPDATE"] },
     ];
     let is_network = || name("request").path(["resource", "resource"]).equals(text("networkpolicies"));
     let spec = || name("object").field("spec");
@@ -64,10 +64,10 @@ pub(in crate::admission) fn neighbours(settings: &Settings) -> Compiled {
         ),
         Rule::new(any([may_scale, !of_a_model]), Message::of_rule(&object::SCALED_BY_OTHERS, [])),
     ];
-    always("hemvist-neighbours", governed(settings), &doors, rules)
+    always("hemvist-neighbours", governed(settings), &match_rules, rules)
 }
 
-/// Whether no pod of a model can be selected: a label is asked for that such pods do not have, or not with this value.
+/// Whether no pod of a model can be selected: the selector has a label that such pods do not have, or not with this value.
 fn leaves_models_out() -> Expr {
     let fixed: BTreeMap<&str, &str> =
         [(APP_NAME, NAME), (APP_COMPONENT, COMPONENT), (APP_PART_OF, HEMVIST), (APP_MANAGED_BY, HEMVIST)]

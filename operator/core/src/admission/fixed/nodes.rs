@@ -1,11 +1,11 @@
-//! Who may say where a node is and what it may hold.
+//! Who may set the labels of a node that say where it is and what it is cleared for.
 
 use hemvist_api::labels::{NODE_CLEARANCE, NODE_DATA_CENTRE, NODE_REGION};
 
 use super::{always, in_a_group, user};
 use crate::admission::cel::{Expr, all, any, name, text};
 use crate::admission::message::{Fact, Message};
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::scope::Scope;
 use crate::rules::{listing, object};
 use crate::snapshot::Settings;
@@ -16,7 +16,8 @@ const PREFIX: &str = "hemvist.node-restriction.kubernetes.io/";
 /// The labels of a node from which residency is judged are set and changed by the group that is named for it alone: not by
 /// a kubelet, not by who may otherwise edit nodes.
 pub(in crate::admission) fn nodes(settings: &Settings) -> Compiled {
-    let door = Door { group: "", resources: &["nodes", "nodes/status"], operations: &["CREATE", "UPDATE"] };
+    let match_rule =
+        MatchRule { group: "", resources: &["nodes", "nodes/status"], operations: &["CREATE", "UPDATE"] };
     let is_new = name("request").field("operation").equals(text("CREATE"));
     let labels = |object| name(object).field("metadata").maybe("labels").or_no_entries();
     let ours = || name("k").call("startsWith", [text(PREFIX)]);
@@ -40,5 +41,5 @@ pub(in crate::admission) fn nodes(settings: &Settings) -> Compiled {
             ("user", Fact::Value(user())),
         ],
     );
-    always("hemvist-nodes", Scope::everywhere(), &[door], vec![Rule::new(holds, message)])
+    always("hemvist-nodes", Scope::everywhere(), &[match_rule], vec![Rule::new(holds, message)])
 }

@@ -7,26 +7,26 @@ use crate::admission::accelerator::uses_accelerator_expr;
 use crate::admission::cel::{Expr, all, any, has, name, text, texts};
 use crate::admission::message::{Fact, Message};
 use crate::admission::models::variable;
-use crate::admission::object::{Compiled, Door, Rule};
+use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::scope::Scope;
 use crate::rules::object;
 use crate::snapshot::Settings;
 
 /// Everything of Kubernetes itself that makes pods from a template, and LeaderWorkerSets. Controllers of other kinds make
 /// pods themselves, and are met at the pods.
-const DOORS: [Door; 4] = [
-    Door {
+const MATCH_RULES: [MatchRule; 4] = [
+    MatchRule {
         group: "apps",
         resources: &["deployments", "replicasets", "statefulsets", "daemonsets"],
         operations: &["CREATE", "UPDATE"],
     },
-    Door { group: "batch", resources: &["jobs", "cronjobs"], operations: &["CREATE", "UPDATE"] },
-    Door {
+    MatchRule { group: "batch", resources: &["jobs", "cronjobs"], operations: &["CREATE", "UPDATE"] },
+    MatchRule {
         group: "",
         resources: &["replicationcontrollers", "podtemplates"],
         operations: &["CREATE", "UPDATE"],
     },
-    Door {
+    MatchRule {
         group: "leaderworkerset.x-k8s.io",
         resources: &["leaderworkersets"],
         operations: &["CREATE", "UPDATE"],
@@ -64,7 +64,7 @@ pub(in crate::admission) fn workloads(settings: &Settings, open: &Scope) -> Comp
     ];
     Compiled {
         variables: vec![("templates", templates("object"))],
-        ..always("hemvist-workloads", governed(settings), &DOORS, rules)
+        ..always("hemvist-workloads", governed(settings), &MATCH_RULES, rules)
     }
 }
 

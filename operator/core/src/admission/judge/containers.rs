@@ -1,4 +1,4 @@
-//! The kinds of containers of a pod, read alike.
+//! Containers, init containers and ephemeral containers of a pod, in one list.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl<'a> From<&'a EphemeralContainer> for AnyContainer<'a> {
 }
 
 impl AnyContainer<'_> {
-    /// The resources that it asks for.
+    /// The resources that it requests.
     pub fn resource_names(&self) -> impl Iterator<Item = &str> {
         let lists = self.resources.into_iter().flat_map(|all| [all.limits.as_ref(), all.requests.as_ref()]);
         lists.flatten().flat_map(BTreeMap::keys).map(String::as_str)

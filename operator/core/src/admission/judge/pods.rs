@@ -52,7 +52,7 @@ pub fn judge_new_pod(book: &PolicyBook, settings: &Settings, user: &str, pod: &P
     if uses_accelerator(settings, pod) {
         judge.identity();
         judge.class();
-        judge.silence();
+        judge.default_deny();
         judge.clearance();
         judge.host();
         judge.scheduling();
@@ -99,7 +99,7 @@ impl Judge<'_> {
         self.settings.identities.pod_makers.contains(self.user)
     }
 
-    /// The readable policies that bind the namespace, and whether each is one of the root namespace.
+    /// The readable policies that apply to the namespace, and whether each is one of the root namespace.
     fn binding(&self) -> impl Iterator<Item = (&Key, &AIPolicySpec, bool)> {
         self.book.entries.iter().filter_map(|(key, entry)| match entry {
             PolicyEntry::Readable(policy) if binds(self.settings, key, entry, self.namespace) => {
@@ -127,8 +127,8 @@ impl Judge<'_> {
         self.refuse(CLASS_LABEL, self.class_of_pod().is_none());
     }
 
-    /// What no policy of the root namespace speaks of.
-    fn silence(&mut self) {
+    /// What no policy of the root namespace covers.
+    fn default_deny(&mut self) {
         let class = self.class_of_pod();
         let of_root = |speaks: &dyn Fn(&AIPolicySpec) -> bool| {
             self.binding().any(|(_, spec, root)| root && speaks(spec))
@@ -194,7 +194,7 @@ impl Judge<'_> {
         self.refuse("spec.containers", taken || given);
     }
 
-    /// Every resource that a container of the pod asks for.
+    /// Every resource that a container of the pod requests.
     fn resources(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for container in containers(self.spec) {
@@ -228,9 +228,9 @@ impl Judge<'_> {
         };
         let debugged = self.spec.ephemeral_containers.as_ref().is_some_and(|all| !all.is_empty());
         self.refuse("spec.ephemeralContainers", debugged);
-        let told = format!("--{}-", class.as_str().to_lowercase());
+        let infix = format!("--{}-", class.as_str().to_lowercase());
         let name = self.pod.metadata.name.as_deref().unwrap_or_default();
-        self.refuse("metadata.name", !name.contains(&told));
+        self.refuse("metadata.name", !name.contains(&infix));
     }
 
     fn policies(&mut self) {
@@ -308,7 +308,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the pod asks for something less than `demanded`, or may go to a node where what it asks for is less.
+    /// Whether the pod requests something less than `demanded`, or may go to a node where what it requests is less.
     fn may_share(&self, demanded: Isolation) -> bool {
         if self.claims_devices() && demanded > Isolation::Shared {
             return true;

@@ -1,4 +1,4 @@
-//! How a replica starts, is watched and stops.
+//! How a replica starts, is probed and stops.
 
 use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, Probe, SleepAction};
 

@@ -25,7 +25,7 @@ pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings
         automount_service_account_token: Some(false),
         // Otherwise the addresses of all services in the namespace would be in the environment.
         enable_service_links: Some(false),
-        // Stated, though false is the default, so that an apply takes back what somebody else turned on.
+        // Stated, though false is the default, so that an apply takes back what another client turned on.
         host_network: Some(false),
         host_pid: Some(false),
         host_ipc: Some(false),

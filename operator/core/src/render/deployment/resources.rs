@@ -1,6 +1,6 @@
-//! What a replica asks for.
+//! The resources of a replica.
 //!
-//! Accelerators, memory and storage are asked for as they are limited, so that a node never promises what it does not
+//! Accelerators, memory and storage are requested as they are limited, so that a node never promises what it does not
 //! have. The processor has no limit: throttling the process that feeds an accelerator leaves the accelerator idle, and a
 //! core too many is cheaper than that.
 
@@ -13,7 +13,7 @@ use crate::bytes::{GIBIBYTE, gibibytes_up};
 use crate::engine::EngineDescription;
 use crate::request::ModelRequest;
 
-/// Weights that are reckoned with where their size is not known.
+/// Weights that are assumed where their size is not known.
 const UNKNOWN_WEIGHTS_GIBIBYTES: u64 = 64;
 
 /// Shared memory with one accelerator: only engine and server talk through it.

@@ -1,4 +1,4 @@
-//! The containers that hold weights to their digests before the engine starts. One that fails is started again, and as long
+//! The containers that verify the digests of weights before the engine starts. One that fails is started again, and as long
 //! as one fails there is no engine.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the proxy is told: who may come in, what is passed on, and how it finds out that the model answers.
+//! The configuration of the proxy: who may send requests, which paths it forwards, and how it checks that the model answers.
 //!
 //! Fields and their meaning: Envoy's API v3, `config.bootstrap.v3.Bootstrap`. Durations are texts in seconds.
 
@@ -26,12 +26,12 @@ struct Asking {
     timeout: u32,
 }
 
-/// One token is asked for. Each costs a little, so it is done seldom once the model has answered; and an engine that has as
+/// One token is requested. Each costs a little, so it is done seldom once the model has answered; and an engine that has as
 /// much to do as it can answers late and is not stuck.
 const A_TOKEN: Asking = Asking { interval: 60, retry: 2, timeout: 120 };
 
 /// The engine is asked whether it is well, which costs nothing. Between a start and the first token, this tells an engine that
-/// has just been started anew from the one that answered before.
+/// has just been restarted from the one that answered before.
 const HEALTH: Asking = Asking { interval: 1, retry: 1, timeout: 5 };
 
 /// After how many questions in a row that were not answered the engine is out of service. A wrong answer counts at once.
@@ -93,7 +93,7 @@ fn route(method: Method, path: &str, cluster: &str) -> Value {
     })
 }
 
-/// Answers for the engine by what has been found, without asking it anew.
+/// Answers for the engine by what has been found, without asking it again.
 fn status_filters() -> [Value; 2] {
     [(READY_PATH, [MODEL, ENGINE].as_slice()), (LIVE_PATH, &[ENGINE])].map(|(path, clusters)| {
         let all: Map<String, Value> =
@@ -115,7 +115,7 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
         "name": "router",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            // Neither heeds nor adds headers with which a client could steer it or learn of it.
+            // Neither reads nor adds headers with which a client could steer it or learn of it.
             "suppress_envoy_headers": true,
         },
     });
@@ -127,7 +127,7 @@ fn listener(name: &str, port: i32, filters: &[Value], routes: &[Value]) -> Value
         "normalize_path": true,
         "merge_slashes": false,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        // Who asks is not told to the engine, which could log it, and nothing is numbered.
+        // The engine, which could log it, does not learn who asks, and nothing is numbered.
         "use_remote_address": true,
         "skip_xff_append": true,
         "generate_request_id": false,

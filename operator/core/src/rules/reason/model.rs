@@ -1,4 +1,4 @@
-//! Reasons of a ModelDeployment that was judged.
+//! Reasons for the verdict on a ModelDeployment.
 
 use hemvist_api::condition::Reason;
 

@@ -44,7 +44,7 @@ fn devices(container: &PodContainer) -> BTreeMap<String, i64> {
     named.map(|(resource, count)| (resource.clone(), count.whole().unwrap_or(1))).collect()
 }
 
-/// How the pod reaches accelerators past the resources that it asks for; the plainest way where there are several.
+/// How the pod reaches accelerators past the resources that it requests; the plainest way where there are several.
 pub(super) fn reach(spec: &PodSpec, annotations: Option<&BTreeMap<String, String>>) -> Option<Reach> {
     let containers = || spec.containers.iter().chain(&spec.init_containers).chain(&spec.ephemeral_containers);
     let annotated = annotations.is_some_and(|all| all.keys().any(|key| key.starts_with(CDI_ANNOTATION)));

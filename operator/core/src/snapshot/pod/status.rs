@@ -127,7 +127,7 @@ impl PodStatus {
         self.conditions.iter().find(|condition| condition.type_ == type_)
     }
 
-    /// Whether the pod took requests during a run of a container that has ended; `None` where the times are not told.
+    /// Whether the pod took requests during a run of a container that has ended; `None` where the times are not known.
     ///
     /// Nothing in a pod's status says it outright. But a pod that was ready stopped being so at the end of that run at
     /// the latest, and one that never was has been unready since before its containers were started.
@@ -164,12 +164,12 @@ impl ContainerStatus {
 }
 
 impl Ended {
-    /// When it ended, as the API server writes moments; empty where that is not told.
+    /// When it ended, as the API server writes moments; empty where that is not known.
     pub(super) fn moment(&self) -> String {
         self.finished_at.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
     }
 
-    /// How long it ran, in seconds; 0 where the times are not told.
+    /// How long it ran, in seconds; 0 where the times are not known.
     pub(super) fn seconds(&self) -> i64 {
         let (Some(started), Some(finished)) = (&self.started_at, &self.finished_at) else { return 0 };
         finished.0.duration_since(started.0).as_secs()

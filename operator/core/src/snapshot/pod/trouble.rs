@@ -47,7 +47,7 @@ pub struct PodTrouble {
     pub message: String,
 }
 
-/// How long a container has to run before the kubelet counts its end as the first one again and starts it anew at once:
+/// How long a container has to run before the kubelet counts its end as the first one again and restarts it at once:
 /// twice the longest time that it waits.
 const FORGIVEN_AFTER_SECONDS: i64 = 600;
 
@@ -160,7 +160,7 @@ impl Pod<'_> {
             let text = format!("container {name} ended with exit code {}", run.exit_code);
             return Some(PodTrouble::new(TroubleKind::Restarting, text));
         }
-        // What an engine says as it dies can hold a request, so its words are shown only of a run without any.
+        // The last log lines of a crashing engine can contain a request, so its words are shown only of a run without any.
         let words = if was_ready == Some(false) { last_words(run) } else { String::new() };
         let text = format!("container {name} ended with exit code {}{words}", run.exit_code);
         Some(PodTrouble::new(TroubleKind::CrashLoop, text))
@@ -173,7 +173,7 @@ impl Pod<'_> {
         self.is_to_run_once() || self.spec.init_containers.iter().any(prepares)
     }
 
-    /// Whether its containers are never started anew: it is a Job's. Their ends are the pod's own, a moment later, and what
+    /// Whether its containers are never restarted: it is a Job's. Their ends are the pod's own, a moment later, and what
     /// they come to is the Job's to say.
     fn is_to_run_once(&self) -> bool {
         self.spec.restart_policy.as_deref() == Some("Never")

@@ -1,4 +1,4 @@
-//! What the program that fetches and verifies weights leaves behind where it fails.
+//! The termination message of the program that fetches and verifies weights.
 
 use hemvist_api::condition::Reason;
 use serde_json::Value;
@@ -33,8 +33,8 @@ impl WeightsFailure {
         ];
         Self::CONTAINERS.iter().find(|name| container.name.starts_with(**name))?;
         let ended = container.failed_run()?;
-        let told: Value = serde_json::from_str(&ended.message).ok()?;
-        let reason = REASONS.into_iter().find(|reason| told["reason"] == reason.as_str())?;
-        Some(Self { at: ended.moment(), reason, message: shortened(told["message"].as_str()?) })
+        let outcome: Value = serde_json::from_str(&ended.message).ok()?;
+        let reason = REASONS.into_iter().find(|reason| outcome["reason"] == reason.as_str())?;
+        Some(Self { at: ended.moment(), reason, message: shortened(outcome["message"].as_str()?) })
     }
 }
