@@ -198,8 +198,17 @@ fn assert_excepting(
             && before.iter().any(|one| too_old(one) && one.field == violation.field && is_waived(one));
         prop_assert!(before.contains(violation) || reported_instead, "{violation:?} is new");
     }
+    // An age, also one that a department demands, is that of an assessment that is demanded. Where nobody demands it any more,
+    // it has no age.
+    let not_demanded = |violation: &Violation| match violation.finding {
+        Finding::AssessmentTooOld { assessment, .. } => waived.contains(&Waiver::Assessment(assessment)),
+        _ => false,
+    };
     for violation in before.iter().filter(|violation| !after.contains(violation)) {
-        prop_assert!(is_waived(violation), "{violation:?} is gone and not waived");
+        prop_assert!(
+            is_waived(violation) || not_demanded(violation),
+            "{violation:?} is gone and not waived"
+        );
         prop_assert!(violation.is_duty());
         count.waived += 1;
     }
@@ -231,7 +240,7 @@ impl Pools {
 
 /// Checks the laws on the sets of one thread: every [`THREADS`]th. All threads draw the same sets.
 fn check_sets(pools: &Pools, thread: usize) -> Count {
-    let (mut dice, mut count) = (Dice(fastrand::Rng::with_seed(20_261_101)), Count::default());
+    let (mut dice, mut count) = (Dice(fastrand::Rng::with_seed(20_261_102)), Count::default());
     for set in 0..SETS {
         let region = dice.pick(&pools.regions);
         let others: Vec<&Part> = (0..dice.below(3)).map(|_| dice.pick(&pools.parts)).collect();
