@@ -39,7 +39,7 @@ pub async fn apply(
         }
         match todo.then {
             Then::Put(object) => applied.add(writer.put(object).await?),
-            Then::Keep(child) => applied.add(child),
+            Then::Keep(child) => applied.add(*child),
             Then::Nothing => {}
         }
     }

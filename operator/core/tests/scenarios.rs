@@ -38,10 +38,12 @@ fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> A
         let there = There { children: &children, has_fetchers, applied: &applied, now: &snapshot.now };
         let after = match step.todo(&there).then {
             Then::Put(object) => Some(observed(object.kind).unwrap_or_else(|| facts(object))),
-            Then::Keep(child) => Some(child),
+            Then::Keep(child) => Some(*child),
             Then::Nothing => None,
         };
-        after.into_iter().for_each(|child| applied.add(child));
+        if let Some(child) = after {
+            applied.add(child);
+        }
     }
     Application::Applied(applied)
 }

@@ -88,7 +88,7 @@ pub enum Then<'a> {
     /// The object is written where it differs; the answer is what was applied.
     Put(&'a Object),
     /// This one is there and stays: it is what was applied.
-    Keep(ChildFacts),
+    Keep(Box<ChildFacts>),
     /// Nothing.
     Nothing,
 }
@@ -161,7 +161,7 @@ impl Step {
             Self::PruneJobs(wanted) => prune_jobs(wanted.as_ref(), children, there.now),
             Self::PutJob(object) => {
                 let stays = children.into_iter().find(|job| stays(job, object, there.now));
-                Todo { delete: Vec::new(), then: stays.map_or(Then::Put(object), Then::Keep) }
+                Todo { delete: Vec::new(), then: stays.map_or(Then::Put(object), Then::keep) }
             }
             Self::RemoveFetchIsolation(name) => {
                 let fetches = there.has_fetchers || !(there.children)(ChildKind::Job).is_empty();
@@ -175,6 +175,12 @@ impl Step {
 impl<'a> Todo<'a> {
     fn deleting(children: impl IntoIterator<Item = ChildFacts>, why: &'static str, then: Then<'a>) -> Self {
         Self { delete: children.into_iter().map(|child| Deletion::new(child, why)).collect(), then }
+    }
+}
+
+impl Then<'_> {
+    fn keep(child: ChildFacts) -> Self {
+        Self::Keep(Box::new(child))
     }
 }
 
@@ -203,7 +209,7 @@ fn replicas<'a>(object: &'a Object, children: Vec<ChildFacts>, there: &There<'_>
         return Todo::deleting(others, NO_LONGER_NEEDED, Then::Put(object));
     }
     let (mut stay, go): (Vec<_>, Vec<_>) = children.into_iter().partition(|old| may_stay(old, object));
-    Todo::deleting(go, MAY_NOT_STAY, stay.pop().map_or(Then::Nothing, Then::Keep))
+    Todo::deleting(go, MAY_NOT_STAY, stay.pop().map_or(Then::Nothing, Then::keep))
 }
 
 /// Whether an old version may go on serving while the weights of the new one are fetched: it is of the same class, and its

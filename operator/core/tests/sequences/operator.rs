@@ -220,7 +220,8 @@ impl Operator {
         let mut applied = DesiredObjects::default();
         for step in steps {
             match self.take(world, snapshot, subject, step, &applied) {
-                Ok(written) => written.into_iter().for_each(|child| applied.add(child)),
+                Ok(Some(written)) => applied.add(written),
+                Ok(None) => {}
                 Err(PutError::Stop(stop)) => return Err(stop),
                 Err(error) => {
                     let conflict = matches!(error, PutError::NotOurs);
@@ -258,7 +259,7 @@ impl Operator {
         }
         match todo.then {
             Then::Put(object) => self.put(world, subject, object.kind, &object.json).map(Some),
-            Then::Keep(child) => Ok(Some(child)),
+            Then::Keep(child) => Ok(Some(*child)),
             Then::Nothing => Ok(None),
         }
     }

@@ -46,7 +46,7 @@ fn match_rules() -> Vec<MatchRule> {
         let KindFacts { group, resource, .. } = kind.facts();
         MatchRule { group, resources: std::slice::from_ref(resource), operations: WRITES }
     };
-    ChildKind::ALL.into_iter().map(of_kind).chain(BESIDE.iter().cloned()).collect()
+    ChildKind::ALL.into_iter().map(of_kind).chain(BESIDE.iter().copied()).collect()
 }
 
 /// Everything that a ModelDeployment becomes, and the quotas.
