@@ -122,10 +122,9 @@ fn found(origin: &Origin, decision: Option<&Decision>) -> String {
 }
 
 fn print(plan: &Plan, settings: &Settings, has_uid: bool) -> Result<String, String> {
-    let objects = hemvist_core::render::render(&plan.model, settings).json();
+    let desired = hemvist_core::render::render(plan, settings);
     let uid = if has_uid { None } else { Some(plan.model.uid.as_str()) };
-    let objects = objects.map_err(|error| error.to_string())?;
-    objects.into_iter().map(|(_, object)| document(object, uid)).collect()
+    desired.objects().map(|object| document(object.json.clone(), uid)).collect()
 }
 
 /// An object as a document; without everything that rests on the UID, where the model has none of its own.

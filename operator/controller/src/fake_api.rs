@@ -176,6 +176,11 @@ impl FakeApi {
                 }
             }
             ("GET", Some(object)) => (200, object),
+            // What the object has made goes first, and it stays until then.
+            ("DELETE", Some(mut object)) if body["propagationPolicy"] == "Foreground" => {
+                object["metadata"]["deletionTimestamp"] = json!("2026-11-23T08:00:00Z");
+                (200, self.store(path, object))
+            }
             ("DELETE", Some(_)) => {
                 self.remove(path);
                 (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 200}))

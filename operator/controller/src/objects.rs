@@ -2,6 +2,7 @@
 
 pub mod compiled;
 pub mod quota;
+pub mod wire;
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -9,23 +10,16 @@ use std::sync::Arc;
 
 use hemvist_api::labels::HEMVIST;
 use hemvist_api::{AIPolicy, AIPolicyStatus, GROUP, ModelDeployment, ModelDeploymentStatus};
-pub(crate) use hemvist_core::render::{HTTPRoute, InferencePool, ScaledObject};
-use hemvist_core::snapshot::PolicyEntry;
-use hemvist_core::snapshot::{ChildFacts, ChildKind};
-use k8s_openapi::NamespaceResourceScope;
-pub(crate) use k8s_openapi::api::apps::v1::Deployment;
-pub(crate) use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-pub(crate) use k8s_openapi::api::batch::v1::Job;
-pub(crate) use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-pub(crate) use k8s_openapi::api::networking::v1::NetworkPolicy;
-pub(crate) use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use hemvist_core::render::Child;
+use hemvist_core::snapshot::{ChildFacts, PolicyEntry, child_kinds};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::object::HasStatus;
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use self::wire::{Reading, Wire};
 use crate::cache::Change;
 use crate::managed_fields::has_foreign_fields;
 
@@ -208,34 +202,15 @@ impl<C, S> Change<Seen<C, S>> {
     }
 }
 
-/// A kind of object that is made for a model.
-pub trait Child:
-    Clone
-    + Debug
-    + DeserializeOwned
-    + Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + Send
-    + Serialize
-    + Sync
-    + 'static
-{
-    /// Its kind.
-    const KIND: ChildKind;
-}
-
-/// Gives each kind of child its type: the one place where they are put together. What is done for a kind that is only known
-/// at run time is written as `child_type!(kind, Type => expression)`.
-macro_rules! children {
-    ($($kind:ident),+ $(,)?) => {
-        $(impl Child for $kind {
-            const KIND: ChildKind = ChildKind::$kind;
-        })+
-
+/// Gives each kind of child its type. What is done for a kind that is only known at run time is written as
+/// `child_type!(kind, Type => expression)`.
+macro_rules! dispatch {
+    ($($(#[$doc:meta])* $kind:ident => $facts:expr;)+) => {
         macro_rules! child_type {
             ($of:expr, $type:ident => $do:expr) => {
                 match $of {
                     $(hemvist_core::snapshot::ChildKind::$kind => {
-                        type $type = $crate::objects::$kind;
+                        type $type = hemvist_core::render::$kind;
                         $do
                     })+
                 }
@@ -244,18 +219,7 @@ macro_rules! children {
     };
 }
 
-children!(
-    ServiceAccount,
-    NetworkPolicy,
-    Service,
-    PodDisruptionBudget,
-    Job,
-    Deployment,
-    HorizontalPodAutoscaler,
-    ScaledObject,
-    InferencePool,
-    HTTPRoute,
-);
+child_kinds!(dispatch);
 
 pub(crate) use child_type;
 
@@ -270,18 +234,18 @@ pub struct SeenChild {
     pub foreign_fields: bool,
 }
 
-/// A child as it comes over the wire. The JSON is gone once the facts are taken from it.
+/// How a child becomes facts; `None` where it has no name.
 #[derive(Clone, Debug)]
-pub struct ChildObject<K> {
-    metadata: ObjectMeta,
-    /// What is kept of it, or `None` where it has no name.
-    pub seen: Option<SeenChild>,
-    kind: PhantomData<K>,
-}
+pub struct ChildReading<K>(PhantomData<K>);
 
-impl<'de, K: Child> Deserialize<'de> for ChildObject<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut object = Value::deserialize(deserializer)?;
+/// A child as it comes over the wire.
+pub type ChildObject<K> = Wire<ChildReading<K>>;
+
+impl<K: Child> Reading for ChildReading<K> {
+    type Kind = K;
+    type Seen = Option<SeenChild>;
+
+    fn read(mut object: Value) -> Option<SeenChild> {
         // In a list the items lack them; the hash of the content must not depend on how the object was read.
         if let Some(fields) = object.as_object_mut() {
             fields.remove("apiVersion");
@@ -292,20 +256,11 @@ impl<'de, K: Child> Deserialize<'de> for ChildObject<K> {
             .and_then(Value::as_object_mut)
             .and_then(|metadata| metadata.remove("managedFields"))
             .unwrap_or_default();
-        let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
-        let metadata = ObjectMeta {
-            name: text("name"),
-            namespace: text("namespace"),
-            uid: text("uid"),
-            resource_version: text("resourceVersion"),
-            ..ObjectMeta::default()
-        };
-        let seen = ChildFacts::of(K::KIND, &object).map(|facts| SeenChild {
-            facts,
+        Some(SeenChild {
+            facts: ChildFacts::of(K::KIND, &object)?,
             owner_name: owner_name(&object),
             foreign_fields: has_foreign_fields(&managed_fields, HEMVIST),
-        });
-        Ok(Self { metadata, seen, kind: PhantomData })
+        })
     }
 }
 
@@ -319,35 +274,6 @@ fn owner_name(object: &Value) -> Option<String> {
             && owner["apiVersion"].as_str().is_some_and(|version| version.starts_with(&prefix))
     })?;
     owner["name"].as_str().map(str::to_owned)
-}
-
-impl<K: Child> Resource for ChildObject<K> {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> std::borrow::Cow<'_, str> {
-        K::kind(&())
-    }
-
-    fn group((): &()) -> std::borrow::Cow<'_, str> {
-        K::group(&())
-    }
-
-    fn version((): &()) -> std::borrow::Cow<'_, str> {
-        K::version(&())
-    }
-
-    fn plural((): &()) -> std::borrow::Cow<'_, str> {
-        K::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
 }
 
 #[cfg(test)]

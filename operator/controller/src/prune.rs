@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hemvist_core::decide::withdrawal;
+use hemvist_core::render::{Child, Propagation};
 use hemvist_core::snapshot::{ChildFacts, ChildKind, PodFacts};
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Resource};
@@ -10,7 +11,8 @@ use kube::{Api, Resource};
 use crate::cache::Stamp;
 use crate::call::{CallError, Categorised};
 use crate::context::Context;
-use crate::objects::{Child, ChildObject, child_type};
+use crate::objects::{ChildObject, child_type};
+use crate::triggers::Event;
 
 /// Why an object could not be deleted.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,7 @@ pub async fn prune(
         for child in context.view.children_of(kind, &child.key.namespace, owner) {
             if !child.terminating {
                 tracing::info!(%kind, name = child.key.name, "deleting an object of a model that is not accepted");
-                let deleted = delete_kind(context, kind, &child).await;
+                let deleted = delete(context, &child, Propagation::of(kind)).await;
                 deleted.map_err(|source| PruneError { kind, name: child.key.name.clone(), source })?;
             }
         }
@@ -50,18 +52,29 @@ pub async fn prune(
     Ok(())
 }
 
-async fn delete_kind(context: &Context, kind: ChildKind, child: &ChildFacts) -> Result<(), CallError> {
-    child_type!(kind, K => delete::<K>(context, child).await)
-}
-
 /// Deletes this very incarnation; another object of the same name is not meant. That it is gone already is as good.
 ///
 /// # Errors
 /// Where it could not be deleted.
-pub async fn delete<K: Child>(context: &Context, child: &ChildFacts) -> Result<(), CallError> {
+pub async fn delete(
+    context: &Context,
+    child: &ChildFacts,
+    propagation: Propagation,
+) -> Result<(), CallError> {
+    child_type!(child.kind, K => delete_as::<K>(context, child, propagation).await)
+}
+
+async fn delete_as<K: Child>(
+    context: &Context,
+    child: &ChildFacts,
+    propagation: Propagation,
+) -> Result<(), CallError> {
     let api: Api<ChildObject<K>> = Api::namespaced(context.client.get(), &child.key.namespace);
-    let params = DeleteParams::background()
-        .preconditions(Preconditions { uid: Some(child.uid.clone()), resource_version: None });
+    let params = match propagation {
+        Propagation::Background => DeleteParams::background(),
+        Propagation::Foreground => DeleteParams::foreground(),
+    };
+    let params = params.preconditions(Preconditions { uid: Some(child.uid.clone()), resource_version: None });
     let cache = context.view.children(K::KIND);
     let left = match context.deadline.call(api.delete(&child.key.name, &params)).await {
         Ok(answer) => answer.left(),
@@ -73,7 +86,12 @@ pub async fn delete<K: Child>(context: &Context, child: &ChildFacts) -> Result<(
         // Still there, and on its way out.
         Some((stamp, seen)) if seen.facts.terminating => drop(cache.lock().written(stamp, seen)),
         _ => {
-            cache.lock().forget(&Stamp { key: child.key.clone(), uid: child.uid.clone(), version: 0 });
+            let stamp = Stamp { key: child.key.clone(), uid: child.uid.clone(), version: 0 };
+            let gone = cache.lock().forget(&stamp);
+            // The watch will tell nothing new of it, and the isolation of its pods waits for it to be gone.
+            if K::KIND.makes_pods() {
+                context.triggers.publish(&Event::Child(&gone));
+            }
         }
     }
     Ok(())

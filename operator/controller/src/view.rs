@@ -9,8 +9,8 @@ use hemvist_core::accelerator::{DeviceClass, SliceFacts};
 use hemvist_core::decide::{Decision, decide};
 use hemvist_core::schedule::{Schedule, schedule};
 use hemvist_core::snapshot::{
-    ChildFacts, ChildKind, Facts, Key, ModelFacts, NodeFacts, PodFacts, PolicyBook, Settings, Snapshot,
-    Subject, Usage,
+    ChildFacts, ChildKind, Facts, Key, ModelFacts, NodeFacts, PerKind, PodFacts, PolicyBook, Settings,
+    Snapshot, Subject, Usage,
 };
 use hemvist_core::status::FollowUp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -44,7 +44,7 @@ pub struct View {
     pub quotas: Shared<Cache<SeenQuota>>,
     /// What policies are compiled to.
     pub compiled: CompiledState,
-    children: [Shared<Cache<SeenChild>>; ChildKind::ALL.len()],
+    children: PerKind<Shared<Cache<SeenChild>>>,
     /// Of the kinds that are not Kubernetes' own, whether they are served; one that was not asked for yet is not there.
     served: Shared<BTreeMap<ChildKind, bool>>,
     parts: Shared<Parts>,
@@ -86,7 +86,7 @@ impl View {
             ),
             quotas: Shared::new(Cache::new(|_| None)),
             compiled: CompiledState::new(compiles),
-            children: ChildKind::ALL.map(|kind| Shared::new(children(kind))),
+            children: PerKind::new(|kind| Shared::new(children(kind))),
             served: Shared::new(BTreeMap::new()),
             parts: Shared::new(Parts::default()),
             schedule: Shared::new(None),
@@ -97,30 +97,7 @@ impl View {
 
     /// The children of a kind.
     pub fn children(&self, kind: ChildKind) -> &Shared<Cache<SeenChild>> {
-        let [
-            service_accounts,
-            network_policies,
-            services,
-            budgets,
-            jobs,
-            deployments,
-            autoscalers,
-            scaled_objects,
-            pools,
-            routes,
-        ] = &self.children;
-        match kind {
-            ChildKind::ServiceAccount => service_accounts,
-            ChildKind::NetworkPolicy => network_policies,
-            ChildKind::Service => services,
-            ChildKind::PodDisruptionBudget => budgets,
-            ChildKind::Job => jobs,
-            ChildKind::Deployment => deployments,
-            ChildKind::HorizontalPodAutoscaler => autoscalers,
-            ChildKind::ScaledObject => scaled_objects,
-            ChildKind::InferencePool => pools,
-            ChildKind::HTTPRoute => routes,
-        }
+        self.children.of(kind)
     }
 
     /// Notes whether a kind that is not Kubernetes' own is served; says whether that is news.
@@ -131,9 +108,10 @@ impl View {
     /// Whether all objects of a kind are known. Those of a kind that is not Kubernetes' own are as soon as it is said
     /// whether there can be any.
     fn knows(&self, kind: ChildKind) -> bool {
-        match kind.definition() {
-            None => self.children(kind).lock().synced(),
-            Some(_) => self.served.lock().contains_key(&kind),
+        if kind.facts().optional {
+            self.served.lock().contains_key(&kind)
+        } else {
+            self.children(kind).lock().synced()
         }
     }
 

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use hemvist_api::labels::{APP_MANAGED_BY, HEMVIST};
 use hemvist_api::{AIPolicy, ModelDeployment};
 use hemvist_core::accelerator::{DeviceClass, DeviceClassObject, ResourceSliceObject, SliceFacts};
-use hemvist_core::render::RESOURCE_QUOTA;
+use hemvist_core::render::{Child, RESOURCE_QUOTA};
 use hemvist_core::snapshot::{ChildKind, Key, NodeFacts, NodeObject, PodFacts, PodObject};
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
@@ -29,7 +29,7 @@ use crate::jitter::Jitter;
 use crate::metrics::Metrics;
 use crate::objects::compiled::{CompiledObject, CompiledType, SeenCompiled};
 use crate::objects::quota::{QuotaObject, SeenQuota};
-use crate::objects::{Child, ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy, child_type};
+use crate::objects::{ChildObject, Lenient, SeenChild, SeenModel, SeenPolicy, child_type};
 use crate::triggers::{Event, Triggers};
 use crate::view::View;
 
@@ -278,7 +278,7 @@ impl Watches {
         tasks.spawn(self.clone().watch::<DeviceClasses>(Api::all(client.clone())));
         tasks.spawn(self.clone().watch::<Pods>(Api::all(client.clone())));
         for kind in ChildKind::ALL {
-            child_type!(kind, K => if kind.definition().is_some() {
+            child_type!(kind, K => if kind.facts().optional {
                 tasks.spawn(self.clone().watch_optional::<K>(client.clone()));
             } else {
                 tasks.spawn(self.clone().watch::<Children<K>>(Api::all(client.clone())));

@@ -8,7 +8,7 @@ use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use crate::acceptance::{Acceptance, accept};
 use crate::placement::{Placement, Verdict, stay_exclusions};
 use crate::policy::{DutyStanding, EffectivePolicy};
-use crate::request::ModelRequest;
+use crate::request::{AcceleratorRequest, ModelRequest};
 use crate::schedule::Schedule;
 use crate::snapshot::{
     ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind, is_running,
@@ -42,13 +42,37 @@ pub enum Outcome {
     Accepted(Box<Plan>),
 }
 
-/// How an accepted model is carried out.
+/// How an accepted model is carried out. Rendering follows it, and knows nothing else of the cluster.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The model, with everything that was left out filled in.
     pub model: ModelRequest,
     /// Where it can go.
     pub placement: Placement,
+    /// What makes its pods.
+    pub workload: Workload,
+}
+
+/// What makes the pods of a model.
+///
+/// A replica that needs more accelerators than a node has would need a LeaderWorkerSet: one more variant here, chosen in
+/// [`Plan::new`], and one more kind of child. Every `match` names all variants, so the compiler finds what has to follow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Workload {
+    /// A Deployment: each replica is one pod.
+    Deployment,
+}
+
+impl Plan {
+    /// The plan of a model that can go where `placement` says.
+    pub const fn new(model: ModelRequest, placement: Placement) -> Self {
+        Self { model, placement, workload: Workload::Deployment }
+    }
+
+    /// The accelerators of a replica: what was asked for, as the resource that nodes offer.
+    pub const fn accelerator(&self) -> &AcceleratorRequest {
+        &self.model.accelerator
+    }
 }
 
 /// A pod that has to leave its place: the node is not cleared for it, or the accelerator that it holds is broken.
@@ -94,7 +118,7 @@ pub fn decide(snapshot: &Snapshot, schedule: &Schedule, subject: &Subject<'_>) -
             if evictions.is_empty() {
                 evictions = from_broken_accelerators(subject, &placement);
             }
-            (Outcome::Accepted(Box::new(Plan { model, placement })), evictions)
+            (Outcome::Accepted(Box::new(Plan::new(model, placement))), evictions)
         }
     };
     Decision { outcome, violations, duties, policies, exceptions, evictions }
@@ -109,7 +133,7 @@ fn is_placed(subject: &Subject<'_>, wanted: i32) -> bool {
 /// Replicas that are wanted now. Where an autoscaler decides, it is what the Deployment asks for.
 pub(crate) fn wanted(subject: &Subject<'_>, model: &ModelRequest) -> i32 {
     let child = subject.children.get(&ChildKind::Deployment).filter(|_| model.scaling.is_some());
-    let deployment = child.and_then(|child| child.deployment.as_ref());
+    let deployment = child.and_then(ChildFacts::deployment);
     deployment.map_or(model.replicas, |deployment| deployment.wanted)
 }
 
@@ -164,12 +188,48 @@ fn from_broken_accelerators(subject: &Subject<'_>, placement: &Placement) -> Vec
 }
 
 /// The children of a refused model that are to be deleted now, in order: the replicas first, and the isolation of their
-/// network last, when no pod is left that it could protect.
+/// network last, when no pod is left that it could protect. A pod may be there before anybody has seen it. So the isolation
+/// stays while anything is there that makes pods, which is deleted in the foreground and therefore seen until its pods are
+/// gone.
 pub fn withdrawal(children: &BTreeMap<ChildKind, ChildFacts>, pods: &[PodFacts]) -> Vec<ChildKind> {
+    let has_pods = !pods.is_empty() || children.keys().any(|kind| kind.makes_pods());
     ChildKind::ALL
         .into_iter()
         .rev()
         .filter(|kind| children.get(kind).is_some_and(|child| !child.terminating))
-        .filter(|kind| *kind != ChildKind::NetworkPolicy || pods.is_empty())
+        .filter(|kind| *kind != ChildKind::NetworkPolicy || !has_pods)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn children(deployment: Option<bool>) -> BTreeMap<ChildKind, ChildFacts> {
+        let child = |kind: ChildKind, terminating: bool| {
+            let deleted = terminating.then_some("2026-11-23T12:00:00Z");
+            let metadata = json!({"namespace": "n", "name": "m", "deletionTimestamp": deleted});
+            (kind, ChildFacts::of(kind, &json!({"metadata": metadata})).unwrap())
+        };
+        let others = [ChildKind::NetworkPolicy, ChildKind::Service].map(|kind| child(kind, false));
+        let deployment = deployment.map(|terminating| child(ChildKind::Deployment, terminating));
+        others.into_iter().chain(deployment).collect()
+    }
+
+    #[test]
+    fn the_isolation_of_the_network_goes_when_no_pod_can_be_left() {
+        let pods = [PodFacts::default()];
+        let before = [ChildKind::Deployment, ChildKind::Service];
+        assert_eq!(withdrawal(&children(Some(false)), &pods), before);
+        assert_eq!(
+            withdrawal(&children(Some(false)), &[]),
+            before,
+            "a pod may be there that nobody has seen"
+        );
+        assert_eq!(withdrawal(&children(Some(true)), &[]), [ChildKind::Service]);
+        assert_eq!(withdrawal(&children(None), &pods), [ChildKind::Service]);
+        assert_eq!(withdrawal(&children(None), &[]), [ChildKind::Service, ChildKind::NetworkPolicy]);
+    }
 }

@@ -1,7 +1,7 @@
-//! From a model that may be carried out to the objects that carry it out. One file per kind of object.
+//! From the plan of a model to the objects that carry it out. One file for each kind of object, with its [`Child`].
 //!
-//! Rendering knows no policy and no node: what they decided is in the [`ModelRequest`]. The same input gives the same
-//! objects, to the byte. Nothing is copied from the `ModelDeployment`'s own labels and annotations; labels are an
+//! Rendering knows no policy and no node: what they decided is in the [`Plan`]. The same input gives the same objects, to
+//! the byte. Nothing is copied from the `ModelDeployment`'s own labels and annotations; labels are an
 //! allow-list.
 
 mod affinity;
@@ -20,35 +20,68 @@ mod retry;
 mod scaled_object;
 mod service;
 mod service_account;
+mod step;
 mod toleration;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use serde_json::Value;
+use std::fmt::Debug;
 
-use crate::request::ModelRequest;
-use crate::snapshot::{ChildFacts, ChildKind, Settings};
+use k8s_openapi::NamespaceResourceScope;
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::decide::Plan;
+use crate::snapshot::{ChildFacts, ChildKind, Settings, child_kinds};
 
 pub use affinity::NOWHERE;
-pub use fetch::{fetch_policy_name, may_stay, weights_are_there};
+pub use deployment::Deployment;
+pub use fetch::Job;
+pub use horizontal_pod_autoscaler::HorizontalPodAutoscaler;
 pub use http_route::HTTPRoute;
 pub use inference_pool::InferencePool;
 pub(crate) use meta::{COMPONENT, NAME};
+pub use network_policy::NetworkPolicy;
+pub use pod_disruption_budget::PodDisruptionBudget;
 pub use proxy::{EXAMPLE_PROXY_IMAGE, MODELS_PATH, PROXY};
 pub use resource_quota::{RESOURCE_QUOTA, quota_of, resource_quota};
-pub use retry::job_stays;
 pub use scaled_object::ScaledObject;
+pub use service::Service;
+pub use service_account::ServiceAccount;
+pub use step::{Deletion, Object, Propagation, Step, Then, There, Todo};
+
+/// A kind of object that a model becomes, as the type of its objects. What is known of the kind itself is in
+/// [`child_kinds`].
+pub trait Child:
+    Clone
+    + Debug
+    + DeserializeOwned
+    + Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Send
+    + Serialize
+    + Sync
+    + 'static
+{
+    /// Its kind.
+    const KIND: ChildKind;
+
+    /// What is done about objects of this kind, in order; nothing of a kind that only another one writes.
+    fn steps(plan: &Plan, settings: &Settings) -> Vec<Step>;
+
+    /// Writes this object where it differs.
+    fn put(self) -> Step {
+        Step::Put(Object::of(&self))
+    }
+
+    /// The same for a kind of which a model may have one object or none.
+    fn put_or_remove(object: Option<Self>) -> Vec<Step> {
+        vec![object.map_or(Step::Remove(Self::KIND), Self::put)]
+    }
+}
 
 /// How far objects have come.
 pub trait Stage {
-    /// What is known of an object of type `K` at this stage.
-    type Of<K>;
-    /// What is known of an object that is written only when another one has done its work.
-    type Later<K>;
+    /// What is known of them at this stage.
+    type Known;
 }
 
 /// Rendered: wanted, and not yet written.
@@ -60,137 +93,102 @@ pub struct Rendered;
 pub struct Applied;
 
 impl Stage for Rendered {
-    type Of<K> = K;
-    type Later<K> = K;
+    type Known = Step;
 }
 
 impl Stage for Applied {
-    type Of<K> = ChildFacts;
-    type Later<K> = Option<ChildFacts>;
+    type Known = ChildFacts;
 }
 
-/// Everything that a model becomes. Whoever takes it apart does so without `..`, so that a new kind of object cannot be
-/// forgotten.
-pub struct DesiredObjects<S: Stage> {
-    /// The identity of the pods, without rights.
-    pub service_account: S::Of<ServiceAccount>,
-    /// The isolation of the pods.
-    pub network_policy: S::Of<NetworkPolicy>,
-    /// The address of the model.
-    pub service: S::Of<Service>,
-    /// The limit to voluntary disruption.
-    pub pod_disruption_budget: S::Of<PodDisruptionBudget>,
-    /// What fetches the weights, where they have to be fetched.
-    pub fetch: Option<Fetch<S>>,
-    /// The replicas, once the weights are there.
-    pub deployment: S::Later<Deployment>,
-    /// What scales the replicas, where Kubernetes itself does it.
-    pub horizontal_pod_autoscaler: Option<S::Of<HorizontalPodAutoscaler>>,
-    /// What scales the replicas, where KEDA does it.
-    pub scaled_object: Option<S::Of<ScaledObject>>,
-    /// The replicas as a pool, where somebody chooses one for each request.
-    pub inference_pool: Option<S::Of<InferencePool>>,
-    /// The way from a gateway, where one leads to the model.
-    pub http_route: Option<S::Of<HTTPRoute>>,
-}
-
-/// What fetches the weights of a model.
-pub struct Fetch<S: Stage> {
-    /// The isolation of the pods that fetch: out to the mirror alone.
-    pub network_policy: S::Of<NetworkPolicy>,
-    /// What makes these pods.
-    pub job: S::Of<Job>,
-}
+/// Everything that a model becomes, in the order in which it is written.
+#[derive(Debug)]
+pub struct DesiredObjects<S: Stage>(Vec<S::Known>);
 
 impl DesiredObjects<Rendered> {
-    /// Every object as JSON with its kind, in the order in which they are written.
-    ///
-    /// # Errors
-    ///
-    /// Where an object has no JSON form, which those of these types always have.
-    pub fn json(&self) -> serde_json::Result<Vec<(ChildKind, Value)>> {
-        let Self {
-            service_account,
-            network_policy,
-            service,
-            pod_disruption_budget,
-            fetch,
-            deployment,
-            horizontal_pod_autoscaler,
-            scaled_object,
-            inference_pool,
-            http_route,
-        } = self;
-        let mut objects = vec![
-            (ChildKind::ServiceAccount, serde_json::to_value(service_account)?),
-            (ChildKind::NetworkPolicy, serde_json::to_value(network_policy)?),
-            (ChildKind::Service, serde_json::to_value(service)?),
-            (ChildKind::PodDisruptionBudget, serde_json::to_value(pod_disruption_budget)?),
-        ];
-        if let Some(Fetch { network_policy, job }) = fetch {
-            objects.push((ChildKind::NetworkPolicy, serde_json::to_value(network_policy)?));
-            objects.push((ChildKind::Job, serde_json::to_value(job)?));
-        }
-        objects.push((ChildKind::Deployment, serde_json::to_value(deployment)?));
-        if let Some(autoscaler) = horizontal_pod_autoscaler {
-            objects.push((ChildKind::HorizontalPodAutoscaler, serde_json::to_value(autoscaler)?));
-        }
-        if let Some(scaled_object) = scaled_object {
-            objects.push((ChildKind::ScaledObject, serde_json::to_value(scaled_object)?));
-        }
-        if let Some(pool) = inference_pool {
-            objects.push((ChildKind::InferencePool, serde_json::to_value(pool)?));
-        }
-        if let Some(route) = http_route {
-            objects.push((ChildKind::HTTPRoute, serde_json::to_value(route)?));
-        }
-        Ok(objects)
+    /// The steps that make the cluster be as rendered, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// Every object, in the order in which they are written.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.0.iter().filter_map(Step::object)
+    }
+
+    /// The first object of a kind, as its type.
+    pub fn typed<K: Child>(&self) -> Option<K> {
+        self.objects().find_map(Object::typed)
+    }
+}
+
+impl Default for DesiredObjects<Applied> {
+    /// Before the first step.
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
 impl DesiredObjects<Applied> {
+    /// Adds what a step has come to, as the API server answered it.
+    pub fn add(&mut self, child: ChildFacts) {
+        self.0.push(child);
+    }
+
     /// Every object that is there, in the order in which they are written.
     pub fn facts(&self) -> impl Iterator<Item = &ChildFacts> {
-        let Self {
-            service_account,
-            network_policy,
-            service,
-            pod_disruption_budget,
-            fetch,
-            deployment,
-            horizontal_pod_autoscaler,
-            scaled_object,
-            inference_pool,
-            http_route,
-        } = self;
-        let fetch = fetch.iter().flat_map(|Fetch { network_policy, job }| [network_policy, job]);
-        [service_account, network_policy, service, pod_disruption_budget]
-            .into_iter()
-            .chain(fetch)
-            .chain(deployment)
-            .chain(horizontal_pod_autoscaler)
-            .chain(scaled_object)
-            .chain(inference_pool)
-            .chain(http_route)
+        self.0.iter()
+    }
+
+    /// What is known of the first object that `part` is known of, such as [`ChildFacts::deployment`].
+    pub fn find<T>(&self, part: fn(&ChildFacts) -> Option<&T>) -> Option<&T> {
+        self.facts().find_map(part)
     }
 }
 
-/// The objects that carry out `model`. Each carries the hash of itself, so that an unchanged one is not written again.
-pub fn render(model: &ModelRequest, settings: &Settings) -> DesiredObjects<Rendered> {
-    DesiredObjects {
-        service_account: meta::sealed(service_account::service_account(model)),
-        network_policy: meta::sealed(network_policy::network_policy(model, settings)),
-        service: meta::sealed(service::service(model)),
-        pod_disruption_budget: meta::sealed(pod_disruption_budget::pod_disruption_budget(model)),
-        fetch: fetch::fetch(model).map(|Fetch { network_policy, job }| Fetch {
-            network_policy: meta::sealed(network_policy),
-            job: meta::sealed(job),
-        }),
-        deployment: meta::sealed(deployment::deployment(model, settings)),
-        horizontal_pod_autoscaler: horizontal_pod_autoscaler::horizontal_pod_autoscaler(model)
-            .map(meta::sealed),
-        scaled_object: scaled_object::scaled_object(model).map(meta::sealed),
-        inference_pool: inference_pool::inference_pool(model).map(meta::sealed),
-        http_route: http_route::http_route(model).map(meta::sealed),
+macro_rules! in_order {
+    ($($(#[$doc:meta])* $kind:ident => $facts:expr;)+) => {
+        /// The steps of every kind, in the order in which they are written.
+        fn steps(plan: &Plan, settings: &Settings) -> Vec<Step> {
+            [$($kind::steps(plan, settings)),+].concat()
+        }
+    };
+}
+
+child_kinds!(in_order);
+
+/// The objects that carry out `plan`, and the order in which they are written. What the model is not to have goes first, the
+/// last kind before the others: nobody else may write the number of replicas when they are written, and a route goes before
+/// what it leads to.
+pub fn render(plan: &Plan, settings: &Settings) -> DesiredObjects<Rendered> {
+    let is_removal = |step: &Step| matches!(step, Step::Remove(_));
+    let (removals, writes): (Vec<_>, Vec<_>) = steps(plan, settings).into_iter().partition(is_removal);
+    DesiredObjects(removals.into_iter().rev().chain(writes).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! rows {
+        ($($(#[$doc:meta])* $kind:ident => $facts:expr;)+) => {
+            fn rows() -> Vec<[String; 4]> {
+                let row = |kind: ChildKind, group: &str, resource: &str, name: &str| {
+                    [kind.as_str().to_owned(), group.to_owned(), resource.to_owned(), name.to_owned()]
+                };
+                vec![$(row($kind::KIND, &$kind::group(&()), &$kind::plural(&()), &$kind::kind(&()))),+]
+            }
+        };
+    }
+
+    child_kinds!(rows);
+
+    #[test]
+    fn the_table_calls_each_kind_as_its_type_does() {
+        let of_types = rows();
+        let of_table = ChildKind::ALL.map(|kind| {
+            let name = kind.as_str().to_owned();
+            [name.clone(), kind.facts().group.to_owned(), kind.facts().resource.to_owned(), name]
+        });
+        assert_eq!(of_types, of_table);
     }
 }

@@ -28,7 +28,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub use autoscaler::AutoscalerFacts;
 pub(crate) use child::short_hash;
-pub use child::{ChildFacts, ChildKind, DeploymentFacts, JobFacts, content_hash};
+pub use child::{
+    ChildFacts, ChildKind, DeploymentFacts, JobFacts, KindFacts, Observed, PerKind, child_kinds, content_hash,
+};
 pub use installation::{Identities, LoadSource, OtherDevices, ToleratedTaint};
 pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};

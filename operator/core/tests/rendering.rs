@@ -23,9 +23,9 @@ use std::path::PathBuf;
 
 use around::{vllm_behind_a_gateway, vllm_scaled};
 use fixtures::{
-    Case, adapters, custom, every_case, from_a_hub, from_an_object_store, llama_cpp_on_a_claim,
-    llama_cpp_with_adapters, partition, settings, sglang_with_adapters, verified_claims, vllm_in_an_image,
-    vllm_with_adapters,
+    Case, adapters, custom, deployment, every_case, from_a_hub, from_an_object_store, llama_cpp_on_a_claim,
+    llama_cpp_with_adapters, partition, plan, settings, sglang_with_adapters, verified_claims,
+    vllm_in_an_image, vllm_with_adapters,
 };
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
@@ -33,40 +33,31 @@ use hemvist_api::values::{
 };
 use hemvist_core::engine::{CustomSettings, EngineSettings};
 use hemvist_core::policy::Clearance;
-use hemvist_core::render::{DesiredObjects, Fetch, NOWHERE, render};
+use hemvist_core::render::{NOWHERE, NetworkPolicy, Object, render};
 use hemvist_core::request::{AcceleratorRequest, AdapterSettings, ModelRequest, WeightsSource};
-use hemvist_core::snapshot::{Key, Settings};
+use hemvist_core::snapshot::{ChildKind, Key, Settings, child_kinds};
 use serde_json::Value;
+
+macro_rules! typed {
+    ($($(#[$doc:meta])* $kind:ident => $facts:expr;)+) => {
+        /// An object as YAML, its fields in the order of its type. Its type holds all of it.
+        fn document(object: &Object) -> String {
+            match object.kind {
+                $(ChildKind::$kind => {
+                    let typed = object.typed::<hemvist_core::render::$kind>().unwrap();
+                    assert_eq!(serde_json::to_value(&typed).unwrap(), object.json);
+                    serde_saphyr::to_string(&typed).unwrap()
+                })+
+            }
+        }
+    };
+}
+
+child_kinds!(typed);
 
 /// Every object of a model as one YAML file, in the order in which they are written.
 fn yaml(model: &ModelRequest, settings: &Settings) -> String {
-    let DesiredObjects {
-        service_account,
-        network_policy,
-        service,
-        pod_disruption_budget,
-        fetch,
-        deployment,
-        horizontal_pod_autoscaler,
-        scaled_object,
-        inference_pool,
-        http_route,
-    } = render(model, settings);
-    let mut documents = vec![
-        serde_saphyr::to_string(&service_account).unwrap(),
-        serde_saphyr::to_string(&network_policy).unwrap(),
-        serde_saphyr::to_string(&service).unwrap(),
-        serde_saphyr::to_string(&pod_disruption_budget).unwrap(),
-    ];
-    if let Some(Fetch { network_policy, job }) = fetch {
-        documents.push(serde_saphyr::to_string(&network_policy).unwrap());
-        documents.push(serde_saphyr::to_string(&job).unwrap());
-    }
-    documents.push(serde_saphyr::to_string(&deployment).unwrap());
-    documents.extend(horizontal_pod_autoscaler.map(|one| serde_saphyr::to_string(&one).unwrap()));
-    documents.extend(scaled_object.map(|one| serde_saphyr::to_string(&one).unwrap()));
-    documents.extend(inference_pool.map(|one| serde_saphyr::to_string(&one).unwrap()));
-    documents.extend(http_route.map(|one| serde_saphyr::to_string(&one).unwrap()));
+    let documents: Vec<_> = render(&plan(model), settings).objects().map(document).collect();
     documents.join("---\n")
 }
 
@@ -330,7 +321,7 @@ fn reasons_are_for_people_and_change_nothing() {
 fn scaling_alone_does_not_replace_pods() {
     let model = vllm_in_an_image();
     let more = ModelRequest { replicas: model.replicas + 1, ..model.clone() };
-    let template = |model: &ModelRequest| render(model, &settings()).deployment.spec.unwrap().template;
+    let template = |model: &ModelRequest| deployment(model).spec.unwrap().template;
     assert_eq!(template(&model), template(&more));
 }
 
@@ -367,7 +358,7 @@ fn without_allowed_clients_no_client_reaches_the_model() {
     let mut model = vllm_in_an_image();
     model.consumers.clear();
     let nobody = Settings { monitoring_namespace: None, inspects: false, ..settings() };
-    let policy = render(&model, &nobody).network_policy;
+    let policy = render(&plan(&model), &nobody).typed::<NetworkPolicy>().unwrap();
     let spec = policy.spec.unwrap();
     assert_eq!(spec.policy_types, Some(vec!["Ingress".to_owned(), "Egress".to_owned()]));
     assert_eq!(spec.ingress, None);
@@ -378,10 +369,9 @@ fn without_allowed_clients_no_client_reaches_the_model() {
 fn a_namesake_is_another_model() {
     let model = vllm_in_an_image();
     let twin = ModelRequest { uid: "11111111-2222-3333-4444-555555555555".to_owned(), ..model.clone() };
-    let selector = |model: &ModelRequest| render(model, &settings()).deployment.spec.unwrap().selector;
-    let labels = |model: &ModelRequest| {
-        render(model, &settings()).deployment.spec.unwrap().template.metadata.unwrap().labels.unwrap()
-    };
+    let selector = |model: &ModelRequest| deployment(model).spec.unwrap().selector;
+    let labels =
+        |model: &ModelRequest| deployment(model).spec.unwrap().template.metadata.unwrap().labels.unwrap();
     for (label, value) in selector(&model).match_labels.unwrap() {
         assert_eq!(labels(&model).get(&label), Some(&value));
     }

@@ -16,51 +16,40 @@ use std::path::Path;
 use folders::{ExpectedModel, Folder};
 use hemvist_core::decide::{Decision, Plan, decide};
 use hemvist_core::placement::Exclusion;
-use hemvist_core::render::{Applied, DesiredObjects, Fetch, may_stay, render, weights_are_there};
+use hemvist_core::render::{Applied, DesiredObjects, Object, Then, There, render};
 use hemvist_core::schedule::{Schedule, schedule};
-use hemvist_core::snapshot::{ChildFacts, ChildKind, Snapshot, Subject};
+use hemvist_core::snapshot::{ChildFacts, Observed, Snapshot, Subject};
 use hemvist_core::status::{self, Application};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::SignedDuration;
-use serde::Serialize;
 
-/// What the controller would have after writing every object: the observed Deployment where there is one.
+/// What the controller would have after taking every step: of what others write into, what is observed where it is there.
 fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> Application {
     let Some(plan) = decision.plan() else { return Application::Withdrawn };
-    let desired = render(&plan.model, &snapshot.settings);
-    let observed = |kind| subject.children.get(&kind).cloned();
-    let observed_or = |kind, written| observed(kind).unwrap_or(written);
-    let fetch = desired.fetch.map(|fetch| Fetch::<Applied> {
-        network_policy: facts(ChildKind::NetworkPolicy, &fetch.network_policy),
-        job: observed(ChildKind::Job).unwrap_or_else(|| facts(ChildKind::Job, &fetch.job)),
-    });
-    let written = weights_are_there(fetch.as_ref().map(|fetch| &fetch.job), &desired.deployment);
-    let deployment = observed(ChildKind::Deployment)
-        .filter(|old| written || may_stay(old, &desired.deployment))
-        .or_else(|| written.then(|| facts(ChildKind::Deployment, &desired.deployment)));
-    let autoscaler = desired.horizontal_pod_autoscaler;
-    Application::Applied(DesiredObjects::<Applied> {
-        service_account: facts(ChildKind::ServiceAccount, &desired.service_account),
-        network_policy: facts(ChildKind::NetworkPolicy, &desired.network_policy),
-        service: facts(ChildKind::Service, &desired.service),
-        pod_disruption_budget: facts(ChildKind::PodDisruptionBudget, &desired.pod_disruption_budget),
-        fetch,
-        deployment,
-        horizontal_pod_autoscaler: autoscaler.map(|one| {
-            observed_or(ChildKind::HorizontalPodAutoscaler, facts(ChildKind::HorizontalPodAutoscaler, &one))
-        }),
-        scaled_object: desired
-            .scaled_object
-            .map(|one| observed_or(ChildKind::ScaledObject, facts(ChildKind::ScaledObject, &one))),
-        inference_pool: desired.inference_pool.map(|one| facts(ChildKind::InferencePool, &one)),
-        http_route: desired
-            .http_route
-            .map(|one| observed_or(ChildKind::HTTPRoute, facts(ChildKind::HTTPRoute, &one))),
-    })
+    let children = |kind| subject.children.get(&kind).cloned().into_iter().collect();
+    let observed = |kind| {
+        let child = subject.children.get(&kind).cloned();
+        child.filter(|child: &ChildFacts| child.observed != Observed::Nothing)
+    };
+    let desired = render(plan, &snapshot.settings);
+    let mut applied = DesiredObjects::<Applied>::default();
+    for step in desired.steps() {
+        let has_fetchers = !subject.fetchers.is_empty();
+        let there = There { children: &children, has_fetchers, applied: &applied, now: &snapshot.now };
+        let after = match step.todo(&there).then {
+            Then::Put(object) => Some(observed(object.kind).unwrap_or_else(|| facts(object))),
+            Then::Keep(child) => Some(*child),
+            Then::Nothing => None,
+        };
+        if let Some(child) = after {
+            applied.add(child);
+        }
+    }
+    Application::Applied(applied)
 }
 
-fn facts(kind: ChildKind, object: &impl Serialize) -> ChildFacts {
-    ChildFacts::of(kind, &serde_json::to_value(object).unwrap()).unwrap()
+fn facts(object: &Object) -> ChildFacts {
+    ChildFacts::of(object.kind, &object.json).unwrap()
 }
 
 fn check_placement(what: &str, schedule: &Schedule, plan: &Plan, expected: &ExpectedModel) {

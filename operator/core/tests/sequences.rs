@@ -8,9 +8,8 @@
 //!              └── invariants, looked at after every step and at the end
 //! ```
 //!
-//! The operator may see other kinds late, and sees pods as they are at each reconcile. If it saw pods late too, it would
-//! delete the NetworkPolicy of a refused model before it saw the pod that its Deployment has just made: a fault that is known
-//! and not mended here, because it takes another kind of deletion in the controller.
+//! The operator may see every kind late, pods too: a Deployment may have made a pod that it has not seen when it takes the
+//! model down.
 
 #![allow(
     clippy::unwrap_used,
@@ -294,6 +293,41 @@ fn every_mistake_of_the_operator_is_found_by_its_invariant() {
         });
         let found = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
         assert!(found.starts_with(&format!("{invariant}: ")), "{fault:?} is found by {found}");
+    }
+}
+
+/// A model is refused right after a pod of it was made, and the operator, which knows all but that pod, looks at it again and
+/// again.
+fn refused_before_its_pod_is_seen(fault: Option<Fault>) -> Result<String, String> {
+    let mut sequence = Sequence::new(&["chatt"], fault);
+    let key = sequence.operator.models()[0].clone();
+    sequence.reconcile(&key)?;
+    while Actor::Deployments.act(&mut sequence.world, &mut |_| 0) {
+        sequence.check()?;
+    }
+    setup::no_internal(&mut sequence.world);
+    for _ in 0..3 {
+        sequence.operator.watch_all_but(&sequence.world, "Pod");
+        sequence.reconcile(&key)?;
+    }
+    sequence.settle()?;
+    Invariants::check_settled(&sequence.world)?;
+    sequence.check_quiet()?;
+    Ok(sequence.world.log.join("\n"))
+}
+
+#[test]
+fn a_pod_that_nobody_has_seen_keeps_the_isolation_of_its_network() {
+    let log = refused_before_its_pod_is_seen(None).unwrap();
+    let at = |piece: &str| log.find(piece).unwrap_or_else(|| panic!("{piece:?} did not happen:\n{log}"));
+    assert!(at("operator              delete Deployment") < at("garbage collector     delete Pod"), "{log}");
+    assert!(
+        at("garbage collector     delete Pod") < at("operator              delete NetworkPolicy"),
+        "{log}"
+    );
+    for fault in [Fault::IsolationGoesFirst, Fault::DeletionInTheBackground] {
+        let found = refused_before_its_pod_is_seen(Some(fault)).unwrap_err();
+        assert!(found.starts_with("isolated: "), "{fault:?} is found by {found}");
     }
 }
 

@@ -25,8 +25,7 @@ const HANDOVER: &str = "hemvist-handover";
 /// Whether the number of replicas is still Hemvist's to give up, or is none where there has to be one.
 pub(super) fn are_due(child: &ChildFacts, bounds: &RangeInclusive<i32>) -> bool {
     child
-        .deployment
-        .as_ref()
+        .deployment()
         .is_some_and(|deployment| !deployment.autoscaled || (deployment.wanted == 0 && *bounds.start() > 0))
 }
 
@@ -40,7 +39,7 @@ pub(super) async fn hand_over(
     child: &ChildFacts,
     bounds: &RangeInclusive<i32>,
 ) -> Result<(), CallError> {
-    let Some(deployment) = &child.deployment else { return Ok(()) };
+    let Some(deployment) = child.deployment() else { return Ok(()) };
     let replicas = deployment.wanted.max(*bounds.start()).min(*bounds.end());
     let name = child.key.name.as_str();
     tracing::info!(name, replicas, "an autoscaler now owns spec.replicas");
@@ -58,7 +57,7 @@ pub(super) async fn hand_over(
 /// Writes into an object that an autoscaler scales the number that it has now, for a write that would otherwise take the
 /// number away.
 pub(super) fn keep(object: &mut Value, child: &ChildFacts) {
-    if let Some(deployment) = child.deployment.as_ref().filter(|deployment| deployment.autoscaled) {
+    if let Some(deployment) = child.deployment().filter(|deployment| deployment.autoscaled) {
         object["spec"]["replicas"] = Value::from(deployment.wanted);
     }
 }

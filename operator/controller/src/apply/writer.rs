@@ -1,14 +1,13 @@
 //! Writes one object of a model, where it differs from what was written last.
 
-use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-use hemvist_api::labels::{HEMVIST, RENDERED_HASH};
+use hemvist_api::labels::HEMVIST;
 use hemvist_api::model_deployment::ChildStatus;
+use hemvist_core::render::{Child, Deletion, Object};
 use hemvist_core::request::ScalingSettings;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Subject};
 use hemvist_core::status::Application;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Patch, PatchParams, PostParams, Request};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::Value;
@@ -17,7 +16,7 @@ use super::replicas;
 use crate::cache::Stamp;
 use crate::call::{CallError, Categorised};
 use crate::context::Context;
-use crate::objects::{Child, ChildObject, SeenChild};
+use crate::objects::{ChildObject, SeenChild, child_type};
 use crate::prune::delete;
 
 /// After so many failures in a row an error is no longer taken for a passing one, and people are told.
@@ -72,28 +71,6 @@ impl ApplyError {
     }
 }
 
-/// An object as it is to be.
-pub(super) struct Wanted<K> {
-    /// Its name.
-    pub(super) name: String,
-    /// The hash of what it was rendered to.
-    pub(super) rendered_hash: Option<String>,
-    object: Result<Value, serde_json::Error>,
-    kind: PhantomData<fn() -> K>,
-}
-
-impl<K: Child> Wanted<K> {
-    /// This one.
-    pub(super) fn of(object: &K) -> Self {
-        Self {
-            name: object.name_any(),
-            rendered_hash: object.annotations().get(RENDERED_HASH).cloned(),
-            object: serde_json::to_value(object),
-            kind: PhantomData,
-        }
-    }
-}
-
 /// How an object of a wanted name stands to a model.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ownership {
@@ -107,29 +84,21 @@ enum Ownership {
 
 /// Writes the objects of one model.
 pub(super) struct Writer<'a> {
-    /// Whose view and client are used.
-    pub(super) context: &'a Context,
-    /// The namespace of the model.
-    pub(super) namespace: &'a str,
-    /// Its name.
-    pub(super) model_name: &'a str,
-    /// Its UID.
-    pub(super) model_uid: &'a str,
-    /// What is seen of it.
-    pub(super) subject: &'a Subject<'a>,
-    /// The moment of the decision that is carried out.
-    pub(super) now: &'a Time,
+    context: &'a Context,
+    namespace: &'a str,
+    model_name: &'a str,
+    model_uid: &'a str,
+    subject: &'a Subject<'a>,
     /// Between which numbers an autoscaler may choose, where one decides.
     bounds: Option<RangeInclusive<i32>>,
 }
 
 impl<'a> Writer<'a> {
-    /// Writes the objects of the model of `subject`; `scaling` is what decides its replicas, if something does. It is `now`.
+    /// Writes the objects of the model of `subject`; `scaling` is what decides its replicas, if something does.
     pub(super) fn new(
         context: &'a Context,
         subject: &'a Subject<'a>,
         scaling: Option<&ScalingSettings>,
-        now: &'a Time,
     ) -> Self {
         let metadata = &subject.model.metadata;
         Self {
@@ -138,85 +107,46 @@ impl<'a> Writer<'a> {
             model_name: metadata.name.as_deref().unwrap_or_default(),
             model_uid: metadata.uid.as_deref().unwrap_or_default(),
             subject,
-            now,
             bounds: scaling.map(|scaling| scaling.min_replicas..=scaling.max_replicas),
         }
     }
 
-    /// Deletes what there is of a kind of which a model may have one, and is to have none.
-    pub(super) async fn remove_unless<K: Child>(&self, wanted: Option<&Wanted<K>>) -> Result<(), ApplyError> {
-        if wanted.is_some() { Ok(()) } else { self.remove_others::<K>("").await }
-    }
-
-    /// Deletes what there is of a kind, but one that is named.
-    async fn remove_others<K: Child>(&self, kept: &str) -> Result<(), ApplyError> {
-        for child in self.children::<K>() {
-            if child.key.name != kept {
-                tracing::info!(kind = %K::KIND, name = child.key.name, "pruning an object that the model no longer needs");
-                self.delete::<K>(&child).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes an object of which there may be none.
-    pub(super) async fn put_optional<K: Child>(
-        &self,
-        wanted: Option<Wanted<K>>,
-    ) -> Result<Option<ChildFacts>, ApplyError> {
-        match wanted {
-            Some(wanted) => self.put(wanted).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Writes an object whose name says what kind of model it is, after every other one of the model: the name changes when
-    /// the model does, and what the old one holds is what the new one waits for.
-    pub(super) async fn put_only<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
-        self.remove_others::<K>(&wanted.name).await?;
-        self.put(wanted).await
-    }
-
-    /// What there is of one kind that was made for the model, and is not on its way out.
-    pub(super) fn children<K: Child>(&self) -> Vec<ChildFacts> {
-        let mut children = self.context.view.children_of(K::KIND, self.namespace, self.model_uid);
-        children.retain(|child| !child.terminating);
-        children
+    /// What there is of one kind that was made for the model.
+    pub(super) fn children(&self, kind: ChildKind) -> Vec<ChildFacts> {
+        self.context.view.children_of(kind, self.namespace, self.model_uid)
     }
 
     /// Deletes an object that was made for the model.
     ///
     /// # Errors
     /// Where it could not be deleted.
-    pub(super) async fn delete<K: Child>(&self, child: &ChildFacts) -> Result<(), ApplyError> {
-        let deleted = delete::<K>(self.context, child).await;
-        deleted.map_err(|error| ApplyError {
-            kind: K::KIND,
-            name: child.key.name.clone(),
-            cause: error.into(),
-        })
+    pub(super) async fn delete(&self, deletion: &Deletion) -> Result<(), ApplyError> {
+        let Deletion { child, propagation, why } = deletion;
+        let (kind, name) = (child.kind, &child.key.name);
+        tracing::info!(%kind, name, "{why}");
+        let deleted = delete(self.context, child, *propagation).await;
+        deleted.map_err(|error| ApplyError { kind, name: name.clone(), cause: error.into() })
     }
 
     /// Writes an object where it differs.
     ///
     /// # Errors
     /// Where it could not be written.
-    pub(super) async fn put<K: Child>(&self, wanted: Wanted<K>) -> Result<ChildFacts, ApplyError> {
-        let Wanted { name, rendered_hash, object, kind: _ } = wanted;
-        let known = self.context.view.children(K::KIND).lock().get(&Key::new(self.namespace, &name));
-        let put = match (object, known) {
-            (Err(error), _) => Err(CallError::Broken(kube::Error::SerdeError(error)).into()),
-            (Ok(object), None) => self.create::<K>(&name, object).await,
-            (Ok(object), Some(known)) => match self.ownership(&known) {
-                Ownership::Ours if self.is_as_written(&known, rendered_hash.as_deref()) => {
-                    Ok(known.facts.clone())
-                }
-                Ownership::Ours => self.overwrite::<K>(&known.facts, object).await,
-                Ownership::Leaving => Err(Cause::Leaving),
-                Ownership::NotOurs => Err(Cause::NotOurs),
-            },
-        };
-        put.map_err(|cause| ApplyError { kind: K::KIND, name, cause })
+    pub(super) async fn put(&self, object: &Object) -> Result<ChildFacts, ApplyError> {
+        let put = child_type!(object.kind, K => self.put_as::<K>(object).await);
+        put.map_err(|cause| ApplyError { kind: object.kind, name: object.name().to_owned(), cause })
+    }
+
+    async fn put_as<K: Child>(&self, object: &Object) -> Result<ChildFacts, Cause> {
+        let name = object.name();
+        let known = self.context.view.children(K::KIND).lock().get(&Key::new(self.namespace, name));
+        let Some(known) = known else { return self.create::<K>(name, object.json.clone()).await };
+        match self.ownership(&known) {
+            Ownership::Ours if self.is_as_written(&known, object.rendered_hash()) => Ok(known.facts.clone()),
+            Ownership::Ours => self.overwrite::<K>(&known.facts, object.json.clone()).await,
+            Ownership::Leaving => Err(Cause::Leaving),
+            Ownership::NotOurs => Err(Cause::NotOurs),
+        }
     }
 
     fn ownership(&self, child: &SeenChild) -> Ownership {

@@ -12,11 +12,12 @@ use k8s_openapi::ClusterResourceScope;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
+
+use super::wire::{Reading, Wire};
 
 /// The labels and annotations that Hemvist gives. What others add to them is theirs.
 const LABELS: [&str; 4] = [APP_NAME, APP_COMPONENT, APP_PART_OF, APP_MANAGED_BY];
@@ -100,60 +101,23 @@ pub struct SeenCompiled {
     pub compiled: bool,
 }
 
-/// Such an object as it comes over the wire. The JSON is gone once the facts are taken from it.
+/// How such an object becomes facts.
 #[derive(Clone, Debug)]
-pub struct CompiledObject<K> {
-    metadata: ObjectMeta,
-    /// What is kept of it.
-    pub seen: SeenCompiled,
-    kind: PhantomData<K>,
-}
+pub struct CompiledReading<K>(PhantomData<K>);
 
-impl<'de, K> Deserialize<'de> for CompiledObject<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = Value::deserialize(deserializer)?;
-        let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
-        let metadata = ObjectMeta {
-            name: text("name"),
-            uid: text("uid"),
-            resource_version: text("resourceVersion"),
-            ..ObjectMeta::default()
-        };
-        let seen = SeenCompiled {
-            uid: metadata.uid.clone().unwrap_or_default(),
+/// Such an object as it comes over the wire.
+pub type CompiledObject<K> = Wire<CompiledReading<K>>;
+
+impl<K: CompiledType> Reading for CompiledReading<K> {
+    type Kind = K;
+    type Seen = SeenCompiled;
+
+    fn read(object: Value) -> SeenCompiled {
+        SeenCompiled {
+            uid: object["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
             hash: hash(&object),
             compiled: object["metadata"]["labels"][APP_COMPONENT] == COMPONENT,
-        };
-        Ok(Self { metadata, seen, kind: PhantomData })
-    }
-}
-
-impl<K: CompiledType> Resource for CompiledObject<K> {
-    type DynamicType = ();
-    type Scope = ClusterResourceScope;
-
-    fn kind((): &()) -> std::borrow::Cow<'_, str> {
-        K::kind(&())
-    }
-
-    fn group((): &()) -> std::borrow::Cow<'_, str> {
-        K::group(&())
-    }
-
-    fn version((): &()) -> std::borrow::Cow<'_, str> {
-        K::version(&())
-    }
-
-    fn plural((): &()) -> std::borrow::Cow<'_, str> {
-        K::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 use hemvist_api::labels::{APP_MANAGED_BY, POLICY_RULE, RENDERED_HASH};
 use hemvist_core::snapshot::content_hash;
 use k8s_openapi::api::core::v1::ResourceQuota;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+
+use super::wire::{Reading, Wire};
 
 /// What is kept of a quota.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,28 +16,20 @@ pub struct SeenQuota {
     pub hash: String,
 }
 
-/// A quota as it comes over the wire.
-#[derive(Clone, Debug, Resource)]
-#[resource(inherit = ResourceQuota)]
-pub struct QuotaObject {
-    metadata: ObjectMeta,
-    /// What is kept of it.
-    pub seen: SeenQuota,
-}
+/// How a quota becomes facts.
+#[derive(Clone, Debug)]
+pub struct QuotaReading;
 
-impl<'de> Deserialize<'de> for QuotaObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = Value::deserialize(deserializer)?;
-        let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
-        let metadata = ObjectMeta {
-            name: text("name"),
-            namespace: text("namespace"),
-            uid: text("uid"),
-            resource_version: text("resourceVersion"),
-            ..ObjectMeta::default()
-        };
-        let seen = SeenQuota { uid: metadata.uid.clone().unwrap_or_default(), hash: hash(&object) };
-        Ok(Self { metadata, seen })
+/// A quota as it comes over the wire.
+pub type QuotaObject = Wire<QuotaReading>;
+
+impl Reading for QuotaReading {
+    type Kind = ResourceQuota;
+    type Seen = SeenQuota;
+
+    fn read(object: Value) -> SeenQuota {
+        let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        SeenQuota { uid, hash: hash(&object) }
     }
 }
 

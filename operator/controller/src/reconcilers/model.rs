@@ -153,7 +153,7 @@ async fn carry_out(
         prune(context, &subject.children, &pods).await?;
         return Ok((Application::Withdrawn, None));
     };
-    let desired = render(&plan.model, &snapshot.settings);
+    let desired = render(plan, &snapshot.settings);
     // On the heap for as long as it takes: every reconcile would be as large as what it writes.
     let scaling = plan.model.scaling.as_ref();
     match Box::pin(apply(context, subject, desired, scaling, &snapshot.now)).await {

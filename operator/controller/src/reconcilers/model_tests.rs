@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use hemvist_core::snapshot::ChildKind;
-use serde_json::json;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Resource;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::cache::Stamp;
 use crate::fake_api::Mood;
 use crate::fixture::{MODEL, World, forget};
+use crate::objects::ChildObject;
+use crate::queue::Ending;
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/ns/deployments/m--open";
 const SERVICE: &str = "/api/v1/namespaces/ns/services/m";
@@ -34,15 +38,31 @@ impl World {
     }
 
     fn see_deployment_at(&self, path: &str) {
-        use crate::objects::ChildObject;
-        use k8s_openapi::api::apps::v1::Deployment;
-        let object: ChildObject<Deployment> = serde_json::from_value(self.api.stored(path).unwrap()).unwrap();
-        let stamp = Stamp::of(kube::Resource::meta(&object)).unwrap();
+        let object = deployment(self.api.stored(path).unwrap());
+        let stamp = Stamp::of(object.meta()).unwrap();
         self.context.view.children(ChildKind::Deployment).lock().observe(stamp, object.seen);
+    }
+
+    /// The pods of the Deployment, which is being deleted, are gone, and so it goes. The watch says so.
+    fn deployment_goes(&self) {
+        let object = deployment(self.api.remove(DEPLOYMENT).unwrap());
+        assert!(object.seen.as_ref().unwrap().facts.terminating);
+        let stamp = Stamp::of(object.meta()).unwrap();
+        let change = self.context.view.children(ChildKind::Deployment).lock().forget(&stamp);
+        self.context.triggers.publish(&Event::Child(&change));
     }
 
     async fn reconcile(&self) -> Result<Next, ReconcileError> {
         reconcile(&self.context, &key(), 0).await
+    }
+
+    /// Whether the model is due, now or in a while.
+    async fn is_due(&self) -> bool {
+        let next = tokio::time::timeout(Duration::from_secs(5), self.queue.next()).await;
+        next.is_ok_and(|(due, _)| {
+            self.queue.finish(&due, Ending::Done);
+            due == key()
+        })
     }
 
     fn ready_reason(&self) -> String {
@@ -51,6 +71,10 @@ impl World {
             status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Ready").cloned();
         ready.unwrap()["reason"].as_str().unwrap().to_owned()
     }
+}
+
+fn deployment(object: Value) -> ChildObject<Deployment> {
+    serde_json::from_value(object).unwrap()
 }
 
 #[tokio::test]
@@ -134,7 +158,7 @@ async fn an_object_of_an_earlier_model_of_the_name_is_waited_for() {
     assert_eq!(world.reconcile().await.unwrap(), Next::Settled);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_model_is_pruned_and_its_isolation_last() {
     let world = World::new(&RECONCILER);
     world.reconcile().await.unwrap();
@@ -154,9 +178,47 @@ async fn a_refused_model_is_pruned_and_its_isolation_last() {
     );
     forget(&world.context.view.pods);
     world.reconcile().await.unwrap();
+    assert_eq!(world.api.requests(), Vec::<String>::new(), "a pod may be there that is not seen");
+    assert!(!world.is_due().await);
+    world.deployment_goes();
+    assert!(world.is_due().await);
+    world.reconcile().await.unwrap();
     assert_eq!(world.api.requests(), ["DELETE networkpolicies/m"]);
     world.reconcile().await.unwrap();
     assert_eq!(world.api.requests(), Vec::<String>::new());
+}
+
+/// The watch tells nothing new of it then, and nothing else would make the model due.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_is_gone_already_makes_its_model_due_again() {
+    let world = World::new(&RECONCILER);
+    world.reconcile().await.unwrap();
+    world.api.requests();
+    world.api.remove(DEPLOYMENT);
+    forget(&world.context.view.policies);
+    assert!(!world.is_due().await);
+    world.reconcile().await.unwrap();
+    let requests = world.api.requests();
+    assert_eq!(requests[0], "DELETE deployments/m--open");
+    assert!(!requests.contains(&"DELETE networkpolicies/m".to_owned()), "{requests:?}");
+    assert!(world.is_due().await);
+    world.reconcile().await.unwrap();
+    assert_eq!(world.api.requests(), ["DELETE networkpolicies/m"]);
+}
+
+#[tokio::test]
+async fn a_model_that_is_allowed_again_waits_until_its_old_replicas_are_gone() {
+    let world = World::new(&RECONCILER);
+    world.reconcile().await.unwrap();
+    forget(&world.context.view.policies);
+    world.reconcile().await.unwrap();
+    world.api.requests();
+    world.see_policy(crate::fixture::policy(), 2);
+    assert_eq!(world.reconcile().await.unwrap(), Next::Retry("leaving"));
+    assert_eq!(world.ready_reason(), "ApplyFailed");
+    world.deployment_goes();
+    assert_eq!(world.reconcile().await.unwrap(), Next::Settled);
+    assert!(world.api.stored(DEPLOYMENT).unwrap()["metadata"]["deletionTimestamp"].is_null());
 }
 
 /// Before Deployments had the class in their names, and whenever the class of a model changes.
@@ -247,12 +309,14 @@ async fn a_model_that_cannot_be_read_says_so_once_and_loses_what_it_has() {
         "DELETE deployments/m--open",
         "DELETE poddisruptionbudgets/m",
         "DELETE services/m",
-        "DELETE networkpolicies/m",
         "DELETE serviceaccounts/m",
         "PATCH m/status",
     ];
     assert_eq!(world.api.requests(), pruned);
     assert_eq!(world.ready_reason(), "Unreadable");
+    world.deployment_goes();
+    world.reconcile().await.unwrap();
+    assert_eq!(world.api.requests(), ["DELETE networkpolicies/m"]);
 }
 
 #[tokio::test]

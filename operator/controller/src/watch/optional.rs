@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use hemvist_core::render::Child;
 use kube::{Api, Client};
 
 use super::{Children, Watched, Watches};
 use crate::call::CallError;
 use crate::jitter::Jitter;
-use crate::objects::Child;
 use crate::triggers::Event;
 
 /// How often it is asked whether a kind is served: one small request of which everybody has the right.

@@ -12,18 +12,24 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use crate::accelerator::{LabelTest, label_tests};
+use crate::decide::Plan;
 use crate::request::ModelRequest;
 
 /// Stands for an empty set of label values, because the API refuses an `In` without values. With its capital letter it is
 /// a valid label value that is no valid region, data centre or information class, so no node that Hemvist cleared has it.
 pub const NOWHERE: &str = "Nowhere";
 
-/// The affinity of the pods of `model`.
-pub fn affinity(model: &ModelRequest) -> Affinity {
+/// The affinity of the pods of the model.
+///
+/// All of it is required, and follows from the model alone: a change of the placement changes no pod. Where a plan comes to
+/// prefer nodes, it belongs here as well, and a preference that followed the plan would replace every pod at each change. So
+/// the plan has to keep the preference that the Deployment has, as long as the rest of its template stays as it is.
+pub fn affinity(plan: &Plan) -> Affinity {
+    let model = &plan.model;
     Affinity {
         node_affinity: Some(NodeAffinity {
             required_during_scheduling_ignored_during_execution: Some(NodeSelector {
-                node_selector_terms: vec![cleared_nodes(model)],
+                node_selector_terms: vec![cleared_nodes(plan)],
             }),
             ..Default::default()
         }),
@@ -35,17 +41,17 @@ pub fn affinity(model: &ModelRequest) -> Affinity {
     }
 }
 
-/// The affinity of the pods that fetch the weights of `model`: the same nodes, and beside whomever. They are given no
+/// The affinity of the pods that fetch the weights of the model: the same nodes, and beside whomever. They are given no
 /// information and take nothing from others.
-pub fn of_fetchers(model: &ModelRequest) -> Affinity {
-    Affinity { node_affinity: affinity(model).node_affinity, ..Default::default() }
+pub fn of_fetchers(plan: &Plan) -> Affinity {
+    Affinity { node_affinity: affinity(plan).node_affinity, ..Default::default() }
 }
 
 /// What a node has to be labelled with. One term: the expressions of a term must all be met, while of several terms one
 /// is enough.
-fn cleared_nodes(model: &ModelRequest) -> NodeSelectorTerm {
-    let clearance = &model.clearance;
-    let accelerator = &model.accelerator;
+fn cleared_nodes(plan: &Plan) -> NodeSelectorTerm {
+    let clearance = &plan.model.clearance;
+    let accelerator = plan.accelerator();
     let mut expressions = Vec::new();
     expressions.extend(clearance.regions.as_ref().map(|regions| one_of(NODE_REGION, regions)));
     expressions.push(one_of(NODE_DATA_CENTRE, &clearance.data_centres));
@@ -57,15 +63,15 @@ fn cleared_nodes(model: &ModelRequest) -> NodeSelectorTerm {
     if clearance.devices_label {
         expressions.push(one_of(NODE_DEVICES, [WHOLE_DEVICES]));
     }
-    expressions.extend(label_tests(&accelerator.resource, demanded_of_units(model)).into_iter().map(without));
+    expressions.extend(label_tests(&accelerator.resource, demanded_of_units(plan)).into_iter().map(without));
     NodeSelectorTerm { match_expressions: Some(expressions), ..Default::default() }
 }
 
 /// What a unit of the accelerators has to be at least. A replica that needs several needs whole ones: several shares or
 /// partitions can be of one device.
-fn demanded_of_units(model: &ModelRequest) -> Isolation {
-    let together = if model.accelerator.count > 1 { Isolation::WholeDevice } else { Isolation::Shared };
-    model.isolation.min(Isolation::WholeDevice).max(together)
+fn demanded_of_units(plan: &Plan) -> Isolation {
+    let together = if plan.accelerator().count > 1 { Isolation::WholeDevice } else { Isolation::Shared };
+    plan.model.isolation.min(Isolation::WholeDevice).max(together)
 }
 
 /// The node does not have the label with one of the values, or at all where none is named.

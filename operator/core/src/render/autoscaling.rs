@@ -3,6 +3,8 @@
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior};
 
 use super::deployment::startup_seconds;
+use super::meta;
+use crate::decide::{Plan, Workload};
 use crate::request::{ModelRequest, ScalingSettings};
 
 /// The longest look back that Kubernetes takes before it stops a replica, in seconds.
@@ -14,6 +16,14 @@ const STEP_UP_SECONDS: i32 = 60;
 
 /// Time between two steps down, in seconds.
 const STEP_DOWN_SECONDS: i32 = 60;
+
+/// What is scaled: API version, kind and name.
+pub fn target(plan: &Plan) -> [String; 3] {
+    let (api_version, kind) = match plan.workload {
+        Workload::Deployment => ("apps/v1", "Deployment"),
+    };
+    [api_version.to_owned(), kind.to_owned(), meta::workload_name(&plan.model)]
+}
 
 /// How long less is requested before a replica stops, in seconds. What took long to start is not given up sooner than it
 /// could be had again, so that a rollout, in which fewer replicas are ready, scales nothing down either.

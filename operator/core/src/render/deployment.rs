@@ -9,7 +9,8 @@ mod volumes;
 
 use hemvist_api::labels::AUTOSCALED;
 use hemvist_api::values::RolloutStrategy;
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+pub use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -18,19 +19,30 @@ pub use container::security as container_security;
 pub use pod::{USER, VOLUME_GROUP};
 pub use verification::{PROGRAM, resources as tool_resources};
 
-use super::meta;
+use super::{Child, Object, Step, meta};
+use crate::decide::{Plan, Workload};
 use crate::engine::description;
-use crate::request::ModelRequest;
-use crate::snapshot::Settings;
+use crate::snapshot::{ChildKind, Settings};
 
 pub use lifecycle::startup_seconds;
 
 /// Old templates that are kept: enough to see what changed, few enough not to fill the namespace.
 const REVISION_HISTORY_LIMIT: i32 = 3;
 
-/// The Deployment of `model`. Where an autoscaler decides the number of replicas, it states none and says so: a number here
+impl Child for Deployment {
+    const KIND: ChildKind = ChildKind::Deployment;
+
+    fn steps(plan: &Plan, settings: &Settings) -> Vec<Step> {
+        match plan.workload {
+            Workload::Deployment => vec![Step::PutReplicas(Object::of(&deployment(plan, settings)))],
+        }
+    }
+}
+
+/// The Deployment of the model. Where an autoscaler decides the number of replicas, it states none and says so: a number here
 /// would be one that two of them write.
-pub fn deployment(model: &ModelRequest, settings: &Settings) -> Deployment {
+fn deployment(plan: &Plan, settings: &Settings) -> Deployment {
+    let model = &plan.model;
     let engine = description(model.engine.engine);
     let autoscaled = model.scaling.as_ref().map(|_| (AUTOSCALED.to_owned(), "true".to_owned()));
     Deployment {
@@ -47,7 +59,7 @@ pub fn deployment(model: &ModelRequest, settings: &Settings) -> Deployment {
             progress_deadline_seconds: Some(lifecycle::progress_deadline_seconds(model)),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(meta::labels(model)), ..Default::default() }),
-                spec: Some(pod::pod(model, engine, settings)),
+                spec: Some(pod::pod(plan, engine, settings)),
             },
             ..Default::default()
         }),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use hemvist_api::labels::{APP_COMPONENT, APP_NAME, APP_PART_OF, HEMVIST, WEIGHTS_OF};
 use hemvist_api::values::InformationClass;
-use k8s_openapi::api::apps::v1::Deployment;
+pub use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::batch::v1::{
-    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
+    JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
     PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
 use k8s_openapi::api::core::v1::{
@@ -21,9 +21,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::deployment::{PROGRAM, USER, VOLUME_GROUP, container_security, tool_resources};
 use super::network_policy::NAMESPACE_NAME;
-use super::{Fetch, Rendered, affinity, meta, toleration};
+use super::{Applied, Child, DesiredObjects, Object, Step, affinity, meta, toleration};
+use crate::decide::Plan;
 use crate::request::{FetchedWeights, Mirror, ModelRequest, WeightsSource};
-use crate::snapshot::{ChildFacts, short_hash};
+use crate::snapshot::{ChildFacts, ChildKind, Settings, short_hash};
 
 /// The value of the component label of the pods that fetch.
 const COMPONENT: &str = "weights";
@@ -54,33 +55,36 @@ const UNKNOWN_BYTES: u64 = 200_000_000_000;
 /// would fetch everything again and again.
 const FINAL_STATUSES: [i32; 2] = [10, 11];
 
-/// What fetches the weights of `model`, where they have to be fetched.
-pub fn fetch(model: &ModelRequest) -> Option<Fetch<Rendered>> {
-    let WeightsSource::Mirror(weights) = &model.source else { return None };
-    let image = model.tools_image.as_deref()?;
-    Some(Fetch { network_policy: network_policy(model, weights), job: job(model, weights, image) })
+impl Child for Job {
+    const KIND: ChildKind = ChildKind::Job;
+
+    /// The isolation of a pod that fetches is there before it, and goes after it.
+    fn steps(plan: &Plan, _: &Settings) -> Vec<Step> {
+        let model = &plan.model;
+        match (&model.source, model.tools_image.as_deref()) {
+            (WeightsSource::Mirror(weights), Some(image)) => {
+                let job = Object::of(&job(plan, weights, image));
+                vec![
+                    Step::PruneJobs(Some(job.clone())),
+                    network_policy(model, weights).put(),
+                    Step::PutJob(job),
+                ]
+            }
+            _ => vec![Step::PruneJobs(None), Step::RemoveFetchIsolation(fetch_policy_name(&model.key.name))],
+        }
+    }
 }
 
 /// The name of the NetworkPolicy of the pods that fetch for the model of this name.
-pub fn fetch_policy_name(model: &str) -> String {
+fn fetch_policy_name(model: &str) -> String {
     // No model is called so, because there is no dot in the name of a model.
     format!("{model}.fetch")
 }
 
 /// Whether the replicas may be made, as far as their weights go: they are there, or none is wanted.
-pub fn weights_are_there(fetch: Option<&ChildFacts>, deployment: &Deployment) -> bool {
-    let nobody = deployment.spec.as_ref().is_some_and(|spec| spec.replicas == Some(0));
-    nobody || fetch.is_none_or(|job| job.job.as_ref().is_some_and(|job| job.complete))
-}
-
-/// Whether an old version may go on serving while the weights of the new one are fetched: it is of the same class, and its
-/// pods may go to the same nodes as those of the new one.
-pub fn may_stay(old: &ChildFacts, new: &Deployment) -> bool {
-    let spec = new.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-    let affinity = serde_json::to_value(spec.and_then(|spec| spec.affinity.as_ref())).unwrap_or_default();
-    let same_name = new.metadata.name.as_deref() == Some(old.key.name.as_str());
-    let hash = short_hash(affinity.to_string().as_bytes());
-    same_name && old.deployment.as_ref().is_some_and(|deployment| deployment.affinity == hash)
+pub fn weights_are_there(applied: &DesiredObjects<Applied>, replicas: &Object) -> bool {
+    let nobody = replicas.json["spec"]["replicas"] == 0;
+    nobody || applied.find(ChildFacts::job).is_none_or(|job| job.complete)
 }
 
 /// The labels of the pods that fetch. They have none of those by which Service and NetworkPolicy find the pods that serve.
@@ -138,14 +142,15 @@ fn network_policy(model: &ModelRequest, weights: &FetchedWeights) -> NetworkPoli
 /// A Job cannot be changed, so its name has a hash of what is there when it has ended: another digest is another Job. How it
 /// gets there is not in it, because what is fetched need not be fetched again when an image or a clearance changes. A Job is
 /// kept when it has ended: its end is what the replicas wait for.
-fn job(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> Job {
+fn job(plan: &Plan, weights: &FetchedWeights, image: &str) -> Job {
+    let model = &plan.model;
     let spec = JobSpec {
         active_deadline_seconds: Some(deadline_seconds(model)),
         backoff_limit: Some(TRIES),
         pod_failure_policy: Some(PodFailurePolicy { rules: failure_rules() }),
         template: PodTemplateSpec {
             metadata: Some(ObjectMeta { labels: Some(labels(model)), ..Default::default() }),
-            spec: Some(pod(model, weights, image)),
+            spec: Some(pod(plan, weights, image)),
         },
         ..Default::default()
     };
@@ -190,7 +195,8 @@ fn failure_rules() -> Vec<PodFailurePolicyRule> {
     ]
 }
 
-fn pod(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> PodSpec {
+fn pod(plan: &Plan, weights: &FetchedWeights, image: &str) -> PodSpec {
+    let model = &plan.model;
     PodSpec {
         automount_service_account_token: Some(false),
         service_account_name: Some(model.key.name.clone()),
@@ -212,7 +218,7 @@ fn pod(model: &ModelRequest, weights: &FetchedWeights, image: &str) -> PodSpec {
             }),
             ..Default::default()
         }),
-        affinity: Some(affinity::of_fetchers(model)),
+        affinity: Some(affinity::of_fetchers(plan)),
         tolerations: Some(toleration::tolerations(model)),
         containers: vec![container(weights, image)],
         volumes: Some(volumes(weights)),

@@ -1,26 +1,35 @@
 //! The HorizontalPodAutoscaler of a model.
 
+pub use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::autoscaling::v2::{
-    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricIdentifier,
-    MetricSpec, MetricTarget, PodsMetricSource,
+    CrossVersionObjectReference, HorizontalPodAutoscalerSpec, MetricIdentifier, MetricSpec, MetricTarget,
+    PodsMetricSource,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{autoscaling, meta};
-use crate::request::{Autoscaler, ModelRequest, ScalingSettings, Target};
+use super::{Child, Step, autoscaling, meta};
+use crate::decide::Plan;
+use crate::request::{Autoscaler, ScalingSettings, Target};
+use crate::snapshot::{ChildKind, Settings};
 
-/// The HorizontalPodAutoscaler of `model`, where Kubernetes itself scales it. It follows a metric of the pods, which has to
+impl Child for HorizontalPodAutoscaler {
+    const KIND: ChildKind = ChildKind::HorizontalPodAutoscaler;
+
+    fn steps(plan: &Plan, _: &Settings) -> Vec<Step> {
+        Self::put_or_remove(horizontal_pod_autoscaler(plan))
+    }
+}
+
+/// The HorizontalPodAutoscaler of the model, where Kubernetes itself scales it. It follows a metric of the pods, which has to
 /// be served by the custom metrics API; where it is not, the number of replicas stays as it is.
-pub fn horizontal_pod_autoscaler(model: &ModelRequest) -> Option<HorizontalPodAutoscaler> {
+fn horizontal_pod_autoscaler(plan: &Plan) -> Option<HorizontalPodAutoscaler> {
+    let model = &plan.model;
     let scaling = model.scaling.as_ref().filter(|one| one.by == Autoscaler::HorizontalPodAutoscaler)?;
+    let [api_version, kind, name] = autoscaling::target(plan);
     Some(HorizontalPodAutoscaler {
         metadata: meta::metadata(model),
         spec: Some(HorizontalPodAutoscalerSpec {
-            scale_target_ref: CrossVersionObjectReference {
-                api_version: Some("apps/v1".to_owned()),
-                kind: "Deployment".to_owned(),
-                name: meta::workload_name(model),
-            },
+            scale_target_ref: CrossVersionObjectReference { api_version: Some(api_version), kind, name },
             min_replicas: Some(scaling.min_replicas),
             max_replicas: scaling.max_replicas,
             metrics: Some(vec![metric(scaling)]),

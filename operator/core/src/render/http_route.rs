@@ -9,9 +9,11 @@ use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
 use super::inference_pool::INFERENCE;
-use super::meta;
+use super::{Child, Step, meta};
+use crate::decide::Plan;
 use crate::engine::{Method, SERVING_PORT, description};
 use crate::request::{ModelRequest, RouteSettings};
+use crate::snapshot::{ChildKind, Settings};
 
 /// The header with the notice of `spec.purpose.transparencyNotice`.
 const NOTICE: &str = "AI-Transparency-Notice";
@@ -140,8 +142,16 @@ pub struct Header {
     pub value: String,
 }
 
+impl Child for HTTPRoute {
+    const KIND: ChildKind = ChildKind::HTTPRoute;
+
+    fn steps(plan: &Plan, _: &Settings) -> Vec<Step> {
+        Self::put_or_remove(http_route(&plan.model))
+    }
+}
+
 /// The HTTPRoute of `model`, where a gateway routes to it.
-pub fn http_route(model: &ModelRequest) -> Option<HTTPRoute> {
+fn http_route(model: &ModelRequest) -> Option<HTTPRoute> {
     let route = model.route.as_ref()?;
     // One rule for each path: what a rule rewrites is the same for all that it matches.
     let mut interface: BTreeMap<&str, Vec<Method>> = BTreeMap::new();

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::meta;
+use super::{Child, Step, meta};
+use crate::decide::Plan;
 use crate::engine::SERVING_PORT;
 use crate::request::ModelRequest;
+use crate::snapshot::{ChildKind, Settings};
 
 /// The group of the kind.
 pub const INFERENCE: &str = "inference.networking.k8s.io";
@@ -63,9 +65,17 @@ pub struct EndpointPickerRef {
     pub failure_mode: String,
 }
 
+impl Child for InferencePool {
+    const KIND: ChildKind = ChildKind::InferencePool;
+
+    fn steps(plan: &Plan, _: &Settings) -> Vec<Step> {
+        Self::put_or_remove(inference_pool(&plan.model))
+    }
+}
+
 /// The InferencePool of `model`, where an endpoint picker chooses the replica. Without one a request is refused: it would
 /// otherwise go to any pod that the gateway finds.
-pub fn inference_pool(model: &ModelRequest) -> Option<InferencePool> {
+fn inference_pool(model: &ModelRequest) -> Option<InferencePool> {
     let picker = model.route.as_ref()?.picker.as_ref()?;
     let spec = InferencePoolSpec {
         selector: Selector { match_labels: meta::identity(model) },

@@ -2,16 +2,26 @@
 
 use std::collections::BTreeSet;
 
+pub use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+    NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::meta;
+use super::{Child, Step, meta};
+use crate::decide::Plan;
 use crate::engine::{SERVING_PORT, STATUS_PORT};
 use crate::request::ModelRequest;
-use crate::snapshot::Settings;
+use crate::snapshot::{ChildKind, Settings};
+
+impl Child for NetworkPolicy {
+    const KIND: ChildKind = ChildKind::NetworkPolicy;
+
+    fn steps(plan: &Plan, settings: &Settings) -> Vec<Step> {
+        vec![network_policy(&plan.model, settings).put()]
+    }
+}
 
 /// The label with which the API server itself writes the name of a namespace; nobody else can change it.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -22,7 +32,7 @@ pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 ///
 /// Where nothing is let through the list is left out, which says the same beside the policy types: an empty list is not
 /// kept by the API server, so that every apply of one would count as a change.
-pub fn network_policy(model: &ModelRequest, settings: &Settings) -> NetworkPolicy {
+fn network_policy(model: &ModelRequest, settings: &Settings) -> NetworkPolicy {
     let watchers = settings.monitoring_namespace.as_deref().into_iter().chain(settings.inspector());
     let watchers = watchers.map(str::to_owned).collect();
     let gateway = model.route.iter().map(|route| route.gateway.namespace.clone()).collect();

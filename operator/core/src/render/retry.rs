@@ -13,13 +13,13 @@ const KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// Whether `job` does what the Job of this name with this hash of its rendering is to do, or has done it. One that was
 /// given up does not, an hour after it was: what was in its way may be gone.
 pub fn job_stays(job: &ChildFacts, name: &str, rendered_hash: Option<&str>, now: &Time) -> bool {
-    let complete = job.job.as_ref().is_some_and(|job| job.complete);
+    let complete = job.job().is_some_and(|job| job.complete);
     let as_rendered = rendered_hash.is_some() && job.rendered_hash.as_deref() == rendered_hash;
     job.key.name == name && (complete || as_rendered && !is_to_be_made_again(job, now))
 }
 
 fn is_to_be_made_again(job: &ChildFacts, now: &Time) -> bool {
-    let failed = job.job.as_ref().and_then(|job| job.failed.as_ref());
+    let failed = job.job().and_then(|job| job.failed.as_ref());
     failed.is_some_and(|(since, _)| {
         since.parse::<Timestamp>().is_ok_and(|since| now.0.duration_since(since) >= KEPT)
     })

@@ -7,9 +7,11 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerBehavior;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::{autoscaling, meta};
+use super::{Child, Step, autoscaling, meta};
+use crate::decide::Plan;
 use crate::engine::LoadMeasures;
 use crate::request::{Autoscaler, KedaSettings, ModelRequest, ScalingSettings, Target, Window};
+use crate::snapshot::{ChildKind, Settings};
 
 /// How often KEDA looks, in seconds. The first request to a stopped model waits that long, beside its start.
 const POLLING_SECONDS: i32 = 10;
@@ -90,20 +92,26 @@ pub struct Trigger {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// The ScaledObject of `model`, where KEDA scales it.
-pub fn scaled_object(model: &ModelRequest) -> Option<ScaledObject> {
+impl Child for ScaledObject {
+    const KIND: ChildKind = ChildKind::ScaledObject;
+
+    fn steps(plan: &Plan, _: &Settings) -> Vec<Step> {
+        Self::put_or_remove(scaled_object(plan))
+    }
+}
+
+/// The ScaledObject of the model, where KEDA scales it.
+fn scaled_object(plan: &Plan) -> Option<ScaledObject> {
+    let model = &plan.model;
     let scaling = model.scaling.as_ref()?;
     let Autoscaler::ScaledObject(keda) = &scaling.by else { return None };
     let mut metadata = meta::metadata(model);
     // KEDA would write it itself, which would be a change of our object by another client.
     metadata.labels.get_or_insert_default().insert(KEDA_SCALED_OBJECT.to_owned(), model.key.name.clone());
     let idle_seconds = autoscaling::idle_seconds(model, scaling);
+    let [api_version, kind, name] = autoscaling::target(plan);
     let spec = ScaledObjectSpec {
-        scale_target_ref: ScaleTarget {
-            api_version: "apps/v1".to_owned(),
-            kind: "Deployment".to_owned(),
-            name: meta::workload_name(model),
-        },
+        scale_target_ref: ScaleTarget { api_version, kind, name },
         min_replica_count: scaling.min_replicas,
         max_replica_count: scaling.max_replicas,
         polling_interval: POLLING_SECONDS,

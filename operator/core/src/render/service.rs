@@ -1,14 +1,25 @@
 //! The Service of a model.
 
-use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+pub use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::meta;
+use super::{Child, Step, meta};
+use crate::decide::Plan;
 use crate::engine::{SERVING_PORT, SERVING_PORT_NAME};
 use crate::request::ModelRequest;
+use crate::snapshot::{ChildKind, Settings};
+
+impl Child for Service {
+    const KIND: ChildKind = ChildKind::Service;
+
+    fn steps(plan: &Plan, _: &Settings) -> Vec<Step> {
+        vec![service(&plan.model).put()]
+    }
+}
 
 /// One address inside the cluster for all replicas.
-pub fn service(model: &ModelRequest) -> Service {
+fn service(model: &ModelRequest) -> Service {
     Service {
         metadata: meta::metadata(model),
         spec: Some(ServiceSpec {

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::ChildKind;
 use super::words::shortened;
 
 /// What an autoscaler says of itself.
@@ -14,28 +13,28 @@ pub struct AutoscalerFacts {
     pub fault: Option<(String, String)>,
 }
 
-/// The conditions that have to hold. Kubernetes': `AbleToScale` and `ScalingActive`. KEDA's: `Ready` for what it asks itself, and
-/// `HPAActive` for the HorizontalPodAutoscaler that it makes.
-const fn conditions(kind: ChildKind) -> Option<[&'static str; 2]> {
-    match kind {
-        ChildKind::HorizontalPodAutoscaler => Some(["AbleToScale", "ScalingActive"]),
-        ChildKind::ScaledObject => Some(["Ready", "HPAActive"]),
-        _ => None,
-    }
-}
-
 impl AutoscalerFacts {
-    /// The facts of an object as the API server gives it; `None` where it is no autoscaler.
-    pub(super) fn of(kind: ChildKind, object: &Value) -> Option<Self> {
-        let found = conditions(kind)?
-            .map(|type_| object["status"]["conditions"].as_array()?.iter().find(|one| one["type"] == type_));
+    /// The facts of a HorizontalPodAutoscaler as the API server gives it. Kubernetes says last what decides how many replicas
+    /// there are.
+    pub(super) fn of_kubernetes(object: &Value) -> Self {
+        Self::of(object, ["AbleToScale", "ScalingActive"], "ScalingActive")
+    }
+
+    /// The facts of KEDA's ScaledObject as the API server gives it: `Ready` is for what it asks itself, and `HPAActive` for the
+    /// HorizontalPodAutoscaler that it makes.
+    pub(super) fn of_keda(object: &Value) -> Self {
+        Self::of(object, ["Ready", "HPAActive"], "Ready")
+    }
+
+    /// No condition of `types` may tell of a fault, and that of the type `decides` has to hold.
+    fn of(object: &Value, types: [&str; 2], decides: &str) -> Self {
+        let condition =
+            |type_: &str| object["status"]["conditions"].as_array()?.iter().find(|one| one["type"] == type_);
         let words = |one: &Value| shortened(one.as_str().unwrap_or_default());
-        let mut faults = found.into_iter().flatten().filter(|one| is_fault(one));
+        let mut faults = types.into_iter().filter_map(condition).filter(|one| is_fault(one));
         let fault = faults.next().map(|one| (words(&one["reason"]), words(&one["message"])));
-        let holds = |one: Option<&Value>| one.is_some_and(|one| one["status"] == "True");
-        // What decides how many replicas there are: Kubernetes says it last, KEDA first.
-        let decides = if kind == ChildKind::ScaledObject { found[0] } else { found[1] };
-        Some(Self { works: fault.is_none() && holds(decides), fault })
+        let holds = condition(decides).is_some_and(|one| one["status"] == "True");
+        Self { works: fault.is_none() && holds, fault }
     }
 }
 
@@ -50,16 +49,17 @@ fn is_fault(condition: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::{ChildKind, Observed};
     use super::*;
 
-    fn facts(kind: ChildKind, conditions: &[[&str; 3]]) -> AutoscalerFacts {
+    fn facts(of: fn(&Value) -> AutoscalerFacts, conditions: &[[&str; 3]]) -> AutoscalerFacts {
         let conditions: Vec<_> = conditions
             .iter()
             .map(|[type_, status, reason]| {
                 json!({"type": type_, "status": status, "reason": reason, "message": "Its  words.\n"})
             })
             .collect();
-        AutoscalerFacts::of(kind, &json!({"status": {"conditions": conditions}})).unwrap_or_default()
+        of(&json!({"status": {"conditions": conditions}}))
     }
 
     fn fault(reason: &str) -> AutoscalerFacts {
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_kubernetes_says_of_its_own() {
-        let of = |conditions: &[[&str; 3]]| facts(ChildKind::HorizontalPodAutoscaler, conditions);
+        let of = |conditions: &[[&str; 3]]| facts(AutoscalerFacts::of_kubernetes, conditions);
         let able = ["AbleToScale", "True", "ReadyForNewScale"];
         let limited = ["ScalingLimited", "False", "DesiredWithinRange"];
         assert_eq!(of(&[able, ["ScalingActive", "True", "ValidMetricFound"], limited]), WORKS);
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_keda_says() {
-        let of = |conditions: &[[&str; 3]]| facts(ChildKind::ScaledObject, conditions);
+        let of = |conditions: &[[&str; 3]]| facts(AutoscalerFacts::of_keda, conditions);
         let ready = ["Ready", "True", "ScaledObjectReady"];
         assert_eq!(of(&[ready, ["Active", "False", "ScalerNotActive"]]), WORKS);
         assert_eq!(of(&[ready, ["HPAActive", "True", "ScalingDisabled"]]), WORKS);
@@ -100,7 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_an_autoscaler() {
-        assert_eq!(AutoscalerFacts::of(ChildKind::Service, &json!({})), None);
+    fn an_autoscaler_is_read_by_its_kind_and_nothing_else_is_one() {
+        let autoscalers: Vec<_> = ChildKind::ALL
+            .into_iter()
+            .filter(|kind| matches!((kind.facts().observe)(&json!({})), Observed::Autoscaler(_)))
+            .collect();
+        assert_eq!(autoscalers, [ChildKind::HorizontalPodAutoscaler, ChildKind::ScaledObject]);
+        let says_ready = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+        let works = |kind: ChildKind| (kind.facts().observe)(&says_ready) == Observed::Autoscaler(WORKS);
+        assert_eq!(autoscalers.into_iter().map(works).collect::<Vec<_>>(), [false, true]);
     }
 }

@@ -1,4 +1,4 @@
-//! What a decision knows of an object that was made for a model.
+//! The kinds of object that a model becomes, and what a decision knows of one of them.
 
 use std::fmt;
 
@@ -11,88 +11,165 @@ use super::autoscaler::AutoscalerFacts;
 use super::route::RouteFacts;
 use super::words::shortened;
 
-/// The kinds of object that a ModelDeployment becomes, in the order in which they are written: what a pod needs comes
-/// before what makes pods.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum ChildKind {
-    /// The identity of the pods, without rights.
-    ServiceAccount,
-    /// The isolation of the pods.
-    NetworkPolicy,
-    /// The address of the model.
-    Service,
-    /// The limit to voluntary disruption.
-    PodDisruptionBudget,
-    /// What fetches the weights.
-    Job,
-    /// The replicas.
-    Deployment,
-    /// What scales the replicas, as Kubernetes itself does it.
-    HorizontalPodAutoscaler,
-    /// What scales the replicas, as KEDA does it.
-    ScaledObject,
-    /// The replicas as a pool in which somebody chooses.
-    InferencePool,
-    /// The way from a gateway.
-    HTTPRoute,
+/// The one table of the kinds of object that a ModelDeployment becomes, in the order in which they are written: what a pod
+/// needs comes before what makes pods. An entry is the kind and its [`KindFacts`].
+///
+/// `child_kinds!(then)` calls `then!` with all entries. [`ChildKind`], the order of writing, the caches and watches of the
+/// controller and the types behind them follow from it. `operator/core/src/render/` has a file for each kind.
+#[macro_export]
+macro_rules! child_kinds {
+    ($then:ident) => {
+        $then! {
+            /// The identity of the pods, without rights.
+            ServiceAccount => KindFacts { resource: "serviceaccounts", ..KindFacts::PLAIN };
+            /// The isolation of the pods.
+            NetworkPolicy => KindFacts { group: "networking.k8s.io", resource: "networkpolicies", ..KindFacts::PLAIN };
+            /// The address of the model.
+            Service => KindFacts { resource: "services", ..KindFacts::PLAIN };
+            /// The limit to voluntary disruption.
+            PodDisruptionBudget => KindFacts { group: "policy", resource: "poddisruptionbudgets", ..KindFacts::PLAIN };
+            /// What fetches the weights.
+            Job => KindFacts {
+                group: "batch",
+                resource: "jobs",
+                makes_pods: true,
+                observe: |object| Observed::Job(JobFacts::of(object)),
+                ..KindFacts::PLAIN
+            };
+            /// The replicas.
+            Deployment => KindFacts {
+                group: "apps",
+                resource: "deployments",
+                makes_pods: true,
+                observe: |object| Observed::Deployment(DeploymentFacts::of(object)),
+                ..KindFacts::PLAIN
+            };
+            /// What scales the replicas, as Kubernetes itself does it.
+            HorizontalPodAutoscaler => KindFacts {
+                group: "autoscaling",
+                resource: "horizontalpodautoscalers",
+                observe: |object| Observed::Autoscaler(AutoscalerFacts::of_kubernetes(object)),
+                ..KindFacts::PLAIN
+            };
+            /// What scales the replicas, as KEDA does it.
+            ScaledObject => KindFacts {
+                group: "keda.sh",
+                resource: "scaledobjects",
+                optional: true,
+                observe: |object| Observed::Autoscaler(AutoscalerFacts::of_keda(object)),
+                ..KindFacts::PLAIN
+            };
+            /// The replicas as a pool in which somebody chooses.
+            InferencePool => KindFacts {
+                group: "inference.networking.k8s.io",
+                resource: "inferencepools",
+                optional: true,
+                ..KindFacts::PLAIN
+            };
+            /// The way from a gateway.
+            HTTPRoute => KindFacts {
+                group: "gateway.networking.k8s.io",
+                resource: "httproutes",
+                optional: true,
+                observe: |object| Observed::Route(RouteFacts::of(object)),
+                ..KindFacts::PLAIN
+            };
+        }
+    };
 }
 
+pub use child_kinds;
+
+/// What is known of a kind of child before any object of it is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct KindFacts {
+    /// Its API group; empty for the core.
+    pub group: &'static str,
+    /// Its resource, as `deployments`.
+    pub resource: &'static str,
+    /// Whether it comes from an optional CRD, which not every cluster has. It is watched and rendered only while the cluster
+    /// serves it.
+    pub optional: bool,
+    /// Whether its objects make pods. They are deleted in the foreground, so that they are seen until their pods are gone.
+    pub makes_pods: bool,
+    /// Reads what decisions and status know of an object of it, besides what every child has.
+    pub observe: fn(&Value) -> Observed,
+}
+
+impl KindFacts {
+    /// A kind of Kubernetes' core of which nothing in particular is observed.
+    pub const PLAIN: Self =
+        Self { group: "", resource: "", optional: false, makes_pods: false, observe: |_| Observed::Nothing };
+}
+
+macro_rules! enumerate {
+    ($($(#[$doc:meta])* $kind:ident => $facts:expr;)+) => {
+        /// The kinds of object that a ModelDeployment becomes, in the order in which they are written.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum ChildKind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl ChildKind {
+            /// Every kind, in the order in which they are written.
+            pub const ALL: [Self; [$(stringify!($kind)),+].len()] = [$(Self::$kind),+];
+
+            /// The kind as Kubernetes writes it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => stringify!($kind),)+
+                }
+            }
+
+            /// What the table says of it.
+            pub const fn facts(self) -> &'static KindFacts {
+                match self {
+                    $(Self::$kind => const { &$facts },)+
+                }
+            }
+        }
+    };
+}
+
+child_kinds!(enumerate);
+
 impl ChildKind {
-    /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 10] = [
-        Self::ServiceAccount,
-        Self::NetworkPolicy,
-        Self::Service,
-        Self::PodDisruptionBudget,
-        Self::Job,
-        Self::Deployment,
-        Self::HorizontalPodAutoscaler,
-        Self::ScaledObject,
-        Self::InferencePool,
-        Self::HTTPRoute,
-    ];
-
-    /// The kinds that are not Kubernetes' own, so that a cluster may not have them.
+    /// The kinds that come from an optional CRD.
     pub fn optional() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| kind.definition().is_some())
+        Self::ALL.into_iter().filter(|kind| kind.facts().optional)
     }
 
-    /// The name of the CustomResourceDefinition of a kind that is not Kubernetes' own.
-    pub const fn definition(self) -> Option<&'static str> {
-        match self {
-            Self::ServiceAccount
-            | Self::NetworkPolicy
-            | Self::Service
-            | Self::PodDisruptionBudget
-            | Self::Job
-            | Self::Deployment
-            | Self::HorizontalPodAutoscaler => None,
-            Self::ScaledObject => Some("scaledobjects.keda.sh"),
-            Self::InferencePool => Some("inferencepools.inference.networking.k8s.io"),
-            Self::HTTPRoute => Some("httproutes.gateway.networking.k8s.io"),
-        }
+    /// The name of the CustomResourceDefinition of a kind that comes from one.
+    pub fn definition(self) -> Option<String> {
+        let KindFacts { group, resource, optional, .. } = self.facts();
+        optional.then(|| format!("{resource}.{group}"))
     }
 
-    /// The kind as Kubernetes writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ServiceAccount => "ServiceAccount",
-            Self::NetworkPolicy => "NetworkPolicy",
-            Self::Service => "Service",
-            Self::PodDisruptionBudget => "PodDisruptionBudget",
-            Self::Job => "Job",
-            Self::Deployment => "Deployment",
-            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
-            Self::ScaledObject => "ScaledObject",
-            Self::InferencePool => "InferencePool",
-            Self::HTTPRoute => "HTTPRoute",
-        }
+    /// Whether its objects make pods.
+    pub const fn makes_pods(self) -> bool {
+        self.facts().makes_pods
     }
 }
 
 impl fmt::Display for ChildKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+/// Something for each kind of child.
+#[derive(Debug)]
+pub struct PerKind<T>([T; ChildKind::ALL.len()]);
+
+impl<T> PerKind<T> {
+    /// What `make` gives for each kind.
+    pub fn new(make: impl FnMut(ChildKind) -> T) -> Self {
+        Self(ChildKind::ALL.map(make))
+    }
+
+    /// That of a kind.
+    pub const fn of(&self, kind: ChildKind) -> &T {
+        &self.0[kind as usize]
     }
 }
 
@@ -113,14 +190,23 @@ pub struct ChildFacts {
     pub content: String,
     /// Whether it is being deleted.
     pub terminating: bool,
-    /// The replicas, of a Deployment.
-    pub deployment: Option<DeploymentFacts>,
-    /// How far it is, of a Job.
-    pub job: Option<JobFacts>,
-    /// What gateways say of it, of an HTTPRoute.
-    pub route: Option<RouteFacts>,
-    /// Whether it works, of an autoscaler.
-    pub autoscaler: Option<AutoscalerFacts>,
+    /// What is known of objects of its kind alone.
+    pub observed: Observed,
+}
+
+/// What is observed of an object, besides what every child has.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Observed {
+    /// Nothing: nobody looks into objects of its kind.
+    Nothing,
+    /// How far the Job is.
+    Job(JobFacts),
+    /// The replicas.
+    Deployment(DeploymentFacts),
+    /// Whether the autoscaler works.
+    Autoscaler(AutoscalerFacts),
+    /// What gateways say of the route.
+    Route(RouteFacts),
 }
 
 /// What is observed of a Job.
@@ -173,11 +259,31 @@ impl ChildFacts {
             rendered_hash: text(&metadata["annotations"][RENDERED_HASH]),
             content: content_hash(object),
             terminating: !metadata["deletionTimestamp"].is_null(),
-            deployment: (kind == ChildKind::Deployment).then(|| DeploymentFacts::of(object)),
-            job: (kind == ChildKind::Job).then(|| JobFacts::of(object)),
-            route: (kind == ChildKind::HTTPRoute).then(|| RouteFacts::of(object)),
-            autoscaler: AutoscalerFacts::of(kind, object),
+            observed: (kind.facts().observe)(object),
         })
+    }
+}
+
+/// Each of these is `None` for an object of another kind.
+impl ChildFacts {
+    /// How far it is, of a Job.
+    pub const fn job(&self) -> Option<&JobFacts> {
+        if let Observed::Job(facts) = &self.observed { Some(facts) } else { None }
+    }
+
+    /// The replicas, of a Deployment.
+    pub const fn deployment(&self) -> Option<&DeploymentFacts> {
+        if let Observed::Deployment(facts) = &self.observed { Some(facts) } else { None }
+    }
+
+    /// Whether it works, of an autoscaler.
+    pub const fn autoscaler(&self) -> Option<&AutoscalerFacts> {
+        if let Observed::Autoscaler(facts) = &self.observed { Some(facts) } else { None }
+    }
+
+    /// What gateways say of it, of an HTTPRoute.
+    pub const fn route(&self) -> Option<&RouteFacts> {
+        if let Observed::Route(facts) = &self.observed { Some(facts) } else { None }
     }
 }
 

@@ -132,7 +132,7 @@ impl Manifests {
     }
 
     fn add_definition(&mut self, name: &str) {
-        match ChildKind::optional().find(|kind| kind.definition() == Some(name)) {
+        match ChildKind::optional().find(|kind| kind.definition().as_deref() == Some(name)) {
             Some(kind) => drop(self.served.insert(kind)),
             None => self.ignored += 1,
         }

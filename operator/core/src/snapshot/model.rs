@@ -21,7 +21,7 @@ impl ModelFacts {
     /// A model with the Deployment that was made for it, if one was.
     pub fn new(model: Arc<ModelDeployment>, deployment: Option<&ChildFacts>) -> Self {
         let runs = deployment.is_some_and(|deployment| is_running(&model, deployment));
-        let facts = deployment.and_then(|deployment| deployment.deployment.as_ref());
+        let facts = deployment.and_then(ChildFacts::deployment);
         Self { runs, replicas: facts.map(|facts| facts.wanted), model }
     }
 }

@@ -7,6 +7,7 @@ use crate::decide::{Decision, Plan};
 use crate::placement::bounded;
 use crate::render::{Applied, DesiredObjects};
 use crate::request::{Autoscaler, ScalingSettings};
+use crate::snapshot::ChildFacts;
 
 /// The condition; `None` where nothing is to scale the model. It informs and holds nothing back: the replicas that are there
 /// serve.
@@ -27,8 +28,7 @@ fn judged(
 ) -> (ConditionStatus, Reason, String) {
     let (kind, name) = (settings.by.kind(), &plan.model.key.name);
     let unknown = |text: String| (ConditionStatus::Unknown, Reason::AutoscalerUnanswered, text);
-    let autoscaler = objects.scaled_object.as_ref().or(objects.horizontal_pod_autoscaler.as_ref());
-    let Some(facts) = autoscaler.and_then(|child| child.autoscaler.as_ref()) else {
+    let Some(facts) = objects.find(ChildFacts::autoscaler) else {
         // It is made when nobody else decides the number of replicas any more.
         return unknown(format!("{kind} {name} does not exist yet."));
     };
@@ -40,7 +40,7 @@ fn judged(
         let text = format!("{kind} {name} has reported no status. If that lasts, {}.", whose(&settings.by));
         return unknown(text);
     };
-    let measured = objects.deployment.as_ref().and_then(|child| child.deployment.as_ref());
+    let measured = objects.find(ChildFacts::deployment);
     if settings.by == Autoscaler::HorizontalPodAutoscaler && measured.is_none_or(|facts| facts.ready == 0) {
         return unknown(format!(
             "{kind} {name} follows metrics of the replicas, and no replica is ready yet."

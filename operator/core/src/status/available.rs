@@ -5,7 +5,7 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 use super::obstacle::{predecessor, silent_node};
 use super::{Application, draft};
 use crate::decide::{Decision, Plan, wanted};
-use crate::snapshot::{DeploymentFacts, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
+use crate::snapshot::{ChildFacts, DeploymentFacts, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
 
 pub(super) fn available(
     snapshot: &Snapshot,
@@ -34,7 +34,7 @@ pub(super) fn available(
     if wanted == 0 {
         return draft(type_, ConditionStatus::True, Reason::ScaledToZero, "Scaled to zero.".to_owned());
     }
-    let seen = objects.deployment.as_ref().and_then(|child| child.deployment.clone()).unwrap_or_default();
+    let seen = objects.find(ChildFacts::deployment).cloned().unwrap_or_default();
     let current = seen.observed_generation >= seen.generation;
     if current && seen.available >= wanted {
         if seen.updated < wanted || seen.replicas > seen.updated {

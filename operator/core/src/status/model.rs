@@ -108,7 +108,7 @@ fn old_conditions<'a>(subject: &'a Subject<'_>) -> &'a [Condition] {
 
 fn deployment(application: &Application) -> Option<&DeploymentFacts> {
     match application {
-        Application::Applied(objects) => objects.deployment.as_ref()?.deployment.as_ref(),
+        Application::Applied(objects) => objects.find(ChildFacts::deployment),
         Application::Withdrawn | Application::Failed { .. } => None,
     }
 }

@@ -6,7 +6,7 @@ use super::{Application, draft};
 use crate::decide::Decision;
 use crate::placement::bounded;
 use crate::request::{ModelRequest, RouteSettings};
-use crate::snapshot::{GatewayAnswer, Subject};
+use crate::snapshot::{ChildFacts, GatewayAnswer, Subject};
 
 /// The condition; `None` where the model requests no gateway. It informs and holds nothing back: consumers in the cluster ask
 /// the model's Service.
@@ -27,7 +27,7 @@ pub(super) fn routed(
                     .to_owned(),
             ),
             (Some(route), Application::Applied(objects)) => {
-                let answers = objects.http_route.as_ref().and_then(|facts| facts.route.as_ref());
+                let answers = objects.find(ChildFacts::route);
                 judged(&plan.model, route, answers.map(|facts| facts.answers.as_slice()).unwrap_or_default())
             }
             (Some(_), _) => unknown(Reason::ApplyFailed, "The objects could not be written."),

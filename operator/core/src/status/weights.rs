@@ -5,7 +5,7 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 use super::{Application, available, draft};
 use crate::decide::Decision;
 use crate::placement::bounded;
-use crate::snapshot::{PodTrouble, Subject, TroubleKind};
+use crate::snapshot::{ChildFacts, PodTrouble, Subject, TroubleKind};
 
 /// The longest message, in characters.
 const MAX_MESSAGE: usize = 1000;
@@ -29,7 +29,7 @@ pub(super) fn fetching(
 ) -> Option<Fetching> {
     let Application::Applied(objects) = application else { return None };
     let wanted = decision.plan()?.model.replicas;
-    let job = objects.fetch.as_ref()?.job.job.as_ref()?;
+    let job = objects.find(ChildFacts::job)?;
     if job.complete || wanted == 0 {
         return None;
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use hemvist_core::engine::LoadMeasures;
-use hemvist_core::render::render;
 use hemvist_core::request::{
     Autoscaler, KedaSettings, ModelRequest, PickerSettings, RouteSettings, ScalingSettings, Target, Window,
 };
@@ -11,7 +10,7 @@ use hemvist_core::snapshot::Key;
 use serde_json::json;
 
 use crate::contract::items;
-use crate::fixtures::{Case, custom, settings, sglang_with_adapters, vllm_in_an_image};
+use crate::fixtures::{Case, custom, deployment, settings, sglang_with_adapters, vllm_in_an_image};
 use crate::proxy::expected_routes;
 use crate::{assert_golden, hashes};
 
@@ -214,6 +213,6 @@ fn a_change_of_scaling_changes_what_scales_and_nothing_else() {
 fn a_model_that_is_scaled_has_the_pods_of_one_that_is_not() {
     let model = vllm_scaled();
     let fixed = ModelRequest { scaling: None, ..model.clone() };
-    let template = |model: &ModelRequest| render(model, &settings()).deployment.spec.unwrap().template;
+    let template = |model: &ModelRequest| deployment(model).spec.unwrap().template;
     assert_eq!(template(&model), template(&fixed));
 }

@@ -1,15 +1,18 @@
 //! Models to render. Every value of a model is different, so that two that were swapped would show.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hemvist_api::values::{
     AcceleratorVendor, EngineType, InformationClass, Isolation, KeyValueCacheType, ModelFormat,
     RequestLogging, RiskClass, RolloutStrategy,
 };
 use hemvist_core::bytes::GIBIBYTE;
+use hemvist_core::decide::Plan;
 use hemvist_core::engine::{CustomSettings, EngineSettings};
+use hemvist_core::placement::Placement;
 use hemvist_core::policy::Clearance;
-use hemvist_core::render::render;
+use hemvist_core::render::{Deployment, render};
 use hemvist_core::request::{
     AcceleratorRequest, AdapterSettings, FetchedWeights, Mirror, ModelRequest, WeightsSource, tolerations,
 };
@@ -34,14 +37,14 @@ pub struct Case {
 
 impl Case {
     pub fn new(name: String, model: ModelRequest, settings: &Settings) -> Self {
-        let objects = render(&model, settings).json().unwrap();
+        let desired = render(&plan(&model), settings);
+        let objects = desired.objects().map(|object| (object.kind, object.json.clone()));
         // What fetches is a Job and a second NetworkPolicy, both with names that are derived from the model's.
         let fetches = |kind: &ChildKind, object: &Value| {
             let own = object["metadata"]["name"] == model.key.name.as_str();
             *kind == ChildKind::Job || (*kind == ChildKind::NetworkPolicy && !own)
         };
-        let (fetch, objects): (Vec<_>, Vec<_>) =
-            objects.into_iter().partition(|(kind, object)| fetches(kind, object));
+        let (fetch, objects): (Vec<_>, Vec<_>) = objects.partition(|(kind, object)| fetches(kind, object));
         let of = |kind| objects.iter().find(|(one, _)| *one == kind).unwrap().1.clone();
         Self {
             name,
@@ -97,6 +100,25 @@ impl Case {
         let probe = &self.container()["startupProbe"];
         probe["periodSeconds"].as_i64().unwrap() * probe["failureThreshold"].as_i64().unwrap()
     }
+}
+
+/// The plan of a model. What can be rendered of it does not hang on where it can go.
+pub fn plan(model: &ModelRequest) -> Plan {
+    let placement = Placement {
+        demand: Arc::new(model.demand()),
+        wanted: 0,
+        slots: 0,
+        candidates: 0,
+        excluded: Vec::new(),
+        holders: Vec::new(),
+        ahead: 0,
+    };
+    Plan::new(model.clone(), placement)
+}
+
+/// What makes the replicas of a model.
+pub fn deployment(model: &ModelRequest) -> Deployment {
+    render(&plan(model), &settings()).typed().unwrap()
 }
 
 pub fn settings() -> Settings {

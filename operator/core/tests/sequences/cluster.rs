@@ -65,7 +65,8 @@ fn deployments(world: &mut World) -> bool {
     all.iter().any(|id| {
         let deployment = world.get(id).cloned().unwrap();
         let hash = world.template_hash(&deployment);
-        roll(world, &deployment, &hash) || count(world, &deployment, &hash)
+        // Of one that is being deleted only the status follows.
+        (!is_leaving(&deployment) && roll(world, &deployment, &hash)) || count(world, &deployment, &hash)
     })
 }
 
@@ -287,13 +288,28 @@ fn set_ready(world: &mut World, pod: &Id, status: &str) {
     let _ = world.update(pod, |pod| pod["status"]["conditions"] = conditions);
 }
 
+/// Deletes what was made for what is gone, or is being deleted in the foreground, which goes when nothing is left of it.
 fn collect(world: &mut World, choose: Choice<'_>) -> bool {
     let owner = |object: &Value| object["metadata"]["ownerReferences"][0]["uid"].clone();
-    let lives = |uid: &Value| world.objects().any(|(_, object)| object["metadata"]["uid"] == *uid);
-    let is_orphan =
-        |object: &Value| !owner(object).is_null() && !is_leaving(object) && !lives(&owner(object));
-    let orphans = world.objects().filter(|(_, object)| is_orphan(object)).map(|(id, _)| id.clone()).collect();
-    let Some(id) = pick(orphans, choose) else { return false };
+    let is_of_one_that_goes = |object: &Value| {
+        let uid = owner(object);
+        let found = world.objects().find(|(_, other)| !uid.is_null() && other["metadata"]["uid"] == uid);
+        !uid.is_null() && found.is_none_or(|(_, other)| is_leaving(other))
+    };
+    let is_due = |id: &Id, object: &Value| {
+        if id.0 == "Deployment" && is_leaving(object) {
+            !world.objects().any(|(_, made)| owner(made) == object["metadata"]["uid"])
+        } else {
+            !is_leaving(object) && is_of_one_that_goes(object)
+        }
+    };
+    let due = world.objects().filter(|(id, object)| is_due(id, object)).map(|(id, _)| id.clone()).collect();
+    let Some(id) = pick(due, choose) else { return false };
+    if world.get(&id).is_some_and(|object| is_leaving(object)) {
+        world.record("garbage collector", format!("{} {} is gone with all that it made", id.0, id.2));
+        world.remove(&id);
+        return true;
+    }
     world.record("garbage collector", format!("delete {} {}", id.0, id.2));
     world.delete(&id, None).is_ok()
 }

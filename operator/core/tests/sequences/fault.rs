@@ -1,5 +1,8 @@
 //! Mistakes of the operator, each of which one invariant has to find.
 
+use hemvist_core::render::{Applied, DesiredObjects};
+use hemvist_core::snapshot::Observed;
+
 /// A mistake that is made on purpose, to see that it is found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
@@ -7,6 +10,8 @@ pub enum Fault {
     ReplicasFirst,
     /// The isolation of a refused model goes at once, and not after its last pod.
     IsolationGoesFirst,
+    /// What makes pods goes at once, and its pods after it.
+    DeletionInTheBackground,
     /// No pod is made to leave its node.
     NoEviction,
     /// Nothing of a refused model is deleted.
@@ -25,4 +30,18 @@ pub enum Fault {
     MemoryInTheProcess,
     /// What others have changed stays.
     NoRepair,
+}
+
+/// What was applied, with the replicas as they were wished.
+pub fn as_wished(wanted: i32, applied: &DesiredObjects<Applied>) -> DesiredObjects<Applied> {
+    let mut wished = DesiredObjects::default();
+    for mut child in applied.facts().cloned() {
+        if let Observed::Deployment(deployment) = &mut child.observed {
+            (deployment.replicas, deployment.updated) = (wanted, wanted);
+            (deployment.ready, deployment.available) = (wanted, wanted);
+            deployment.observed_generation = deployment.generation;
+        }
+        wished.add(child);
+    }
+    wished
 }

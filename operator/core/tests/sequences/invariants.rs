@@ -138,7 +138,8 @@ impl Invariants {
     pub fn check_reconciled(world: &World, key: &Key) -> Result<(), String> {
         let Some(model) = world.get(&id("ModelDeployment", &key.namespace, &key.name)) else { return Ok(()) };
         if condition(model, "Accepted").starts_with("False/") {
-            let deployments = world.of_kind("Deployment").filter(|one| is_child_of(model, one)).count();
+            let makes_pods = |one: &&Rc<Value>| is_child_of(model, one) && !is_leaving(one);
+            let deployments = world.of_kind("Deployment").filter(makes_pods).count();
             return if deployments == 0 {
                 Ok(())
             } else {

@@ -1,5 +1,6 @@
 //! The operator without its shell: the functions of the core, called in the order in which the controller calls them
-//! (`operator/controller/src/reconcile.rs`, `apply.rs`, `withdraw.rs`, `evict.rs`, `status.rs`).
+//! (`reconcilers/model.rs`, `apply.rs`, `prune.rs`, `evict.rs` and `status.rs` in `operator/controller/src/`). What is
+//! written, and in which order, is that of the core: both take the steps that it gives.
 //!
 //! It sees the world through a cache that may lag behind, and loses all of it in a crash. The models here bring their
 //! weights as images and are not scaled by others, so that no Job and no autoscaler is written.
@@ -9,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use hemvist_api::{ModelDeployment, ModelDeploymentStatus};
-use hemvist_core::decide::{Decision, decide, withdrawal};
-use hemvist_core::render::{Applied, DesiredObjects, render};
-use hemvist_core::request::ModelRequest;
+use hemvist_core::decide::{Decision, Plan, decide, withdrawal};
+use hemvist_core::render::{
+    Applied, DesiredObjects, Object, Propagation, Rendered, Step, Then, There, render,
+};
 use hemvist_core::schedule::schedule;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Settings, Snapshot, Subject};
 use hemvist_core::status::{self, Application};
@@ -19,12 +21,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::fault::Fault;
-use super::world::{Id, Refusal, World, id, id_of, template_hash, text};
+use super::fault::{Fault, as_wished};
+use super::world::{Id, Refusal, World, id, id_of, is_leaving, template_hash, text};
 
 /// Kinds that the operator may see late.
-const SEEN_LATE: [&str; 6] =
-    ["ModelDeployment", "AIPolicy", "Node", "Deployment", "Service", "NetworkPolicy"];
+const SEEN_LATE: [&str; 7] =
+    ["ModelDeployment", "AIPolicy", "Node", "Pod", "Deployment", "Service", "NetworkPolicy"];
 
 /// Why a reconcile ended before its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,12 +86,17 @@ impl Operator {
         self.seen = world.revision();
     }
 
-    /// Sees all pods as they are, and of other kinds some; those that it does not see stay as it knows them.
+    /// Sees objects of some kinds as they are; those of the others stay as it knows them.
     pub fn watch_some(&mut self, world: &World, chosen: u8) {
         self.watch_those(world, |kind| {
             let position = SEEN_LATE.iter().position(|late| *late == kind);
-            kind == "Pod" || position.is_some_and(|position| chosen >> position & 1 == 1)
+            position.is_some_and(|position| chosen >> position & 1 == 1)
         });
+    }
+
+    /// Sees the world as it is, but objects of one kind.
+    pub fn watch_all_but(&mut self, world: &World, unseen: &str) {
+        self.watch_those(world, |kind| kind != unseen);
     }
 
     fn watch_those(&mut self, world: &World, is_seen: impl Fn(&str) -> bool) {
@@ -205,34 +212,59 @@ impl Operator {
             self.withdraw(world, subject)?;
             return Ok(Application::Withdrawn);
         };
-        let objects = rendered(&plan.model, &snapshot.settings);
-        let mut order: Vec<&(ChildKind, Value)> = objects.iter().collect();
+        let desired = rendered(plan, &snapshot.settings);
+        let mut steps: Vec<&Step> = desired.steps().iter().collect();
         if self.fault == Some(Fault::ReplicasFirst) {
-            order.reverse();
+            steps.reverse();
         }
-        let mut written = Vec::new();
-        for (kind, object) in order {
-            match self.put(world, subject, *kind, object) {
-                Ok(facts) => written.push(facts),
+        let mut applied = DesiredObjects::default();
+        for step in steps {
+            match self.take(world, snapshot, subject, step, &applied) {
+                Ok(Some(written)) => applied.add(written),
+                Ok(None) => {}
                 Err(PutError::Stop(stop)) => return Err(stop),
                 Err(error) => {
                     let conflict = matches!(error, PutError::NotOurs);
                     let message = if conflict { "is somebody else's" } else { "is still being deleted" };
-                    let name = text(object, "/metadata/name").to_owned();
-                    return Ok(Application::Failed {
-                        kind: *kind,
-                        name,
-                        conflict,
-                        message: message.to_owned(),
-                    });
+                    let name = step.object().map(Object::name).unwrap_or_default().to_owned();
+                    let message = message.to_owned();
+                    return Ok(Application::Failed { kind: step.kind(), name, conflict, message });
                 }
             }
         }
-        let wanted = plan.model.replicas;
-        Ok(Application::Applied(applied(wanted, &written, self.fault == Some(Fault::WishesAsStatus))))
+        if self.fault == Some(Fault::WishesAsStatus) {
+            applied = as_wished(plan.model.replicas, &applied);
+        }
+        Ok(Application::Applied(applied))
     }
 
-    /// Writes an object where it differs. Replicas of another name go before.
+    /// Takes one step: deletes what it says, and writes what it says.
+    fn take(
+        &mut self,
+        world: &mut World,
+        snapshot: &Snapshot,
+        subject: &Subject<'_>,
+        step: &Step,
+        applied: &DesiredObjects<Applied>,
+    ) -> Result<Option<ChildFacts>, PutError> {
+        let uid = subject.model.metadata.uid.as_deref();
+        let is_own = |child: &&ChildFacts| child.owner_uid.as_deref() == uid;
+        let own: Vec<ChildFacts> = self.known.children.iter().filter(is_own).cloned().collect();
+        let children = |kind| own.iter().filter(|child| child.kind == kind).cloned().collect();
+        let has_fetchers = !subject.fetchers.is_empty();
+        let todo = step.todo(&There { children: &children, has_fetchers, applied, now: &snapshot.now });
+        let prunes = self.fault != Some(Fault::NoPruning);
+        for deletion in todo.delete.iter().filter(|_| prunes) {
+            self.delete(world, &deletion.child, deletion.propagation)?;
+        }
+        match todo.then {
+            Then::Put(object) => self.put(world, subject, object.kind, &object.json).map(Some),
+            Then::Keep(child) => Ok(Some(*child)),
+            Then::Nothing => Ok(None),
+        }
+    }
+
+    /// Writes an object where it differs.
     fn put(
         &mut self,
         world: &mut World,
@@ -244,9 +276,6 @@ impl Operator {
         let uid = text(object, "/metadata/ownerReferences/0/uid").to_owned();
         let mut without_affinity = Value::Null;
         let mut object = object;
-        if kind == ChildKind::Deployment && self.fault != Some(Fault::NoPruning) {
-            self.remove_others(world, kind, &id, &uid)?;
-        }
         if kind == ChildKind::Deployment {
             if self.fault == Some(Fault::NoAffinity) {
                 without_affinity.clone_from(object);
@@ -256,7 +285,7 @@ impl Operator {
             self.remember_template(subject, object);
         }
         let Some(known) = self.child(&id).cloned() else { return self.create(world, &uid, object) };
-        if known.owner_uid.as_deref() != Some(uid.as_str()) {
+        if known.owner_uid.as_deref() != Some(uid.as_str()) || known.terminating {
             return Err(PutError::Leaving);
         }
         if is_as_written(subject, &known, object)
@@ -280,23 +309,6 @@ impl Operator {
         }
     }
 
-    fn remove_others(
-        &mut self,
-        world: &mut World,
-        kind: ChildKind,
-        kept: &Id,
-        uid: &str,
-    ) -> Result<(), Stop> {
-        let is_other = |child: &&ChildFacts| {
-            child.kind == kind
-                && child.owner_uid.as_deref() == Some(uid)
-                && child.key.name != kept.2
-                && !child.terminating
-        };
-        let others: Vec<ChildFacts> = self.known.children.iter().filter(is_other).cloned().collect();
-        others.iter().try_for_each(|other| self.delete(world, other))
-    }
-
     /// Makes an object that is not known to exist, which does not mean that it does not.
     fn create(&mut self, world: &mut World, owner: &str, object: &Value) -> Result<ChildFacts, PutError> {
         let id = id_of(object);
@@ -309,9 +321,9 @@ impl Operator {
         let is_ours = text(&existing, "/metadata/ownerReferences/0/uid") == owner;
         let is_of_a_namesake = existing["metadata"]["ownerReferences"][0]["kind"] == "ModelDeployment";
         match (is_ours || self.fault == Some(Fault::Adoption), is_of_a_namesake) {
-            (true, _) => self.overwrite(world, object),
-            (false, true) => Err(PutError::Leaving),
+            (true, _) if !is_leaving(&existing) => self.overwrite(world, object),
             (false, false) => Err(PutError::NotOurs),
+            _ => Err(PutError::Leaving),
         }
     }
 
@@ -337,24 +349,40 @@ impl Operator {
             return Ok(());
         }
         let pods: Vec<_> = subject.pods.iter().chain(&subject.fetchers).cloned().collect();
-        let pods = if self.fault == Some(Fault::IsolationGoesFirst) { Vec::new() } else { pods };
-        for kind in withdrawal(&subject.children, &pods) {
+        let mut kinds = withdrawal(&subject.children, &pods);
+        if self.fault == Some(Fault::IsolationGoesFirst) {
+            kinds.insert(0, ChildKind::NetworkPolicy);
+        }
+        for kind in kinds {
             let owner = subject.model.metadata.uid.as_deref();
             let is_due = |child: &&ChildFacts| child.kind == kind && child.owner_uid.as_deref() == owner;
             let due: Vec<ChildFacts> = self.known.children.iter().filter(is_due).cloned().collect();
-            due.iter().filter(|child| !child.terminating).try_for_each(|child| self.delete(world, child))?;
+            for child in due.iter().filter(|child| !child.terminating) {
+                self.delete(world, child, Propagation::of(kind))?;
+            }
         }
         Ok(())
     }
 
     /// Deletes this very object. That it is gone already is as good.
-    fn delete(&mut self, world: &mut World, child: &ChildFacts) -> Result<(), Stop> {
+    fn delete(
+        &mut self,
+        world: &mut World,
+        child: &ChildFacts,
+        propagation: Propagation,
+    ) -> Result<(), Stop> {
         let id = id(child.kind.as_str(), &child.key.namespace, &child.key.name);
-        if world.delete_own(&id, &child.uid).is_ok() {
+        let in_background = self.fault == Some(Fault::DeletionInTheBackground);
+        let in_foreground = propagation == Propagation::Foreground && !in_background;
+        let deleted = world.delete_own(&id, &child.uid, in_foreground);
+        if deleted.is_ok() {
             world.record("operator", format!("delete {} {}", id.0, id.2));
             self.wrote()?;
         }
-        self.forget(&id);
+        match world.get(&id).cloned().filter(|left| deleted.is_ok() && is_leaving(left)) {
+            Some(left) => drop(self.note(&left)),
+            None => self.forget(&id),
+        }
         Ok(())
     }
 
@@ -367,7 +395,7 @@ impl Operator {
             let pod = id("Pod", &eviction.pod.namespace, &eviction.pod.name);
             let how = match world.evict(&pod, &eviction.uid) {
                 Ok(()) => "evict",
-                Err(Refusal::Budget) if world.delete_own(&pod, &eviction.uid).is_ok() => {
+                Err(Refusal::Budget) if world.delete_own(&pod, &eviction.uid, false).is_ok() => {
                     "delete against the budget"
                 }
                 Err(_) => continue,
@@ -433,47 +461,18 @@ fn is_as_written(subject: &Subject<'_>, known: &ChildFacts, object: &Value) -> b
         })
 }
 
-/// The objects of a model, in the order in which the core gives them.
-type Objects = Rc<Vec<(ChildKind, Value)>>;
+/// The steps of a model, as the core gives them.
+type Steps = Rc<DesiredObjects<Rendered>>;
 
 thread_local! {
     /// What was rendered before. Equal models become equal objects, and rendering takes most of the time.
-    static RENDERED: RefCell<BTreeMap<String, Objects>> = const { RefCell::new(BTreeMap::new()) };
+    static RENDERED: RefCell<BTreeMap<String, Steps>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-fn rendered(model: &ModelRequest, settings: &Settings) -> Objects {
-    let render = || {
-        let mut objects = render(model, settings).json().unwrap();
-        for (kind, object) in &mut objects {
-            object["kind"] = json!(kind.as_str());
-        }
-        Rc::new(objects)
-    };
-    RENDERED.with_borrow_mut(|known| known.entry(format!("{model:?}")).or_insert_with(render).clone())
-}
-
-/// What the API server answered, in the place of what was wanted.
-fn applied(wanted: i32, written: &[ChildFacts], wishes: bool) -> DesiredObjects<Applied> {
-    assert_eq!(written.len(), 5, "neither a fetch nor an autoscaler nor a gateway is in these worlds");
-    let of = |kind| written.iter().find(|facts| facts.kind == kind).cloned().unwrap();
-    let mut replicas = of(ChildKind::Deployment);
-    if let Some(deployment) = replicas.deployment.as_mut().filter(|_| wishes) {
-        (deployment.replicas, deployment.updated) = (wanted, wanted);
-        (deployment.ready, deployment.available) = (wanted, wanted);
-        deployment.observed_generation = deployment.generation;
-    }
-    DesiredObjects {
-        service_account: of(ChildKind::ServiceAccount),
-        network_policy: of(ChildKind::NetworkPolicy),
-        service: of(ChildKind::Service),
-        pod_disruption_budget: of(ChildKind::PodDisruptionBudget),
-        fetch: None,
-        deployment: Some(replicas),
-        horizontal_pod_autoscaler: None,
-        scaled_object: None,
-        inference_pool: None,
-        http_route: None,
-    }
+fn rendered(plan: &Plan, settings: &Settings) -> Steps {
+    let key = format!("{:?} {:?}", plan.model, plan.workload);
+    RENDERED
+        .with_borrow_mut(|known| known.entry(key).or_insert_with(|| Rc::new(render(plan, settings))).clone())
 }
 
 /// Whether a status says something new. Since when a condition holds is not new as long as it holds.

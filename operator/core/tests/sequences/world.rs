@@ -157,18 +157,23 @@ impl World {
         }
         let runs = id.0 == "Pod" && object["spec"]["nodeName"].is_string() && !has_ended(object);
         if runs {
-            let moment = self.now().0.to_string();
-            let terminating = |pod: &mut Value| {
-                let stamp = &mut pod["metadata"]["deletionTimestamp"];
-                if stamp.is_null() {
-                    *stamp = json!(moment);
-                }
-            };
-            self.update(id, terminating).map(|_| ())
+            self.mark_deleted(id)
         } else {
             self.remove(id);
             Ok(())
         }
+    }
+
+    /// An object is being deleted from now on.
+    fn mark_deleted(&mut self, id: &Id) -> Result<(), Refusal> {
+        let moment = self.now().0.to_string();
+        let terminating = |object: &mut Value| {
+            let stamp = &mut object["metadata"]["deletionTimestamp"];
+            if stamp.is_null() {
+                *stamp = json!(moment);
+            }
+        };
+        self.update(id, terminating).map(|_| ())
     }
 
     /// Takes an object away at once.
@@ -244,13 +249,19 @@ impl World {
         written
     }
 
-    /// The operator deletes an object that it knows by its UID.
-    pub fn delete_own(&mut self, id: &Id, uid: &str) -> Result<(), Refusal> {
+    /// The operator deletes an object that it knows by its UID: in the foreground, so that it stays until what it has made is
+    /// gone, or at once.
+    pub fn delete_own(&mut self, id: &Id, uid: &str, in_foreground: bool) -> Result<(), Refusal> {
         if let Some(object) = self.objects.get(id).filter(|object| object["metadata"]["uid"] == uid).cloned()
         {
             self.hold_to_own(id, &object);
         }
-        self.delete(id, Some(uid))?;
+        if in_foreground {
+            self.get(id).filter(|object| object["metadata"]["uid"] == uid).ok_or(Refusal::NotFound)?;
+            self.mark_deleted(id)?;
+        } else {
+            self.delete(id, Some(uid))?;
+        }
         self.writes += 1;
         Ok(())
     }
@@ -274,7 +285,7 @@ impl World {
                 return Err(Refusal::Budget);
             }
         }
-        self.delete_own(id, uid)
+        self.delete_own(id, uid, false)
     }
 
     /// The Deployment that has made a pod.

@@ -8,26 +8,15 @@ use crate::admission::message::{Fact, Message};
 use crate::admission::object::{Compiled, MatchRule, Rule};
 use crate::admission::pods::label;
 use crate::rules::object;
-use crate::snapshot::Settings;
+use crate::snapshot::{ChildKind, KindFacts, Settings};
 
 /// The name of the ResourceQuota that Hemvist keeps in a namespace.
 pub const QUOTA_NAME: &str = "hemvist-accelerators";
 
-/// The kinds of what is made, their numbers and their statuses.
-const MATCH_RULES: &[MatchRule] = &[
-    MatchRule { group: "apps", resources: &["deployments", "replicasets"], operations: WRITES },
-    MatchRule {
-        group: "",
-        resources: &["services", "serviceaccounts", "resourcequotas"],
-        operations: WRITES,
-    },
-    MatchRule { group: "networking.k8s.io", resources: &["networkpolicies"], operations: WRITES },
-    MatchRule { group: "batch", resources: &["jobs"], operations: WRITES },
-    MatchRule { group: "policy", resources: &["poddisruptionbudgets"], operations: WRITES },
-    MatchRule { group: "autoscaling", resources: &["horizontalpodautoscalers"], operations: WRITES },
-    MatchRule { group: "keda.sh", resources: &["scaledobjects"], operations: WRITES },
-    MatchRule { group: "gateway.networking.k8s.io", resources: &["httproutes"], operations: WRITES },
-    MatchRule { group: "inference.networking.k8s.io", resources: &["inferencepools"], operations: WRITES },
+/// What is made besides the children themselves, and the numbers and statuses of all of it.
+const BESIDE: &[MatchRule] = &[
+    MatchRule { group: "apps", resources: &["replicasets"], operations: WRITES },
+    MatchRule { group: "", resources: &["resourcequotas"], operations: WRITES },
     MatchRule {
         group: "apps",
         resources: &["deployments/scale", "replicasets/scale", "deployments/status", "replicasets/status"],
@@ -50,6 +39,15 @@ const MATCH_RULES: &[MatchRule] = &[
 ];
 
 const WRITES: &[&str] = &["CREATE", "UPDATE", "DELETE"];
+
+/// The kinds of what a ModelDeployment becomes, and what is made besides.
+fn match_rules() -> Vec<MatchRule> {
+    let of_kind = |kind: ChildKind| {
+        let KindFacts { group, resource, .. } = kind.facts();
+        MatchRule { group, resources: std::slice::from_ref(resource), operations: WRITES }
+    };
+    ChildKind::ALL.into_iter().map(of_kind).chain(BESIDE.iter().copied()).collect()
+}
 
 /// Everything that a ModelDeployment becomes, and the quotas.
 pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
@@ -85,7 +83,7 @@ pub(in crate::admission) fn children(settings: &Settings) -> Compiled {
             ("user", Fact::Value(user())),
         ],
     );
-    always("hemvist-children", governed(settings), MATCH_RULES, vec![Rule::new(holds, message)])
+    always("hemvist-children", governed(settings), &match_rules(), vec![Rule::new(holds, message)])
 }
 
 /// Whether the object exists and says that it is Hemvist's. A Scale has metadata of its own, without labels.

@@ -4,6 +4,7 @@ use hemvist_api::values::InformationClass;
 use k8s_openapi::api::core::v1::{Capabilities, Container, EnvVar, SecurityContext};
 
 use super::{lifecycle, resources, volumes};
+use crate::decide::Plan;
 use crate::engine::EngineDescription;
 use crate::request::ModelRequest;
 
@@ -12,7 +13,8 @@ pub const ENGINE: &str = "engine";
 
 /// The container of `engine`. Its image must be there already or come from the registry that its reference names; with a
 /// digest in the reference, pulling again could give nothing else.
-pub fn container(model: &ModelRequest, engine: &EngineDescription) -> Container {
+pub fn container(plan: &Plan, engine: &EngineDescription) -> Container {
+    let model = &plan.model;
     let weights = volumes::weights_path(&model.source);
     let arguments = engine.argument_list(&model.serving(), &weights, &volumes::adapters(model));
     Container {
@@ -22,7 +24,7 @@ pub fn container(model: &ModelRequest, engine: &EngineDescription) -> Container 
         command: engine.program(&model.serving()),
         args: Some(arguments).filter(|arguments| !arguments.is_empty()),
         env: Some(environment(engine, model, &weights)),
-        resources: Some(resources::resources(model, engine)),
+        resources: Some(resources::resources(plan, engine)),
         startup_probe: Some(lifecycle::startup_probe(model)),
         readiness_probe: Some(lifecycle::readiness_probe()),
         liveness_probe: Some(lifecycle::liveness_probe()),

@@ -6,9 +6,9 @@
 use k8s_openapi::api::core::v1::{PodSecurityContext, PodSpec, SeccompProfile};
 
 use super::{container, lifecycle, verification, volumes};
+use crate::decide::Plan;
 use crate::engine::EngineDescription;
 use crate::render::{affinity, proxy, toleration};
-use crate::request::ModelRequest;
 use crate::snapshot::Settings;
 
 /// The user of every engine: fixed, so that an image cannot choose, and the one that the image of vLLM has.
@@ -19,7 +19,8 @@ pub const VOLUME_GROUP: i64 = 2000;
 
 /// The pod of a replica. What a tenant could otherwise use to lead it elsewhere (scheduler, priority class, runtime class,
 /// name of a node, selector of nodes) is not set, because no field for it exists.
-pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings) -> PodSpec {
+pub fn pod(plan: &Plan, engine: &EngineDescription, settings: &Settings) -> PodSpec {
+    let model = &plan.model;
     PodSpec {
         service_account_name: Some(model.key.name.clone()),
         automount_service_account_token: Some(false),
@@ -31,7 +32,7 @@ pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings
         host_ipc: Some(false),
         share_process_namespace: Some(false),
         security_context: Some(security(engine)),
-        affinity: Some(affinity::affinity(model)),
+        affinity: Some(affinity::affinity(plan)),
         tolerations: Some(toleration::tolerations(model)),
         termination_grace_period_seconds: Some(lifecycle::termination_grace_period_seconds(model)),
         init_containers: Some(
@@ -41,7 +42,7 @@ pub fn pod(model: &ModelRequest, engine: &EngineDescription, settings: &Settings
                 .chain([proxy::container(model, engine, settings)])
                 .collect(),
         ),
-        containers: vec![container::container(model, engine)],
+        containers: vec![container::container(plan, engine)],
         volumes: Some(volumes::volumes(model, engine)),
         ..Default::default()
     }

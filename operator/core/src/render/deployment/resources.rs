@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::bytes::{GIBIBYTE, gibibytes_up};
+use crate::decide::Plan;
 use crate::engine::EngineDescription;
 use crate::request::ModelRequest;
 
@@ -29,16 +30,17 @@ const LOG_GIBIBYTES: u64 = 1;
 const BASE_CORES: i64 = 2;
 
 /// Requests and limits of the container.
-pub fn resources(model: &ModelRequest, engine: &EngineDescription) -> ResourceRequirements {
+pub fn resources(plan: &Plan, engine: &EngineDescription) -> ResourceRequirements {
+    let (model, accelerator) = (&plan.model, plan.accelerator());
     let limits: BTreeMap<_, _> = [
-        (model.accelerator.resource.clone(), model.accelerator.count.to_string()),
+        (accelerator.resource.clone(), accelerator.count.to_string()),
         ("memory".to_owned(), gibibytes_up(memory_bytes(model, engine))),
         ("ephemeral-storage".to_owned(), format!("{}Gi", storage_gibibytes(engine))),
     ]
     .map(|(name, quantity)| (name, Quantity(quantity)))
     .into();
     // One worker for each accelerator keeps one core busy.
-    let cores = BASE_CORES + i64::from(model.accelerator.count);
+    let cores = BASE_CORES + i64::from(accelerator.count);
     let mut requests = limits.clone();
     requests.insert("cpu".to_owned(), Quantity(cores.to_string()));
     ResourceRequirements { limits: Some(limits), requests: Some(requests), ..Default::default() }
