@@ -205,10 +205,7 @@ fn assert_excepting(
         _ => false,
     };
     for violation in before.iter().filter(|violation| !after.contains(violation)) {
-        prop_assert!(
-            is_waived(violation) || not_demanded(violation),
-            "{violation:?} is gone and not waived"
-        );
+        prop_assert!(is_waived(violation) || not_demanded(violation), "{violation:?} is gone and not waived");
         prop_assert!(violation.is_duty());
         count.waived += 1;
     }
