@@ -1,7 +1,7 @@
 # All that a developer or a CI needs: `make` lists it. Cargo does the work; this file knows the order.
 
 .DEFAULT_GOAL := help
-.PHONY: help core crds quantities lint test controlplane optional-crds objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench
+.PHONY: help core crds quantities lint test controlplane optional-crds objectstore node autoscalers gateway programs e2e-real e2e-real-failures e2e-real-weights e2e-real-autoscalers e2e-real-gateway e2e-real-all demo up down bench bench-core
 
 PLAYGROUND := cargo run --quiet --package hemvist-e2e --bin hemvist-playground --
 REAL := cargo test --workspace --test real -- --ignored --nocapture
@@ -74,6 +74,10 @@ up: controlplane programs ## Start a cluster that goes on running
 down: ## End the cluster that `make up` has started
 	@$(PLAYGROUND) down
 
+bench-core: ## Measure a decision and the schedule of all models, and how both grow
+	@cargo bench --package hemvist-core --bench schedule -- --quiet
+
 bench: controlplane ## Measure the operator against its budgets
 	cargo build --release --package hemvist-operator --package hemvist-cli
 	@cargo run --quiet --release --package hemvist-e2e --bin hemvist-bench -- $(BENCH)
+	$(if $(BENCH),,@$(MAKE) --no-print-directory bench-core)

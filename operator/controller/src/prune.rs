@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hemvist_core::decide::withdrawal;
+use hemvist_core::decide::to_prune;
 use hemvist_core::render::{Child, Propagation};
 use hemvist_core::snapshot::{ChildFacts, ChildKind, PodFacts};
 use kube::api::{DeleteParams, Preconditions};
@@ -38,7 +38,7 @@ pub async fn prune(
     children: &BTreeMap<ChildKind, ChildFacts>,
     pods: &[PodFacts],
 ) -> Result<(), PruneError> {
-    for kind in withdrawal(children, pods) {
+    for kind in to_prune(children, pods) {
         let Some(child) = children.get(&kind) else { continue };
         let owner = child.owner_uid.as_deref().unwrap_or_default();
         for child in context.view.children_of(kind, &child.key.namespace, owner) {

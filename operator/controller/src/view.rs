@@ -26,7 +26,7 @@ use crate::probes::Probes;
 /// What this process sees of the cluster.
 #[derive(Debug)]
 pub struct View {
-    /// What the installation was told.
+    /// The settings of the installation.
     pub settings: Arc<Settings>,
     /// ModelDeployments.
     pub models: Shared<Cache<SeenModel>>,

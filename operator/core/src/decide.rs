@@ -36,7 +36,7 @@ pub struct Decision {
 /// Whether a model may be carried out, and how.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It may not. Nothing is rendered, and what was made for it is withdrawn.
+    /// It may not. Nothing is rendered, and what was made for it is pruned.
     Refused,
     /// It may.
     Accepted(Box<Plan>),
@@ -191,7 +191,7 @@ fn from_broken_accelerators(subject: &Subject<'_>, placement: &Placement) -> Vec
 /// network last, when no pod is left that it could protect. A pod may be there before anybody has seen it. So the isolation
 /// stays while anything is there that makes pods, which is deleted in the foreground and therefore seen until its pods are
 /// gone.
-pub fn withdrawal(children: &BTreeMap<ChildKind, ChildFacts>, pods: &[PodFacts]) -> Vec<ChildKind> {
+pub fn to_prune(children: &BTreeMap<ChildKind, ChildFacts>, pods: &[PodFacts]) -> Vec<ChildKind> {
     let has_pods = !pods.is_empty() || children.keys().any(|kind| kind.makes_pods());
     ChildKind::ALL
         .into_iter()
@@ -222,14 +222,10 @@ mod tests {
     fn the_isolation_of_the_network_goes_when_no_pod_can_be_left() {
         let pods = [PodFacts::default()];
         let before = [ChildKind::Deployment, ChildKind::Service];
-        assert_eq!(withdrawal(&children(Some(false)), &pods), before);
-        assert_eq!(
-            withdrawal(&children(Some(false)), &[]),
-            before,
-            "a pod may be there that nobody has seen"
-        );
-        assert_eq!(withdrawal(&children(Some(true)), &[]), [ChildKind::Service]);
-        assert_eq!(withdrawal(&children(None), &pods), [ChildKind::Service]);
-        assert_eq!(withdrawal(&children(None), &[]), [ChildKind::Service, ChildKind::NetworkPolicy]);
+        assert_eq!(to_prune(&children(Some(false)), &pods), before);
+        assert_eq!(to_prune(&children(Some(false)), &[]), before, "a pod may be there that nobody has seen");
+        assert_eq!(to_prune(&children(Some(true)), &[]), [ChildKind::Service]);
+        assert_eq!(to_prune(&children(None), &pods), [ChildKind::Service]);
+        assert_eq!(to_prune(&children(None), &[]), [ChildKind::Service, ChildKind::NetworkPolicy]);
     }
 }

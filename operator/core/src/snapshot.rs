@@ -68,7 +68,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// What the installation was told, the same for every decision.
+/// The settings of the installation, the same for every decision.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// The namespace whose AIPolicies bind the others.
@@ -134,7 +134,7 @@ pub type Facts<K, T> = RedBlackTreeMapSync<K, Arc<T>>;
 pub struct Snapshot {
     /// The moment. Every rule with a date looks here.
     pub now: Time,
-    /// What the installation was told.
+    /// The settings of the installation.
     pub settings: Arc<Settings>,
     /// Every AIPolicy, readable or not.
     pub policies: Arc<PolicyBook>,

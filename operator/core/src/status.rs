@@ -33,7 +33,7 @@ pub enum Application {
     /// Every object is as it was rendered.
     Applied(DesiredObjects<Applied>),
     /// The model was refused; its objects are pruned, or being pruned.
-    Withdrawn,
+    Pruned,
     /// An object could not be written.
     Failed {
         /// The kind of the object.

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_of_nobodys_leaves_a_node_that_is_not_cleared_for_it() {
+    fn an_unmanaged_pod_leaves_a_node_that_is_not_cleared_for_it() {
         let open = json!({"informationClasses": [{"class": "Internal"}, {"class": "Sensitive"}, {"class": "Secret"}]});
         let mut wide = region();
         wide["informationClasses"] = open["informationClasses"].clone();

@@ -25,7 +25,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 /// What the controller would have after taking every step: of what others write into, what is observed where it is there.
 fn applied(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> Application {
-    let Some(plan) = decision.plan() else { return Application::Withdrawn };
+    let Some(plan) = decision.plan() else { return Application::Pruned };
     let children = |kind| subject.children.get(&kind).cloned().into_iter().collect();
     let observed = |kind| {
         let child = subject.children.get(&kind).cloned();
@@ -135,11 +135,11 @@ fn check_model(what: &str, snapshot: &Snapshot, subject: &Subject<'_>, expected:
     if let Some(plan) = decision.plan() {
         check_placement(what, &scheduled, plan, expected);
     } else {
-        let withdrawn: Vec<_> = hemvist_core::decide::withdrawal(&subject.children, &subject.pods)
+        let pruned: Vec<_> = hemvist_core::decide::to_prune(&subject.children, &subject.pods)
             .into_iter()
             .map(|kind| kind.to_string())
             .collect();
-        assert_eq!(withdrawn, expected.withdrawn, "{what}: withdrawn");
+        assert_eq!(pruned, expected.pruned, "{what}: pruned");
     }
     let evictions: Vec<_> = decision
         .evictions

@@ -277,7 +277,7 @@ fn every_mistake_of_the_operator_is_found_by_its_invariant() {
         (Fault::ReplicasFirst, "isolated"),
         (Fault::IsolationGoesFirst, "isolated"),
         (Fault::NoEviction, "left"),
-        (Fault::NoWithdrawal, "withdrawn"),
+        (Fault::RefusedKept, "pruned"),
         (Fault::NoPruning, "settled"),
         (Fault::NoAffinity, "bound"),
         (Fault::Adoption, "foreign"),

@@ -19,8 +19,8 @@ use crate::context::Context;
 use crate::objects::{ChildObject, SeenChild, child_type};
 use crate::prune::delete;
 
-/// After so many failures in a row an error is no longer taken for a passing one, and people are told.
-const FAILURES_UNTIL_TOLD: u32 = 3;
+/// After so many failures in a row an error is no longer taken for a passing one, and status reports it.
+const FAILURES_UNTIL_REPORTED: u32 = 3;
 
 /// Why an object could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +55,16 @@ impl Categorised for ApplyError {
 }
 
 impl ApplyError {
-    /// What people are told of it; the error itself where it may well have passed when they read it.
+    /// What status reports of it; the error itself where it may well have passed when somebody reads it.
     ///
     /// # Errors
-    /// The error itself, where people are not told.
-    pub fn told(self, failures: u32) -> Result<Application, Self> {
+    /// The error itself, where status does not report it.
+    pub fn reported(self, failures: u32) -> Result<Application, Self> {
         let conflict = matches!(self.cause, Cause::NotOurs);
         let message = match &self.cause {
-            Cause::Call(error) if !error.is_refusal() && failures < FAILURES_UNTIL_TOLD => return Err(self),
+            Cause::Call(error) if !error.is_refusal() && failures < FAILURES_UNTIL_REPORTED => {
+                return Err(self);
+            }
             // Without the code and the words around it: the sentence of the status has its own.
             Cause::Call(CallError::Answered(status)) => status.message.clone(),
             cause => cause.to_string(),

@@ -151,7 +151,7 @@ async fn carry_out(
     let Some(plan) = decision.plan() else {
         let pods: Vec<_> = subject.pods.iter().chain(&subject.fetchers).cloned().collect();
         prune(context, &subject.children, &pods).await?;
-        return Ok((Application::Withdrawn, None));
+        return Ok((Application::Pruned, None));
     };
     let desired = render(plan, &snapshot.settings);
     // On the heap for as long as it takes: every reconcile would be as large as what it writes.
@@ -160,7 +160,7 @@ async fn carry_out(
         Ok(objects) => Ok((Application::Applied(objects), None)),
         Err(error) => {
             let category = error.category();
-            Ok((error.told(failures)?, Some(category)))
+            Ok((error.reported(failures)?, Some(category)))
         }
     }
 }

@@ -82,7 +82,7 @@ fn setup(reason: &Exclusion) -> Option<String> {
             Some("Look at the device plugin of the node: it offers no accelerator.".to_owned())
         }
         Exclusion::DevicesUnusable { .. } => {
-            Some("Set the devices of the node up anew, and look at its device plugin.".to_owned())
+            Some("Set up the devices of the node again, and look at its device plugin.".to_owned())
         }
         Exclusion::ClaimsOnly { resource, .. } => Some(format!(
             "Set spec.extendedResourceName of a DeviceClass to {resource}, so that pods can ask for its devices by it."

@@ -93,7 +93,7 @@ pub struct NodeFacts {
     pub clearance: Option<String>,
     /// What an administrator says of its devices, such as `Whole`.
     pub devices_label: Option<String>,
-    /// The architecture of the machine, such as `amd64`, where it is told.
+    /// The architecture of the machine, such as `amd64`, where a label says it.
     pub architecture: Option<String>,
     /// Whether it takes new pods.
     pub schedulable: bool,

@@ -2,7 +2,7 @@
 
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
-use super::obstacle::{predecessor, silent_node};
+use super::obstacle::{predecessor, unreachable_node};
 use super::{Application, draft};
 use crate::decide::{Decision, Plan, wanted};
 use crate::snapshot::{ChildFacts, DeploymentFacts, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind};
@@ -46,14 +46,14 @@ pub(super) fn available(
     unavailable(snapshot, subject, plan, &seen)
 }
 
-/// Every replica takes requests, as far as the cluster knows. It counts replicas as ready whose node has fallen silent after
+/// Every replica takes requests, as far as the cluster knows. It counts replicas as ready whose node became unreachable after
 /// it said that it is not ready, and an accelerator can break under a replica that has not noticed.
 fn all_available(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> ConditionDraft {
     let wanted = wanted(subject, &plan.model);
     let text = format!("{wanted} of {wanted} replicas are available.");
     let available = |reason, text| draft(ConditionType::Available, ConditionStatus::True, reason, text);
-    if let Some(silence) = silent_node(snapshot, subject, plan) {
-        return available(Reason::NodeNotReady, format!("{text} {silence}"));
+    if let Some(unreachable) = unreachable_node(snapshot, subject, plan) {
+        return available(Reason::NodeNotReady, format!("{text} {unreachable}"));
     }
     let broken = subject.pods.iter().filter(|pod| pod.holds_a_place()).filter_map(|pod| pod.trouble.as_ref());
     match broken.filter(|trouble| trouble.kind == TroubleKind::AcceleratorUnhealthy).min() {
@@ -69,7 +69,7 @@ fn unavailable(
     seen: &DeploymentFacts,
 ) -> ConditionDraft {
     let not_available = |reason, text| draft(ConditionType::Available, ConditionStatus::False, reason, text);
-    if let Some(text) = silent_node(snapshot, subject, plan) {
+    if let Some(text) = unreachable_node(snapshot, subject, plan) {
         return not_available(Reason::NodeNotReady, text);
     }
     let wanted = wanted(subject, &plan.model);

@@ -70,7 +70,7 @@ pub fn model(
         exceptions: Some(decision.exceptions.clone()).filter(|exceptions| !exceptions.is_empty()),
         children: match application {
             Application::Applied(objects) => Some(objects.facts().map(child).collect()),
-            Application::Withdrawn => None,
+            Application::Pruned => None,
             Application::Failed { .. } => previous.and_then(|status| status.children.clone()),
         },
         usage: previous.and_then(|status| status.usage.clone()),
@@ -109,7 +109,7 @@ fn old_conditions<'a>(subject: &'a Subject<'_>) -> &'a [Condition] {
 fn deployment(application: &Application) -> Option<&DeploymentFacts> {
     match application {
         Application::Applied(objects) => objects.find(ChildFacts::deployment),
-        Application::Withdrawn | Application::Failed { .. } => None,
+        Application::Pruned | Application::Failed { .. } => None,
     }
 }
 

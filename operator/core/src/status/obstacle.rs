@@ -1,4 +1,4 @@
-//! What keeps replicas from serving that their own pods do not tell: a node that is silent, and an old replica that has not
+//! What keeps replicas from serving that their own pods do not show: an unreachable node, and an old replica that has not
 //! ended.
 
 use crate::decide::{Plan, wanted};
@@ -10,13 +10,13 @@ const MAX_MESSAGE: usize = 1000;
 
 /// That the node of a replica is not ready, so that nobody knows what has become of it. One that Kubernetes has given up
 /// counts as long as there is no place for another.
-pub(super) fn silent_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
+pub(super) fn unreachable_node(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<String> {
     let fits = plan.placement.verdict() == Verdict::Fits;
-    let is_silent = |pod: &&PodFacts| {
+    let is_unreachable = |pod: &&PodFacts| {
         let node = pod.node.as_ref().and_then(|node| snapshot.nodes.get(node));
         !pod.ended && (!pod.terminating || !fits) && node.is_some_and(|node| !node.ready)
     };
-    let pod = subject.pods.iter().find(is_silent)?;
+    let pod = subject.pods.iter().find(is_unreachable)?;
     let node = pod.node.as_deref().unwrap_or_default();
     let elsewhere = match plan.placement.verdict() {
         Verdict::Fits => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Reason};
 
 use super::draft;
-use super::obstacle::{predecessor, silent_node};
+use super::obstacle::{predecessor, unreachable_node};
 use crate::decide::{Decision, Plan, wanted};
 use crate::placement::{Verdict, bounded, stay_exclusions};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
@@ -32,7 +32,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
         return draft(type_, ConditionStatus::True, Reason::Placed, places(snapshot, &bound));
     }
     if plan.placement.verdict() != Verdict::Fits
-        && let Some(text) = silent_node(snapshot, subject, plan)
+        && let Some(text) = unreachable_node(snapshot, subject, plan)
     {
         return draft(type_, ConditionStatus::False, Reason::NodeNotReady, text);
     }

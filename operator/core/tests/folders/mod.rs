@@ -87,7 +87,7 @@ pub struct ExpectedModel {
     pub exceptions: Vec<String>,
     /// What is deleted of a refused model, in order.
     #[serde(default)]
-    pub withdrawn: Vec<String>,
+    pub pruned: Vec<String>,
 }
 
 /// A folder.

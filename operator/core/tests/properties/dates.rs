@@ -37,7 +37,7 @@ fn said(policies: &Arc<PolicyBook>, model: &ModelDeployment, running: bool, now:
     let children = deployment.into_iter().map(|child| (ChildKind::Deployment, child)).collect();
     let subject = Subject { model, children, pods: Vec::new(), fetchers: Vec::new() };
     let decision = decide(&snapshot, &schedule(&snapshot), &subject);
-    let mut reported = status::model(&snapshot, &subject, &decision, &Application::Withdrawn);
+    let mut reported = status::model(&snapshot, &subject, &decision, &Application::Pruned);
     let untimed = |conditions: &mut Option<Vec<Condition>>| {
         for condition in conditions.iter_mut().flatten() {
             condition.last_transition_time = noon(0);

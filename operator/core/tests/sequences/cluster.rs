@@ -258,7 +258,7 @@ fn has_room(world: &World, pod: &Value, node: &Value) -> bool {
 fn kubelets(world: &mut World, choose: Choice<'_>) -> bool {
     let is_due = |pod: &&Rc<Value>| {
         let node = text(pod, "/spec/nodeName");
-        let answers = !node.is_empty() && !world.silent.contains(node);
+        let answers = !node.is_empty() && !world.unreachable.contains(node);
         answers && !has_ended(pod) && (is_leaving(pod) || !is_ready(pod))
     };
     let Some(pod) = pick(world.of_kind("Pod").filter(is_due).cloned().collect(), choose) else {
@@ -320,14 +320,14 @@ fn nodes(world: &mut World, choose: Choice<'_>) -> bool {
     let all: Vec<Rc<Value>> = world.of_kind("Node").cloned().collect();
     for node in &all {
         let name = text(node, "/metadata/name");
-        let silent = world.silent.contains(name);
+        let unreachable = world.unreachable.contains(name);
         let taints = json!({"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]});
-        let (ready, spec) = if silent { ("Unknown", taints) } else { ("True", json!({})) };
+        let (ready, spec) = if unreachable { ("Unknown", taints) } else { ("True", json!({})) };
         let conditions = json!([{"type": "Ready", "status": ready}]);
         if node["status"]["conditions"] != conditions {
             world.record(
                 "node controller",
-                format!("node {name} is {}", if silent { "unreachable" } else { "ready" }),
+                format!("node {name} is {}", if unreachable { "unreachable" } else { "ready" }),
             );
             let id = id_of(node);
             let _ = world.update(&id, |node| {
@@ -339,10 +339,10 @@ fn nodes(world: &mut World, choose: Choice<'_>) -> bool {
     }
     let here = |pod: &&Rc<Value>| {
         let node = text(pod, "/spec/nodeName");
-        world.silent.contains(node) && (is_ready(pod) || !is_leaving(pod))
+        world.unreachable.contains(node) && (is_ready(pod) || !is_leaving(pod))
     };
-    let silent: Vec<Rc<Value>> = world.of_kind("Pod").filter(here).cloned().collect();
-    if let Some(pod) = pick(silent, choose) {
+    let lost: Vec<Rc<Value>> = world.of_kind("Pod").filter(here).cloned().collect();
+    if let Some(pod) = pick(lost, choose) {
         let id = id_of(&pod);
         if is_ready(&pod) {
             world.record("node controller", format!("pod {} is not ready", id.2));

@@ -15,7 +15,7 @@ pub enum Fault {
     /// No pod is made to leave its node.
     NoEviction,
     /// Nothing of a refused model is deleted.
-    NoWithdrawal,
+    RefusedKept,
     /// A Deployment of another name stays beside the new one.
     NoPruning,
     /// The affinity is left out of the pods.

@@ -140,11 +140,7 @@ impl Invariants {
         if condition(model, "Accepted").starts_with("False/") {
             let makes_pods = |one: &&Rc<Value>| is_child_of(model, one) && !is_leaving(one);
             let deployments = world.of_kind("Deployment").filter(makes_pods).count();
-            return if deployments == 0 {
-                Ok(())
-            } else {
-                Err(format!("withdrawn: {key} is refused and runs"))
-            };
+            return if deployments == 0 { Ok(()) } else { Err(format!("pruned: {key} is refused and runs")) };
         }
         let policies: Vec<Rc<Value>> = world.of_kind("AIPolicy").cloned().collect();
         let stays =

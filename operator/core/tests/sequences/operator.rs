@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use hemvist_api::{ModelDeployment, ModelDeploymentStatus};
-use hemvist_core::decide::{Decision, Plan, decide, withdrawal};
+use hemvist_core::decide::{Decision, Plan, decide, to_prune};
 use hemvist_core::render::{
     Applied, DesiredObjects, Object, Propagation, Rendered, Step, Then, There, render,
 };
@@ -209,8 +209,8 @@ impl Operator {
         decision: &Decision,
     ) -> Result<Application, Stop> {
         let Some(plan) = decision.plan() else {
-            self.withdraw(world, subject)?;
-            return Ok(Application::Withdrawn);
+            self.prune_refused(world, subject)?;
+            return Ok(Application::Pruned);
         };
         let desired = rendered(plan, &snapshot.settings);
         let mut steps: Vec<&Step> = desired.steps().iter().collect();
@@ -344,12 +344,12 @@ impl Operator {
         Ok(self.note(&written).unwrap())
     }
 
-    fn withdraw(&mut self, world: &mut World, subject: &Subject<'_>) -> Result<(), Stop> {
-        if self.fault == Some(Fault::NoWithdrawal) {
+    fn prune_refused(&mut self, world: &mut World, subject: &Subject<'_>) -> Result<(), Stop> {
+        if self.fault == Some(Fault::RefusedKept) {
             return Ok(());
         }
         let pods: Vec<_> = subject.pods.iter().chain(&subject.fetchers).cloned().collect();
-        let mut kinds = withdrawal(&subject.children, &pods);
+        let mut kinds = to_prune(&subject.children, &pods);
         if self.fault == Some(Fault::IsolationGoesFirst) {
             kinds.insert(0, ChildKind::NetworkPolicy);
         }

@@ -210,22 +210,22 @@ fn delete_model(world: &mut World) {
 }
 
 fn lose_node(world: &mut World) {
-    world.silent.insert("a-2".to_owned());
+    world.unreachable.insert("a-2".to_owned());
 }
 
 fn find_node(world: &mut World) {
-    world.silent.remove("a-2");
+    world.unreachable.remove("a-2");
 }
 
 /// The node of chatt is not heard of any more.
 pub fn lose_its_node(world: &mut World) {
-    world.silent.insert("b-1".to_owned());
+    world.unreachable.insert("b-1".to_owned());
 }
 
 /// It is thrown away.
 pub fn delete_its_node(world: &mut World) {
     let _ = world.delete(&id("Node", "", "b-1"), None);
-    world.silent.remove("b-1");
+    world.unreachable.remove("b-1");
 }
 
 fn meddle(world: &mut World) {

@@ -45,7 +45,7 @@ pub struct World {
     /// How many steps have been made; each takes a second.
     pub step: u64,
     /// Nodes whose kubelets are not heard of.
-    pub silent: BTreeSet<String>,
+    pub unreachable: BTreeSet<String>,
     /// How many requests of the operator have changed something.
     pub writes: u64,
     /// UIDs of every model that there ever was.
