@@ -347,9 +347,27 @@ pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet
 /// A set with one policy of the root namespace that allows much and does not speak of one field, so that nothing else hides
 /// what follows from a field that is not set.
 pub fn not_setting(settings: &Settings, namespace: &str, group: &str, field: &str) -> PolicySet {
+    generous_but(settings, namespace, |spec| spec[group][field] = Value::Null)
+}
+
+/// The same with an empty list of regions, so that nothing else hides what follows from it.
+pub fn without_regions(settings: &Settings, namespace: &str) -> PolicySet {
+    generous_but(settings, namespace, |spec| spec["residency"]["regions"] = json!([]))
+}
+
+/// The same with fewer data centres for every class than for the rest.
+pub fn narrow_classes(settings: &Settings, namespace: &str) -> PolicySet {
+    generous_but(settings, namespace, |spec| {
+        for rule in spec["informationClasses"].as_array_mut().into_iter().flatten() {
+            rule["dataCentres"] = json!(["jkpg-a"]);
+        }
+    })
+}
+
+fn generous_but(settings: &Settings, namespace: &str, change: impl FnOnce(&mut Value)) -> PolicySet {
     let key = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let mut spec = generous(namespace, &Value::Null);
-    spec[group][field] = Value::Null;
+    change(&mut spec);
     let entries = BTreeMap::from([(key.clone(), readable(&key, without_nulls(spec)))]);
     PolicySet { namespace: namespace.to_owned(), entries }
 }

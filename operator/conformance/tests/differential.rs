@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use hemvist_conformance::comparison::{BY_EXCEPTION, Comparison, Report, SAME_WORDS};
-use hemvist_conformance::policies::{PolicySet, TODAY, book, excepting, not_setting, set, settings};
+use hemvist_conformance::policies::{
+    PolicySet, TODAY, book, excepting, narrow_classes, not_setting, set, settings, without_regions,
+};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
 use hemvist_conformance::texts;
@@ -114,13 +116,15 @@ fn sets(random: &Random) -> Vec<PolicySet> {
         ("models", "formats"),
     ];
     let unset = unset.into_iter().zip(SETS..);
-    let unset = unset
+    let mut certain = unset
         .map(|((group, field), number)| not_setting(&settings, &name(number), group, field))
         .collect::<Vec<_>>();
-    let first = SETS + unset.len();
+    certain.push(without_regions(&settings, &name(SETS + certain.len())));
+    certain.push(narrow_classes(&settings, &name(SETS + certain.len())));
+    let first = SETS + certain.len();
     let excepted =
         (first..first + EXCEPTED).map(|number| excepting(&mut part(number), &settings, &name(number)));
-    (0..SETS).map(one).chain(unset).chain(excepted).collect()
+    (0..SETS).map(one).chain(certain).chain(excepted).collect()
 }
 
 /// That enough was compared, of every kind and with both verdicts.

@@ -62,6 +62,8 @@ pub enum Event<'a> {
     Kinds,
     /// The decision about a model differs from the one before, in what other reconcilers need.
     Decided,
+    /// A model that waited for accelerators does so no more: it is placed, refused or gone. Others counted it.
+    LeftQueue,
     /// A probe of a replica of this model has a new result.
     Answered(&'a Key),
     /// What is known about enforcing this AIPolicy has changed.
@@ -85,9 +87,13 @@ impl Event<'_> {
             Self::CompiledObject(change) => !matches!(change, Change::Nothing),
             Self::Slice(change) => !matches!(change, Change::Nothing),
             Self::DeviceClass(change) => !matches!(change, Change::Nothing),
-            Self::Kinds | Self::Decided | Self::Answered(_) | Self::Compiled(_) | Self::Start | Self::Day => {
-                true
-            }
+            Self::Kinds
+            | Self::Decided
+            | Self::LeftQueue
+            | Self::Answered(_)
+            | Self::Compiled(_)
+            | Self::Start
+            | Self::Day => true,
         }
     }
 }

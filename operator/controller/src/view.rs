@@ -246,14 +246,15 @@ impl View {
         here.map(|child| child.facts.clone()).collect()
     }
 
-    /// Remembers a decision; says whether it is another one than before.
-    pub fn remember(&self, key: &Key, follow_up: &FollowUp) -> bool {
-        self.decided.lock().insert(key.clone(), follow_up.clone()).as_ref() != Some(follow_up)
+    /// Remembers a decision. Gives the one before, where it was another one; before the first, nothing was remembered.
+    pub fn remember(&self, key: &Key, follow_up: &FollowUp) -> Option<FollowUp> {
+        let before = self.decided.lock().insert(key.clone(), follow_up.clone());
+        if before.as_ref() == Some(follow_up) { None } else { Some(before.unwrap_or_default()) }
     }
 
-    /// Forgets the decisions about a model that is gone.
-    pub fn forget(&self, key: &Key) {
-        self.decided.lock().remove(key);
+    /// Forgets the last decision about a model that is gone. Gives it.
+    pub fn forget(&self, key: &Key) -> Option<FollowUp> {
+        self.decided.lock().remove(key)
     }
 
     /// Whether every model has been decided about. Before that, counts of refusals are not known.

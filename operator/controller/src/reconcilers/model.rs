@@ -46,14 +46,9 @@ fn triggers(event: &Event<'_>, view: &View, queue: &Queue<Key>) {
             Change::Set { old: Some(old), new } if old.asks_the_same(new) => {
                 queue.add_after(Key::clone(key), SETTLE);
             }
-            Change::Set { .. } => queue.add(Key::clone(key)),
-            Change::Gone { .. } => {
-                queue.add(Key::clone(key));
-                waiting(view, queue);
-            }
+            Change::Set { .. } | Change::Gone { .. } => queue.add(Key::clone(key)),
         },
-        // One that waited may not do so any more, or has begun to: others count those before them.
-        Event::Decided => waiting(view, queue),
+        Event::LeftQueue => waiting(view, queue),
         // A new status of a policy concerns nobody else.
         Event::Policy { change, .. } if !change.asks_the_same() => all(SETTLE),
         Event::Node(_) | Event::Slice(_) | Event::DeviceClass(_) => all(SETTLE_NODES),
@@ -103,12 +98,12 @@ fn holds(pod: &PodFacts) -> Option<(&str, &std::collections::BTreeMap<String, i6
 /// Reconciles the model `key`, which has failed `failures` times in a row.
 async fn reconcile(context: &Context, key: &Key, failures: u32) -> Result<Next, ReconcileError> {
     let Some(seen) = context.view.models.lock().get(key) else {
-        context.view.forget(key);
+        left_queue(context, context.view.forget(key));
         return Ok(Next::Gone);
     };
     if seen.terminating {
         // What was made for it goes with it, by its owner references.
-        context.view.remember(key, &FollowUp::default());
+        left_queue(context, context.view.remember(key, &FollowUp::default()));
         return Ok(Next::Gone);
     }
     match &seen.content {
@@ -183,11 +178,18 @@ async fn reconcile_unreadable(
     Ok(Next::Settled)
 }
 
+/// Lets the others know that a model waits no more of which `before` was decided, if it waited.
+fn left_queue(context: &Context, before: Option<FollowUp>) {
+    if before.is_some_and(|before| before.waits) {
+        context.triggers.publish(&Event::LeftQueue);
+    }
+}
+
 /// Remembers what the counts of the policies and the queue for accelerators need.
 fn remember(context: &Context, key: &Key, follow_up: &FollowUp) {
-    if context.view.remember(key, follow_up) {
-        context.triggers.publish(&Event::Decided);
-    }
+    let Some(before) = context.view.remember(key, follow_up) else { return };
+    context.triggers.publish(&Event::Decided);
+    left_queue(context, Some(before).filter(|_| !follow_up.waits));
 }
 
 #[cfg(test)]

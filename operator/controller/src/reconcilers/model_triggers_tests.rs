@@ -113,6 +113,22 @@ async fn accelerators_that_others_take_concern_the_models_that_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_leaves_the_queue_concerns_those_that_wait() {
+    let seen = nothing_seen();
+    see_model(&seen, "waits", 1, 1);
+    see_model(&seen, "serves", 1, 2);
+    let waits = FollowUp { waits: true, ..FollowUp::default() };
+    seen.context.view.remember(&Key::new("ns", "waits"), &waits);
+    seen.context.view.remember(&Key::new("ns", "gone"), &waits);
+    seen.context.view.remember(&Key::new("ns", "placed-and-gone"), &FollowUp::default());
+    models(&seen).await;
+    reconcile(&seen.context, &Key::new("ns", "placed-and-gone"), 0).await.unwrap();
+    assert_eq!(models(&seen).await, Vec::<String>::new(), "nobody counted it");
+    reconcile(&seen.context, &Key::new("ns", "gone"), 0).await.unwrap();
+    assert_eq!(models(&seen).await, ["waits"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_concerns_its_model() {
     let seen = nothing_seen();
     let key = Key::new("ns", "p");
