@@ -81,7 +81,7 @@ pub struct Candidate {
     pub unit: Unit,
     /// What says that a unit is less than a device, where it is.
     pub announced_by: Option<String>,
-    /// The architecture of the machine, where a label says it.
+    /// The architecture of the machine, where a label names it.
     pub architecture: Option<String>,
 }
 

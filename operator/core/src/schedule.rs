@@ -1,11 +1,11 @@
 //! All models together, over all nodes: which nodes suit which demand, how much room they have, and who waits before whom.
 //!
 //! Work grows with kinds, not with numbers: nodes with equal facts are one class, models that ask for the same are one demand,
-//! and a class is held to a demand once. A [`Schedule`] is a function of one [`Snapshot`]: [`Schedule::update`] reaches the same
-//! from the one before, and does again only what has changed.
+//! and a class is compared with a demand once. A [`Schedule`] is a function of one [`Snapshot`]: [`Schedule::update`] brings it
+//! to another snapshot, and repeats only the work for what has changed.
 //!
-//! Nothing is bound here, and nothing is reserved: every model is told of the room that there is for it alone. The scheduler
-//! of Kubernetes decides who is first.
+//! Nothing is bound here, and nothing is reserved: for each model the schedule counts the room that there is for it alone. The
+//! scheduler of Kubernetes decides which of them is first.
 
 mod changes;
 mod explain;
@@ -62,7 +62,7 @@ struct Changed {
 }
 
 impl Schedule {
-    /// Makes it that of another snapshot. The result is the same as from nothing.
+    /// Brings it to another snapshot. The result is the same as from nothing.
     pub fn update(&mut self, snapshot: &Snapshot) {
         let before = std::mem::replace(&mut self.seen, snapshot.clone());
         let all = before.device_classes != snapshot.device_classes || binds_otherwise(&before, snapshot);
@@ -87,7 +87,7 @@ impl Schedule {
         self.fits.retain(|_, fit| !fit.models.is_empty());
     }
 
-    /// Puts nodes where they belong now.
+    /// Sorts changed nodes into their classes.
     fn update_nodes(&mut self, before: &Snapshot) -> Changed {
         let now = self.seen.clone();
         let mut names: BTreeSet<&String> = changes(&before.nodes, &now.nodes).into_iter().collect();
@@ -132,7 +132,7 @@ impl Schedule {
         }
     }
 
-    /// Judges these models anew.
+    /// Evaluates these models again.
     fn update_models(&mut self, keys: &BTreeSet<Key>, changed: &mut BTreeSet<Arc<Demand>>) {
         let now = self.seen.clone();
         let mut policies: BTreeMap<&str, EffectivePolicy> = BTreeMap::new();

@@ -33,7 +33,7 @@ impl Groups {
 
 impl Schedule {
     /// Where an accepted model can go, for as many replicas as are `wanted`. `placed` says whether each of them has its node:
-    /// then nobody asks who is busy.
+    /// then busy nodes are left out.
     pub fn placement(&self, request: &ModelRequest, wanted: i32, placed: bool) -> Placement {
         let demand = request.demand();
         let fit = self.fit(&demand);
