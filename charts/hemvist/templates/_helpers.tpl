@@ -72,7 +72,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
-{{/* What the operator is told of its cluster, by the names of `hemvist policy compile`. */}}
+{{/* The settings of the operator about its cluster, by the names of `hemvist policy compile`. */}}
 {{- define "hemvist.admission.arguments" -}}
 {{- $admission := .Values.admission -}}
 - --admission={{ ternary "Enforce" "Off" $admission.enabled }}
