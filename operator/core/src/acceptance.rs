@@ -1,7 +1,5 @@
 //! Whether a model may be carried out, by the policies that bind it and by what it asks for. No node is looked at.
 
-use std::collections::BTreeSet;
-
 use hemvist_api::ModelDeployment;
 use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 use hemvist_api::values::Enforcement;
@@ -9,7 +7,7 @@ use hemvist_api::values::Enforcement;
 use crate::date;
 use crate::policy::{DutyStanding, EffectivePolicy};
 use crate::request::{ModelRequest, validate};
-use crate::snapshot::{ChildKind, Settings, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::violation::Violation;
 
 /// Whether a model may be carried out.
@@ -39,7 +37,8 @@ pub fn accept(
     let purpose = &model.spec.purpose;
     let today = date::today(&snapshot.now);
     let mut violations = policy.check(model, today);
-    let validated = validated(model, policy, &snapshot.settings, &snapshot.served, &mut violations);
+    let validated = validate(model, policy, &snapshot.settings, &snapshot.served);
+    let validated = validated.map_err(|faults| violations.extend(faults)).ok();
     violations.sort();
     violations.dedup();
 
@@ -56,14 +55,4 @@ pub fn accept(
         violations,
         duties,
     }
-}
-
-fn validated(
-    model: &ModelDeployment,
-    policy: &EffectivePolicy,
-    settings: &Settings,
-    served: &BTreeSet<ChildKind>,
-    violations: &mut Vec<Violation>,
-) -> Option<ModelRequest> {
-    validate(model, policy, settings, served).map_err(|faults| violations.extend(faults)).ok()
 }

@@ -6,12 +6,12 @@ use hemvist_api::condition::Reason;
 use hemvist_api::model_deployment::{ExceptionUse, PolicyUse};
 
 use crate::acceptance::{Acceptance, accept};
-use crate::placement::{Placement, Verdict, stay_exclusions};
+use crate::placement::{Exclusion, Placement, Verdict, stay_exclusions};
 use crate::policy::{DutyStanding, EffectivePolicy};
-use crate::request::{AcceleratorRequest, ModelRequest};
+use crate::request::{AcceleratorRequest, Demand, ModelRequest};
 use crate::schedule::Schedule;
 use crate::snapshot::{
-    ChildFacts, ChildKind, Key, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind, is_running,
+    ChildFacts, ChildKind, Key, NodeFacts, PodFacts, PodTrouble, Snapshot, Subject, TroubleKind, is_running,
 };
 use crate::violation::Violation;
 
@@ -130,11 +130,10 @@ fn is_placed(subject: &Subject<'_>, wanted: i32) -> bool {
     i32::try_from(bound).unwrap_or(i32::MAX) >= wanted
 }
 
-/// Replicas that are wanted now. Where an autoscaler decides, it is what the Deployment asks for.
+/// Replicas that are wanted now; see [`ModelRequest::wanted`].
 pub(crate) fn wanted(subject: &Subject<'_>, model: &ModelRequest) -> i32 {
-    let child = subject.children.get(&ChildKind::Deployment).filter(|_| model.scaling.is_some());
-    let deployment = child.and_then(ChildFacts::deployment);
-    deployment.map_or(model.replicas, |deployment| deployment.wanted)
+    let deployment = subject.children.get(&ChildKind::Deployment).and_then(ChildFacts::deployment);
+    model.wanted(deployment.map(|deployment| deployment.wanted))
 }
 
 /// Whether the replicas of the model have been made: its Deployment is there, is its own, and is not on its way out.
@@ -150,10 +149,7 @@ fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ModelRequest) -
     let running = subject.pods.iter().filter(|pod| !pod.ended && !pod.terminating);
     running
         .filter_map(|pod| {
-            let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-            let usage = snapshot.usage.on(&node.name).map(|usage| &**usage);
-            let exclusions = stay_exclusions(&demand, node, usage, &model.uid);
-            let exclusion = exclusions.first()?;
+            let (node, exclusion) = reason_to_leave(snapshot, &demand, &model.uid, pod)?;
             Some(Eviction {
                 pod: pod.key.clone(),
                 uid: pod.uid.clone(),
@@ -163,6 +159,19 @@ fn evictions(snapshot: &Snapshot, subject: &Subject<'_>, model: &ModelRequest) -
             })
         })
         .collect()
+}
+
+/// The weightiest reason why a pod of the model with `uid` cannot stay on its node, with the node; `None` where it can.
+pub(crate) fn reason_to_leave<'a>(
+    snapshot: &'a Snapshot,
+    demand: &Demand,
+    uid: &str,
+    pod: &PodFacts,
+) -> Option<(&'a NodeFacts, Exclusion)> {
+    let node = snapshot.nodes.get(pod.node.as_ref()?)?;
+    let usage = snapshot.usage.on(&node.name).map(|usage| &**usage);
+    let exclusion = stay_exclusions(demand, node, usage, uid).into_iter().next()?;
+    Some((node, exclusion))
 }
 
 /// Replicas that hold a broken accelerator and take no requests, where another one is free: a pod keeps the devices that it

@@ -21,7 +21,7 @@ use self::fit::{Fit, Member};
 use self::nodes::Nodes;
 use crate::acceptance::accept;
 use crate::date;
-use crate::placement::NodeClass;
+use crate::placement::{NodeClass, suits};
 use crate::policy::EffectivePolicy;
 use crate::request::{Demand, ModelRequest};
 use crate::snapshot::{Facts, Key, ModelFacts, Snapshot};
@@ -163,8 +163,7 @@ impl Schedule {
             self.of_several_names.insert(key.clone());
         }
         let request = self.resolve(request);
-        let replicas = facts.replicas.filter(|_| request.scaling.is_some());
-        let wanted = i64::from(replicas.unwrap_or(request.replicas));
+        let wanted = i64::from(request.wanted(facts.replicas));
         let demand = request.demand();
         let known = self.fits.get_key_value(&demand).map(|(known, _)| known.clone());
         let demand = known.unwrap_or_else(|| Arc::new(demand));
@@ -192,7 +191,11 @@ impl Schedule {
         let [_, _, ..] = request.resource_names.as_slice() else { return request };
         let settings = &self.seen.settings;
         let asking_for = |name: &String| request.clone().with_resource(name, settings);
-        let suitable = |name: &&String| self.fit(&asking_for(name).demand()).suits_now();
+        let suitable = |name: &&String| {
+            let demand = asking_for(name).demand();
+            let device_classes = &self.seen.device_classes;
+            self.nodes.classes().any(|(_, one)| suits(&demand, &one.class, device_classes).is_ok())
+        };
         let offered = |name: &&String| {
             let mut offers = self.nodes.classes().filter_map(|(_, one)| one.class.node.offers.get(*name));
             offers.any(|offer| offer.usable > 0)

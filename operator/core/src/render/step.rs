@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 use super::{Applied, Child, DesiredObjects, fetch, retry};
-use crate::snapshot::{ChildFacts, ChildKind, DeploymentFacts, Observed, content_hash};
+use crate::snapshot::{ChildFacts, ChildKind, Observed, content_hash};
 
 /// A rendered object.
 #[derive(Clone, Debug, PartialEq)]
@@ -215,7 +215,6 @@ fn replicas<'a>(object: &'a Object, children: Vec<ChildFacts>, there: &There<'_>
 /// Whether an old version may go on serving while the weights of the new one are fetched: it is of the same class, and its
 /// pods may go to the same nodes as those of the new one.
 fn may_stay(old: &ChildFacts, new: &Object) -> bool {
-    let affinity = |facts: &DeploymentFacts| facts.affinity.clone();
     let Observed::Deployment(wanted) = (new.kind.facts().observe)(&new.json) else { return false };
-    old.key.name == new.name() && old.deployment().map(affinity) == Some(wanted.affinity)
+    old.key.name == new.name() && old.deployment().is_some_and(|old| old.affinity == wanted.affinity)
 }

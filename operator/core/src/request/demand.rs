@@ -33,6 +33,11 @@ impl ModelRequest {
         }
     }
 
+    /// Replicas that are wanted now. Where an autoscaler decides, it is what the Deployment asks for, where there is one.
+    pub fn wanted(&self, of_deployment: Option<i32>) -> i32 {
+        of_deployment.filter(|_| self.scaling.is_some()).unwrap_or(self.replicas)
+    }
+
     /// The same model, which asks for its accelerators by another of their names.
     #[must_use]
     pub fn with_resource(mut self, resource: &str, settings: &Settings) -> Self {

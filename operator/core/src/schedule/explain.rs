@@ -106,12 +106,7 @@ impl Schedule {
 
     /// Who else holds accelerators on the nodes that would suit, the greatest first.
     fn holders(&self, demand: &Demand, fit: &Fit, uid: &str) -> Vec<(String, i64)> {
-        let would_suit = |id| match fit.suits.get(&id) {
-            Some(Ok(_)) => true,
-            Some(Err(reasons)) => reasons.iter().all(Exclusion::is_passing),
-            None => false,
-        };
-        let classes = self.nodes.classes().filter(|(id, _)| would_suit(*id));
+        let classes = self.nodes.classes().filter(|(id, _)| fit.may_suit(*id));
         let usages = classes.flat_map(|(_, class)| class.members.values().flatten());
         let mut held: BTreeMap<String, i64> = BTreeMap::new();
         for (pod, holder) in usages.flat_map(|usage| usage.others(uid)) {

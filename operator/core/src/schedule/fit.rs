@@ -93,8 +93,7 @@ impl Fit {
                 self.total = self.total.plus(of_node, sign);
                 true
             }
-            Some(Err(reasons)) => is_passing(reasons),
-            None => false,
+            _ => self.may_suit(place.id),
         }
     }
 
@@ -148,25 +147,20 @@ impl Fit {
 
     /// Whether a class suits, now or as soon as its nodes are ready.
     pub(super) fn is_suitable(&self) -> bool {
-        self.suits.values().any(|one| one.as_ref().err().is_none_or(|reasons| is_passing(reasons)))
+        self.suits.keys().any(|id| self.may_suit(*id))
     }
 
-    /// Whether a class suits as it is.
-    pub(super) fn suits_now(&self) -> bool {
-        self.suits.values().any(Result::is_ok)
+    /// Whether nodes of a class suit, now or as soon as they are ready.
+    pub(super) fn may_suit(&self, id: ClassId) -> bool {
+        match self.suits.get(&id) {
+            Some(Ok(_)) => true,
+            Some(Err(reasons)) => reasons.iter().all(Exclusion::is_passing),
+            None => false,
+        }
     }
 
     /// Whether some nodes suit both, now or as soon as they are ready.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        let suitable = |fit: &Self, id| match fit.suits.get(id) {
-            Some(Ok(_)) => true,
-            Some(Err(reasons)) => is_passing(reasons),
-            None => false,
-        };
-        self.suits.keys().any(|id| suitable(self, id) && suitable(other, id))
+        self.suits.keys().any(|id| self.may_suit(*id) && other.may_suit(*id))
     }
-}
-
-fn is_passing(reasons: &[Exclusion]) -> bool {
-    reasons.iter().all(Exclusion::is_passing)
 }

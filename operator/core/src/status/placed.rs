@@ -6,8 +6,8 @@ use hemvist_api::condition::{ConditionDraft, ConditionStatus, ConditionType, Rea
 
 use super::draft;
 use super::obstacle::{predecessor, unreachable_node};
-use crate::decide::{Decision, Plan, wanted};
-use crate::placement::{Verdict, bounded, stay_exclusions};
+use crate::decide::{Decision, Plan, reason_to_leave, wanted};
+use crate::placement::{Verdict, bounded};
 use crate::snapshot::{PodFacts, Snapshot, Subject, TroubleKind};
 
 pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Decision) -> ConditionDraft {
@@ -52,9 +52,7 @@ pub(super) fn placed(snapshot: &Snapshot, subject: &Subject<'_>, decision: &Deci
 fn being_evicted(snapshot: &Snapshot, subject: &Subject<'_>, plan: &Plan) -> Option<(Reason, String)> {
     let demand = &plan.placement.demand;
     let mut out = subject.pods.iter().filter(|pod| !pod.ended).filter_map(|pod| {
-        let node = snapshot.nodes.get(pod.node.as_ref()?)?;
-        let usage = snapshot.usage.on(&node.name).map(|usage| &**usage);
-        let exclusion = stay_exclusions(demand, node, usage, &plan.model.uid).into_iter().next()?;
+        let (node, exclusion) = reason_to_leave(snapshot, demand, &plan.model.uid, pod)?;
         Some((exclusion.of_eviction(), format!("{} {}", node.name, exclusion.message(demand))))
     });
     let (reason, first) = out.next()?;
