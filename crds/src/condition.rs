@@ -108,7 +108,8 @@ closed_enum! {
         Starting,
         /// A new version takes over.
         RollingOut,
-        /// A replica waits for an old one of the same model to end and to give its accelerators back.
+        /// A replica waits for an old one of the same model to end and to give its accelerators back, or an object for the
+        /// previous one of its name to be gone.
         WaitingForPredecessor,
         /// The scheduler finds no node for a replica.
         Unschedulable,

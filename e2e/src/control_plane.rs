@@ -84,6 +84,11 @@ impl ControlPlane {
         if !self.arguments.options.detached {
             environment.push(("CONTROLPLANE_OWNER".to_owned(), std::process::id().to_string().into()));
         }
+        if component == Component::ApiServer {
+            // It compiles policies by the hundred, for which Go's collector takes a third of the time where it runs as often
+            // as it does by default.
+            environment.push(("GOGC".to_owned(), "400".into()));
+        }
         let process = Process::start(&Launch {
             name: component.program().to_owned(),
             program: control_plane_program(component.program())?,

@@ -25,6 +25,8 @@ pub enum Earnest {
     DryRun,
     /// A dry run, and for real what the dry run was refused: neither may be a way around the other.
     DryRunAndReal,
+    /// For real alone.
+    Real,
 }
 
 /// What came of an attempt.
@@ -98,10 +100,10 @@ async fn try_it(callers: &Callers, attempt: &Attempt, earnest: Earnest) -> Resul
         prepare(callers, *actor, call).await.context("what comes before it")?;
     }
     let client = callers.client(attempt.actor)?;
-    let answer = attempt.call.send(client, true).await?;
+    let answer = attempt.call.send(client, earnest != Earnest::Real).await?;
     let verdict = judge(attempt, &answer);
     let refused = matches!(verdict, Verdict::RefusedByHemvist | Verdict::AlreadyRefused);
-    if earnest == Earnest::DryRun || !refused || attempt.call.is_connect() {
+    if earnest != Earnest::DryRunAndReal || !refused || attempt.call.is_connect() {
         return Ok((verdict, answer));
     }
     let answer = attempt.call.send(client, false).await?;

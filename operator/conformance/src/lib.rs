@@ -26,6 +26,7 @@ pub mod pods;
 pub mod policies;
 pub mod random;
 pub mod server;
+pub mod sharing;
 pub mod table;
 pub mod texts;
 pub mod verdict;

@@ -13,7 +13,7 @@ use hemvist_api::values::Enforcement;
 use hemvist_core::rules::Found;
 use hemvist_core::violation::Violation;
 
-use crate::verdict::{Answer, NARROWED};
+use crate::verdict::Answer;
 
 /// What all compiled policies for ModelDeployments are called in the beginning.
 const POLICIES: &str = "hemvist-models";
@@ -91,7 +91,6 @@ pub fn agree(
 
 /// Whether a message of a compiled policy reports a violation: it names the field first, and the policy whose rule it is.
 fn is_reported(violation: &Violation, policy: &str, message: &str) -> bool {
-    let policy = policy.split(NARROWED).next().unwrap_or(policy);
     let author = violation.rule.as_ref().map(|rule| (&rule.namespace, &rule.name));
     let names_author = author.is_none_or(|(namespace, name)| {
         policy == format!("{POLICIES}.{namespace}.{name}")
@@ -117,7 +116,8 @@ mod tests {
     }
 
     fn refused(policy: &str, message: &str) -> Answer {
-        Answer::Refused { policy: policy.to_owned(), message: message.to_owned() }
+        let by = format!("ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request");
+        Answer::read(403, &[], &serde_json::json!({ "message": format!("{by}: {message}") }).to_string())
     }
 
     const SAID: &str =

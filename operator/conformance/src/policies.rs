@@ -124,6 +124,27 @@ pub fn book<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
     PolicyBook { entries: sets.into_iter().flat_map(|set| set.entries.clone()).collect() }
 }
 
+/// All policies of some sets in one book. Those of the same name become one, which binds the namespaces of all of them and
+/// states all of their exceptions.
+pub fn united<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
+    let mut book = PolicyBook::default();
+    for (key, entry) in sets.into_iter().flat_map(|set| &set.entries) {
+        let (Some(PolicyEntry::Readable(there)), PolicyEntry::Readable(more)) =
+            (book.entries.get_mut(key), entry)
+        else {
+            book.entries.insert(key.clone(), entry.clone());
+            continue;
+        };
+        let names = there.spec.namespaces.get_or_insert_default();
+        names.extend(more.spec.namespaces.clone().unwrap_or_default());
+        names.sort();
+        names.dedup();
+        let exceptions = there.spec.exceptions.get_or_insert_default();
+        exceptions.extend(more.spec.exceptions.clone().unwrap_or_default());
+    }
+    book
+}
+
 /// The value without entries that are null.
 pub fn without_nulls(value: Value) -> Value {
     match value {
@@ -299,8 +320,10 @@ fn rule(random: &mut Random, class: &str, information: bool) -> Value {
 }
 
 /// A set of policies that is written down and not random: everything is stated, and not everything allowed.
+///
+/// Its policies of the root namespace have the same name in every such set, so that they are compiled to the same.
 pub fn specimen(settings: &Settings, namespace: &str, under: Under) -> PolicySet {
-    let root = Key::new(&settings.root_namespace, format!("{namespace}-0"));
+    let root = Key::new(&settings.root_namespace, format!("specimen-{under:?}").to_lowercase());
     let own = Key::new(namespace, "own");
     let mut spec = if under == Under::NothingSet { json!({}) } else { complete() };
     spec["namespaces"] = json!([namespace]);

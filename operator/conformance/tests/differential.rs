@@ -22,7 +22,7 @@ const PAIRS: usize = 22_000;
 const CHANGES: usize = 600;
 
 /// How many sets of policies are in force at the same time.
-const SETS: usize = 120;
+const SETS: usize = 72;
 
 /// One in so many of them has exceptions, and so many others hang on them. An exception stands in every policy of the root
 /// namespace that demands what it waives, so that many of them make every policy slower.
@@ -112,8 +112,11 @@ fn sets(random: &Random) -> Vec<PolicySet> {
         ("engines", "allowedArgs"),
         ("engines", "allowedArgs"),
         ("engines", "allowedArgs"),
+        ("engines", "types"),
         ("images", "registries"),
         ("models", "formats"),
+        ("models", "licences"),
+        ("residency", "dataCentres"),
     ];
     let unset = unset.into_iter().zip(SETS..);
     let mut certain = unset

@@ -1,35 +1,29 @@
 //! A compiler with a fault is found out by the comparison; one without is not.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
 use hemvist_conformance::comparison::Comparison;
 use hemvist_conformance::fault::{self, Fault};
-use hemvist_conformance::policies::{book, settings, specimen};
+use hemvist_conformance::policies::{settings, specimen, united};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
-use hemvist_conformance::verdict::NARROWED;
-use hemvist_core::admission::{Compiled, Scope};
-use hemvist_core::snapshot::Settings;
+use hemvist_conformance::sharing::Shared;
+use hemvist_core::admission::{Admission, Compiled, Scope};
 
 /// How many pairs a fault is looked for in.
 const PAIRS: usize = 5000;
 
-/// What a fault becomes in a namespace of its own: what is compiled from its policies, and what is always there for it
-/// alone.
-fn compiled_for(comparison: &Comparison, settings: &Settings, fault: &Fault) -> (Vec<Compiled>, bool) {
-    let admission = fault.compile(&book(comparison.sets()), settings);
-    let namespaces: BTreeSet<String> = comparison.sets().iter().map(|set| set.namespace.clone()).collect();
-    let narrowed =
-        admission.default_deny.iter().filter(|one| one.name != "hemvist-workloads").map(|one| Compiled {
-            name: format!("{}{NARROWED}{}", one.name, comparison.sets()[0].namespace),
-            namespaces: Scope::Only(namespaces.clone()),
-            probed: false,
-            ..one.clone()
-        });
-    let mut compiled: Vec<Compiled> =
-        admission.policies.values().flatten().cloned().chain(narrowed.collect::<Vec<_>>()).collect();
+/// What a fault makes of what the policies are compiled to, in its namespace alone; and whether it is there.
+fn compiled_for(admission: &Admission, fault: &Fault, namespace: &str) -> (Vec<Compiled>, bool) {
+    let judging = admission.policies.values().flatten().filter(|one| one.namespaces.contains(namespace));
+    let always = admission.default_deny.iter().filter(|one| one.name != "hemvist-workloads");
+    let narrowed = judging.chain(always).map(|one| Compiled {
+        namespaces: Scope::Only([namespace.to_owned()].into()),
+        probed: false,
+        ..one.clone()
+    });
+    let mut compiled: Vec<_> = narrowed.collect();
     let is_there = fault.apply(&mut compiled);
     (compiled, is_there)
 }
@@ -45,20 +39,27 @@ async fn every_fault_of_the_compiler_is_found() -> Result<()> {
     let unseen: Vec<Fault> = fault::none().into_iter().chain(fault::equivalent()).collect();
     let controls = unseen.len();
     let faults: Vec<Fault> = unseen.into_iter().chain(fault::all()).collect();
+    let sets = faults
+        .iter()
+        .enumerate()
+        .map(|(number, fault)| specimen(&settings, &format!("fault-{number}"), fault.under));
+    let sets: Vec<_> = sets.collect();
+    let book = united(&sets);
     let mut comparisons = Vec::new();
-    let mut everything = Vec::new();
-    for (number, fault) in faults.iter().enumerate() {
-        let set = specimen(&settings, &format!("fault-{number}"), fault.under);
-        let comparison = Comparison::new(settings.clone(), vec![set], Random::new(seed));
-        let (compiled, is_there) = compiled_for(&comparison, &settings, fault);
+    let mut everything = Shared::default();
+    for (fault, set) in faults.iter().zip(sets) {
+        let admission = fault.compile(&book, &settings);
+        let (compiled, is_there) = compiled_for(&admission, fault, &set.namespace);
         assert!(is_there, "{} changes nothing", fault.name);
-        everything.extend(compiled);
-        comparisons.push(comparison);
+        for one in compiled {
+            everything.add(one, &set.namespace);
+        }
+        comparisons.push(Comparison::new(settings.clone(), vec![set], Random::new(seed)));
     }
     let namespaces = comparisons.iter().map(|comparison| comparison.sets()[0].namespace.as_str());
     server.make_namespaces(namespaces.chain([settings.root_namespace.as_str()])).await?;
-    server.write(&everything).await?;
-    println!("{} policies written, {:?}", everything.len(), begun.elapsed());
+    server.write(everything.policies()).await?;
+    println!("{} policies written, {:?}", everything.policies().len(), begun.elapsed());
     server.settle(&settings, "faults").await?;
     println!("in force, {:?}", begun.elapsed());
 

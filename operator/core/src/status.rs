@@ -40,11 +40,30 @@ pub enum Application {
         kind: ChildKind,
         /// Its name.
         name: String,
-        /// Whether an object of that name exists that Hemvist did not make.
-        conflict: bool,
-        /// What the API server said.
-        message: String,
+        /// Why.
+        cause: WriteFailure,
     },
+}
+
+impl Application {
+    /// The reason of a condition that could only be judged by objects which are not written.
+    const fn reason_of_failure(&self) -> Reason {
+        match self {
+            Self::Failed { cause: WriteFailure::Leaving, .. } => Reason::WaitingForPredecessor,
+            _ => Reason::ApplyFailed,
+        }
+    }
+}
+
+/// Why an object could not be written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum WriteFailure {
+    /// An object of its name exists that Hemvist did not make.
+    NotOurs,
+    /// The previous object of its name is being deleted, with its pods.
+    Leaving,
+    /// The API server refused it, or could not be reached: what it said.
+    Call(String),
 }
 
 /// How many models a policy binds.

@@ -114,7 +114,7 @@ const CRATES: [Crate; 12] = [
             &["exceptions"],
             &["policies"],
             &["allowed", "fault", "verdict"],
-            &["models", "newcomer"],
+            &["models", "newcomer", "sharing"],
             &["extremes", "pods"],
             &["server"],
             &["comparison"],

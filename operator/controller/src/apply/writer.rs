@@ -7,7 +7,7 @@ use hemvist_api::model_deployment::ChildStatus;
 use hemvist_core::render::{Child, Deletion, Object};
 use hemvist_core::request::ScalingSettings;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Subject};
-use hemvist_core::status::Application;
+use hemvist_core::status::{Application, WriteFailure};
 use kube::api::{Patch, PatchParams, PostParams, Request};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::Value;
@@ -60,16 +60,17 @@ impl ApplyError {
     /// # Errors
     /// The error itself, where status does not report it.
     pub fn reported(self, failures: u32) -> Result<Application, Self> {
-        let conflict = matches!(self.cause, Cause::NotOurs);
-        let message = match &self.cause {
+        let cause = match &self.cause {
+            Cause::NotOurs => WriteFailure::NotOurs,
+            Cause::Leaving => WriteFailure::Leaving,
             Cause::Call(error) if !error.is_refusal() && failures < FAILURES_UNTIL_REPORTED => {
                 return Err(self);
             }
             // Without the code and the words around it: the sentence of the status has its own.
-            Cause::Call(CallError::Answered(status)) => status.message.clone(),
-            cause => cause.to_string(),
+            Cause::Call(CallError::Answered(status)) => WriteFailure::Call(status.message.clone()),
+            cause => WriteFailure::Call(cause.to_string()),
         };
-        Ok(Application::Failed { kind: self.kind, name: self.name, conflict, message })
+        Ok(Application::Failed { kind: self.kind, name: self.name, cause })
     }
 }
 

@@ -215,7 +215,7 @@ async fn a_model_that_is_allowed_again_waits_until_its_old_replicas_are_gone() {
     world.api.requests();
     world.see_policy(crate::fixture::policy(), 2);
     assert_eq!(world.reconcile().await.unwrap(), Next::Retry("leaving"));
-    assert_eq!(world.ready_reason(), "ApplyFailed");
+    assert_eq!(world.ready_reason(), "WaitingForPredecessor");
     world.deployment_goes();
     assert_eq!(world.reconcile().await.unwrap(), Next::Settled);
     assert!(world.api.stored(DEPLOYMENT).unwrap()["metadata"]["deletionTimestamp"].is_null());

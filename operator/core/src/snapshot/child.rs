@@ -15,7 +15,8 @@ use super::words::shortened;
 /// needs comes before what makes pods. An entry is the kind and its [`KindFacts`].
 ///
 /// `child_kinds!(then)` calls `then!` with all entries. [`ChildKind`], the order of writing, the caches and watches of the
-/// controller and the types behind them follow from it. `operator/core/src/render/` has a file for each kind.
+/// controller, the types behind them and the chart's rights follow from it. `operator/core/src/render/` has a file for each
+/// kind.
 #[macro_export]
 macro_rules! child_kinds {
     ($then:ident) => {
@@ -33,6 +34,7 @@ macro_rules! child_kinds {
                 group: "batch",
                 resource: "jobs",
                 makes_pods: true,
+                is_replaced: true,
                 observe: |object| Observed::Job(JobFacts::of(object)),
                 ..KindFacts::PLAIN
             };
@@ -92,14 +94,22 @@ pub struct KindFacts {
     pub optional: bool,
     /// Whether its objects make pods. They are deleted in the foreground, so that they are seen until their pods are gone.
     pub makes_pods: bool,
+    /// Whether its objects cannot be changed, so that another takes their place.
+    pub is_replaced: bool,
     /// Reads what decisions and status know of an object of it, besides what every child has.
     pub observe: fn(&Value) -> Observed,
 }
 
 impl KindFacts {
     /// A kind of Kubernetes' core of which nothing in particular is observed.
-    pub const PLAIN: Self =
-        Self { group: "", resource: "", optional: false, makes_pods: false, observe: |_| Observed::Nothing };
+    pub const PLAIN: Self = Self {
+        group: "",
+        resource: "",
+        optional: false,
+        makes_pods: false,
+        is_replaced: false,
+        observe: |_| Observed::Nothing,
+    };
 }
 
 macro_rules! enumerate {

@@ -16,7 +16,11 @@ pub(super) fn autoscaled(decision: &Decision, application: &Application) -> Opti
     let settings = plan.model.scaling.as_ref()?;
     let (status, reason, text) = match application {
         Application::Applied(objects) => judged(plan, settings, objects),
-        _ => (ConditionStatus::Unknown, Reason::ApplyFailed, "The objects could not be written.".to_owned()),
+        _ => (
+            ConditionStatus::Unknown,
+            application.reason_of_failure(),
+            "The objects are not written.".to_owned(),
+        ),
     };
     Some(draft(ConditionType::Autoscaled, status, reason, bounded(&text, 1000)))
 }

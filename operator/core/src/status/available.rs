@@ -26,8 +26,8 @@ pub(super) fn available(
         return draft(
             type_,
             ConditionStatus::Unknown,
-            Reason::ApplyFailed,
-            "Objects of the model could not be written: see the condition Ready.".to_owned(),
+            application.reason_of_failure(),
+            "Objects of the model are not written: see the condition Ready.".to_owned(),
         );
     };
     let wanted = wanted(subject, &plan.model);

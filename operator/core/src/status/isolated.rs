@@ -21,7 +21,7 @@ pub(super) fn isolated(
             let (status, reason, seen) = seen(settings, subject, plan);
             draft(type_, status, reason, bounded(&format!("{} {seen}", rendered(plan)), 1000))
         }
-        (Some(_), _) => unknown(Reason::ApplyFailed, "The objects could not be written."),
+        (Some(_), _) => unknown(application.reason_of_failure(), "The objects are not written."),
         (None, _) => unknown(Reason::NotAccepted, "The model is not accepted."),
     }
 }

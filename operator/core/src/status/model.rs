@@ -21,12 +21,12 @@ use super::isolated::{isolated, served_context};
 use super::placed::placed;
 use super::routed::routed;
 use super::weights::{fetching, while_fetching};
-use super::{Application, draft};
+use super::{Application, WriteFailure, draft};
 use crate::decide::{Decision, Plan, wanted};
 use crate::engine::SERVING_PORT;
 use crate::placement::{Verdict, bounded, grouped};
 use crate::request::{RouteSettings, ScalingSettings, suspension};
-use crate::snapshot::{ChildFacts, DeploymentFacts, Snapshot, Subject};
+use crate::snapshot::{ChildFacts, ChildKind, DeploymentFacts, Snapshot, Subject};
 use crate::violation::{primary, summary};
 
 /// The status of a ModelDeployment: what was decided, what came of it, and what is observed.
@@ -186,17 +186,8 @@ fn ready(
     let Some(plan) = decision.plan() else {
         return draft(type_, ConditionStatus::False, parts[0].reason, parts[0].message.clone());
     };
-    if let Application::Failed { kind, name, conflict, message } = application {
-        let (reason, text) = if *conflict {
-            (
-                Reason::NameConflict,
-                format!(
-                    "{kind} {name} exists and was not created by Hemvist, so Hemvist leaves it alone. Rename the model, or delete that {kind}."
-                ),
-            )
-        } else {
-            (Reason::ApplyFailed, format!("Writing {kind} {name} failed; Hemvist retries: {message}"))
-        };
+    if let Application::Failed { kind, name, cause } = application {
+        let (reason, text) = not_written(*kind, name, cause);
         return draft(type_, ConditionStatus::False, reason, bounded(&text, 1000));
     }
     if let Some((reason, text)) = suspension(&subject.model.spec) {
@@ -233,10 +224,31 @@ fn beside_ready(condition: &ConditionDraft) -> Option<&'static str> {
     }
 }
 
+/// Why an object is not written, and what to do.
+fn not_written(kind: ChildKind, name: &str, cause: &WriteFailure) -> (Reason, String) {
+    match cause {
+        WriteFailure::NotOurs => (
+            Reason::NameConflict,
+            format!(
+                "{kind} {name} exists and was not created by Hemvist, so Hemvist leaves it alone. Rename the model, or delete that {kind}."
+            ),
+        ),
+        WriteFailure::Leaving => (
+            Reason::WaitingForPredecessor,
+            format!(
+                "The previous {kind} {name} is being deleted, with all that belongs to it; Hemvist writes the new one when it is gone. If that lasts, check its finalizers and its pods."
+            ),
+        ),
+        WriteFailure::Call(message) => {
+            (Reason::ApplyFailed, format!("Writing {kind} {name} failed; Hemvist retries: {message}"))
+        }
+    }
+}
+
 /// Whether nothing more will happen until a user changes something.
 fn is_stalled(decision: &Decision, application: &Application, placed: &ConditionDraft) -> bool {
     decision.plan().is_none()
-        || matches!(application, Application::Failed { conflict: true, .. })
+        || matches!(application, Application::Failed { cause: WriteFailure::NotOurs, .. })
         || placed.reason == Reason::NoEligibleNode
 }
 

@@ -30,7 +30,7 @@ pub(super) fn routed(
                 let answers = objects.find(ChildFacts::route);
                 judged(&plan.model, route, answers.map(|facts| facts.answers.as_slice()).unwrap_or_default())
             }
-            (Some(_), _) => unknown(Reason::ApplyFailed, "The objects could not be written."),
+            (Some(_), _) => unknown(application.reason_of_failure(), "The objects are not written."),
         },
     };
     Some(draft(ConditionType::Routed, status, reason, bounded(&text, 1000)))

@@ -16,7 +16,7 @@ use hemvist_core::render::{
 };
 use hemvist_core::schedule::schedule;
 use hemvist_core::snapshot::{ChildFacts, ChildKind, Key, Manifests, Settings, Snapshot, Subject};
-use hemvist_core::status::{self, Application};
+use hemvist_core::status::{self, Application, WriteFailure};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -224,11 +224,10 @@ impl Operator {
                 Ok(None) => {}
                 Err(PutError::Stop(stop)) => return Err(stop),
                 Err(error) => {
-                    let conflict = matches!(error, PutError::NotOurs);
-                    let message = if conflict { "is somebody else's" } else { "is still being deleted" };
+                    let is_foreign = matches!(error, PutError::NotOurs);
+                    let cause = if is_foreign { WriteFailure::NotOurs } else { WriteFailure::Leaving };
                     let name = step.object().map(Object::name).unwrap_or_default().to_owned();
-                    let message = message.to_owned();
-                    return Ok(Application::Failed { kind: step.kind(), name, conflict, message });
+                    return Ok(Application::Failed { kind: step.kind(), name, cause });
                 }
             }
         }

@@ -46,9 +46,10 @@ pub(super) const PLACEMENT: &[Explanation] = &[
     ),
     explained(
         Reason::WaitingForPredecessor,
-        "`Placed` is `False`",
-        "A replica waits for the accelerators of an old replica that is terminating.",
-        "Wait up to spec.rollout.drainSeconds. If it lasts, check the node of the old pod.",
+        "`Placed` is `False`; `Ready` is `False` while an object of the name is being deleted",
+        "A replica waits for the accelerators of an old replica that is terminating, or an object of the model waits until \
+         the previous one of its name is deleted, with its pods.",
+        "Wait up to spec.rollout.drainSeconds. If it lasts, check the node of the old pod, and finalizers of the object.",
     ),
     explained(
         Reason::NodeNotReady,
