@@ -1,8 +1,8 @@
 //! Hemvist, installed from its chart: the kinds, the rights, and an operator that has those rights and no others.
 //!
 //! The chart is rendered by real Helm. Everything of it is applied but the operator's own Deployment and what belongs to
-//! it: the operator runs as a process beside the cluster, with the arguments that the chart gives it and a token of the
-//! chart's ServiceAccount. So a permission that the chart forgets is missing here too.
+//! it: the operator runs as a process beside the cluster, with the arguments and the environment that the chart gives it and
+//! a token of the chart's ServiceAccount. So a permission that the chart forgets is missing here too.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +54,7 @@ pub struct Installation {
     folder: PathBuf,
     kubeconfig: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     user: String,
 }
 
@@ -87,6 +88,7 @@ impl Installation {
             folder: cluster.folder().to_owned(),
             kubeconfig: cluster.service_account_kubeconfig(ROOT_NAMESPACE, &account).await?,
             arguments: arguments_of(&pods)?,
+            environment: environment_of(&pods)?,
             user: format!("system:serviceaccount:{ROOT_NAMESPACE}:{account}"),
         })
     }
@@ -96,12 +98,14 @@ impl Installation {
         &self.user
     }
 
-    /// How the operator would be started: the chart's arguments, ports of its own, and a lease that is quick to take over.
+    /// How the operator would be started: the chart's arguments and environment, ports of its own, and a lease that is
+    /// quick to take over.
     ///
     /// # Errors
     /// Where no port is free.
     pub fn operator(&self, name: &str) -> Result<OperatorOptions> {
         let mut options = OperatorOptions::new(&self.kubeconfig).named(name).env("HEMVIST_IDENTITY", name);
+        options.environment.extend(self.environment.iter().cloned());
         let own = ["--health-address", "--metrics-address", "--log-format", "--log-level"];
         for argument in
             self.arguments.iter().filter(|argument| !own.iter().any(|own| argument.starts_with(own)))
@@ -150,12 +154,23 @@ fn name_of(objects: &[Value], kind: &str) -> Result<String> {
     Ok(name.with_context(|| format!("the chart has no {kind}"))?.to_owned())
 }
 
-fn arguments_of(objects: &[Value]) -> Result<Vec<String>> {
+fn container_of(objects: &[Value]) -> Result<&Value> {
     let deployment = objects
         .iter()
         .find(|object| object["kind"] == "Deployment")
         .context("the chart has no Deployment")?;
-    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    Ok(&deployment["spec"]["template"]["spec"]["containers"][0])
+}
+
+/// The environment variables that have a value in the chart; others take theirs from the pod.
+fn environment_of(objects: &[Value]) -> Result<Vec<(String, String)>> {
+    let variables = container_of(objects)?["env"].as_array().into_iter().flatten();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Ok(variables.filter_map(|one| Some((text(&one["name"])?, text(&one["value"])?))).collect())
+}
+
+fn arguments_of(objects: &[Value]) -> Result<Vec<String>> {
+    let arguments = container_of(objects)?["args"].as_array();
     let arguments: Vec<_> =
         arguments.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     if arguments.is_empty() {

@@ -75,15 +75,17 @@ impl<T> Change<T> {
 /// What is known of the objects of one kind.
 #[derive(Debug)]
 pub struct Cache<T> {
-    entries: HashMap<Key, Entry<T>>,
+    /// By key. A key is shared with the index of owners: there are thousands, and a table has about twice as many places as
+    /// entries, each as large as what it holds.
+    entries: HashMap<Arc<Key>, Entry<T>>,
     /// Keys by owner. Most owners have one, so that a list is the smallest that holds them.
-    owners: HashMap<String, Vec<Key>>,
+    owners: HashMap<Arc<str>, Vec<Arc<Key>>>,
     owner_of: fn(&T) -> Option<&str>,
     /// UIDs of objects that are gone, so that a late answer to an own write does not bring one back. Emptied at every
     /// list, which knows better.
     deleted: HashSet<String>,
     /// Keys that a list under way has named, or that were written since it began.
-    listed: Option<HashSet<Key>>,
+    listed: Option<HashSet<Arc<Key>>>,
     synced: bool,
     revision: u64,
     /// Keys whose facts have changed since somebody asked, where somebody does.
@@ -92,7 +94,7 @@ pub struct Cache<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
-    uid: String,
+    uid: Box<str>,
     version: u64,
     facts: Arc<T>,
 }
@@ -132,7 +134,7 @@ impl<T: PartialEq> Cache<T> {
     /// after it began is newer.
     pub fn list_names(&mut self, stamp: Stamp, facts: Option<T>) -> Change<T> {
         let Some(facts) = facts else { return Change::Nothing };
-        let named_before = self.listed.as_mut().is_some_and(|listed| !listed.insert(stamp.key.clone()));
+        let named_before = self.note_listed(&stamp.key);
         if named_before && self.is_older(&stamp) {
             return Change::Nothing;
         }
@@ -142,10 +144,10 @@ impl<T: PartialEq> Cache<T> {
     /// A list ends: what it did not name is gone.
     pub fn list_ends(&mut self) -> Vec<(Key, Change<T>)> {
         let listed = self.listed.take().unwrap_or_default();
-        let vanished: Vec<Key> = self.entries.keys().filter(|key| !listed.contains(key)).cloned().collect();
+        let vanished: Vec<_> = self.entries.keys().filter(|key| !listed.contains(*key)).cloned().collect();
         let changes = vanished
             .into_iter()
-            .filter_map(|key| self.take_out(&key).map(|old| (key, Change::Gone { old })))
+            .filter_map(|key| Some((Key::clone(&key), Change::Gone { old: self.take_out(&key)? })))
             .collect();
         self.deleted.clear();
         self.synced = true;
@@ -165,7 +167,7 @@ impl<T: PartialEq> Cache<T> {
 
     /// An object was deleted. Another incarnation of the same name is not meant.
     pub fn forget(&mut self, stamp: &Stamp) -> Change<T> {
-        if self.entries.get(&stamp.key).is_none_or(|entry| entry.uid != stamp.uid) {
+        if self.entries.get(&stamp.key).is_none_or(|entry| *entry.uid != stamp.uid) {
             return Change::Nothing;
         }
         self.deleted.insert(stamp.uid.clone());
@@ -178,9 +180,7 @@ impl<T: PartialEq> Cache<T> {
         if self.deleted.contains(&stamp.uid) {
             return (Arc::new(facts), Change::Nothing);
         }
-        if let Some(listed) = self.listed.as_mut() {
-            listed.insert(stamp.key.clone());
-        }
+        self.note_listed(&stamp.key);
         match self.entries.get(&stamp.key) {
             Some(entry) if self.is_older(&stamp) => (entry.facts.clone(), Change::Nothing),
             _ => {
@@ -197,14 +197,14 @@ impl<T: PartialEq> Cache<T> {
 
     /// What is known of the objects that belong to `owner`, in the order of their keys.
     pub fn owned_by(&self, owner: &str) -> Vec<Arc<T>> {
-        let mut keys: Vec<&Key> = self.owners.get(owner).into_iter().flatten().collect();
+        let mut keys: Vec<&Arc<Key>> = self.owners.get(owner).into_iter().flatten().collect();
         keys.sort();
         keys.into_iter().filter_map(|key| self.get(key)).collect()
     }
 
     /// Everything, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Arc<T>)> {
-        self.entries.iter().map(|(key, entry)| (key, &entry.facts))
+        self.entries.iter().map(|(key, entry)| (&**key, &entry.facts))
     }
 
     /// Whether a list has been seen to its end.
@@ -219,7 +219,7 @@ impl<T: PartialEq> Cache<T> {
 
     fn is_older(&self, stamp: &Stamp) -> bool {
         self.entries.get(&stamp.key).is_some_and(|entry| {
-            if stamp.uid == entry.uid {
+            if stamp.uid == *entry.uid {
                 stamp.version <= entry.version
             } else {
                 stamp.version < entry.version
@@ -229,7 +229,7 @@ impl<T: PartialEq> Cache<T> {
 
     fn set(&mut self, stamp: Stamp, facts: T) -> (Change<T>, Arc<T>) {
         if let Some(entry) = self.entries.get_mut(&stamp.key)
-            && entry.uid == stamp.uid
+            && *entry.uid == stamp.uid
             && *entry.facts == facts
         {
             entry.version = stamp.version;
@@ -237,16 +237,29 @@ impl<T: PartialEq> Cache<T> {
         }
         let old = self.take_out(&stamp.key);
         self.record(&stamp.key);
-        let new = Arc::new(facts);
+        let (key, new) = (Arc::new(stamp.key), Arc::new(facts));
         if let Some(owner) = (self.owner_of)(&new) {
-            self.owners
-                .entry(owner.to_owned())
-                .or_insert_with(|| Vec::with_capacity(1))
-                .push(stamp.key.clone());
+            match self.owners.get_mut(owner) {
+                Some(owned) => owned.push(key.clone()),
+                None => drop(self.owners.insert(owner.into(), vec![key.clone()])),
+            }
         }
-        self.entries.insert(stamp.key, Entry { uid: stamp.uid, version: stamp.version, facts: new.clone() });
+        let entry = Entry { uid: stamp.uid.into(), version: stamp.version, facts: new.clone() };
+        self.entries.insert(key, entry);
         self.revision += 1;
         (Change::Set { old, new: new.clone() }, new)
+    }
+
+    /// Notes that a list under way need not name this key any more. Says whether that was known.
+    fn note_listed(&mut self, key: &Key) -> bool {
+        let Some(listed) = self.listed.as_mut() else { return false };
+        if listed.contains(key) {
+            return true;
+        }
+        listed.insert(
+            self.entries.get_key_value(key).map_or_else(|| Arc::new(key.clone()), |(known, _)| known.clone()),
+        );
+        false
     }
 
     fn record(&mut self, key: &Key) {
@@ -261,7 +274,7 @@ impl<T: PartialEq> Cache<T> {
         if let Some(owner) = (self.owner_of)(&facts)
             && let Some(owned) = self.owners.get_mut(owner)
         {
-            owned.retain(|one| one != key);
+            owned.retain(|one| **one != *key);
             if owned.is_empty() {
                 self.owners.remove(owner);
             }

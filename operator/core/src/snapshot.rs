@@ -6,6 +6,7 @@
 mod amounts;
 mod autoscaler;
 mod child;
+mod few;
 mod installation;
 mod manifests;
 mod mirrors;
@@ -31,6 +32,7 @@ pub(crate) use child::short_hash;
 pub use child::{
     ChildFacts, ChildKind, DeploymentFacts, JobFacts, KindFacts, Observed, PerKind, child_kinds, content_hash,
 };
+pub use few::Few;
 pub use installation::{Identities, LoadSource, OtherDevices, ToleratedTaint};
 pub use manifests::{ManifestError, Manifests};
 pub use mirrors::{MirrorAddress, Mirrors};

@@ -188,7 +188,8 @@ mod tests {
         let (units, none) = (BTreeMap::from([("nvidia.com/gpu".to_owned(), 4)]), BTreeMap::new());
         let announced = Announcements { labels: &labels, annotations: &none };
         let whole = NodeFacts::clone(&bound.nodes["node"]);
-        bound.nodes = nodes(NodeFacts { offers: offers(&units, &units, announced), ..whole });
+        bound.nodes =
+            nodes(NodeFacts { offers: offers(&units, &units, announced).into_iter().collect(), ..whole });
         let eviction = leaves(&bound, "Internal").unwrap();
         assert_eq!(eviction.cause, Reason::IsolationLost);
         assert!(eviction.reason.contains("nvidia.com/gpu.replicas=4"), "{}", eviction.reason);

@@ -180,9 +180,10 @@ fn an_accelerator_of_several_names_is_asked_for_by_one_that_a_cleared_node_has()
     snapshot.models.insert_mut(key.clone(), facts);
     let named_by = |clearance: usize, resource: &str| {
         let mut node = node(clearance, 4 + clearance);
-        let offer = node.offers.pop_first().unwrap().1;
+        let offer = node.offers.iter().next().unwrap().1.clone();
         let vendor = hemvist_api::values::AcceleratorVendor::Intel;
-        node.offers.insert(resource.to_owned(), hemvist_core::accelerator::Offer { vendor, ..offer });
+        let offer = hemvist_core::accelerator::Offer { vendor, ..offer };
+        node.offers = [(resource.to_owned(), offer)].into_iter().collect();
         named(node)
     };
     let resource = |snapshot: &Snapshot| {

@@ -193,8 +193,10 @@ pub(crate) fn labelled(vendor: &Vendor, labels: &BTreeMap<String, String>) -> Op
 }
 
 /// Every vendor that labels describe, with what they say.
-pub(crate) fn all_labelled(labels: &BTreeMap<String, String>) -> BTreeMap<AcceleratorVendor, String> {
-    VENDORS.iter().filter_map(|vendor| Some((vendor.vendor, labelled(vendor, labels)?))).collect()
+pub(crate) fn all_labelled(
+    labels: &BTreeMap<String, String>,
+) -> impl Iterator<Item = (AcceleratorVendor, String)> {
+    VENDORS.iter().filter_map(|vendor| Some((vendor.vendor, labelled(vendor, labels)?)))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ macro_rules! child_kinds {
                 group: "apps",
                 resource: "deployments",
                 makes_pods: true,
-                observe: |object| Observed::Deployment(DeploymentFacts::of(object)),
+                observe: |object| Observed::Deployment(Box::new(DeploymentFacts::of(object))),
                 ..KindFacts::PLAIN
             };
             /// What scales the replicas, as Kubernetes itself does it.
@@ -211,8 +211,8 @@ pub enum Observed {
     Nothing,
     /// How far the Job is.
     Job(JobFacts),
-    /// The replicas.
-    Deployment(DeploymentFacts),
+    /// The replicas. On the heap, because most children are of other kinds and would be as large.
+    Deployment(Box<DeploymentFacts>),
     /// Whether the autoscaler works.
     Autoscaler(AutoscalerFacts),
     /// What gateways say of the route.
@@ -282,7 +282,7 @@ impl ChildFacts {
     }
 
     /// The replicas, of a Deployment.
-    pub const fn deployment(&self) -> Option<&DeploymentFacts> {
+    pub fn deployment(&self) -> Option<&DeploymentFacts> {
         if let Observed::Deployment(facts) = &self.observed { Some(facts) } else { None }
     }
 

@@ -10,6 +10,7 @@ use kube::Resource;
 use serde::Deserialize;
 
 use super::amounts::Amounts;
+use super::few::Few;
 use super::installation::is_extended;
 use crate::accelerator::{Announcements, Offer, VENDORS, all_labelled, offers};
 
@@ -104,13 +105,13 @@ pub struct NodeFacts {
     /// What a pod has to tolerate.
     pub taints: Vec<Taint>,
     /// What it offers of the accelerators of known vendors, by resource.
-    pub offers: BTreeMap<String, Offer>,
+    pub offers: Few<String, Offer>,
     /// The extended resources of which it has any, whatever they stand for.
     pub extended_resources: Vec<String>,
     /// What labels say of the accelerators of a vendor, whether or not anybody offers them.
-    pub labelled: BTreeMap<AcceleratorVendor, String>,
+    pub labelled: Few<AcceleratorVendor, String>,
     /// The labels by which nodes are chosen for what their devices are, with their values.
-    pub device_labels: BTreeMap<String, String>,
+    pub device_labels: Few<&'static str, String>,
 }
 
 impl NodeFacts {
@@ -146,14 +147,14 @@ impl From<NodeObject> for NodeFacts {
             schedulable: !node.spec.unschedulable,
             ready: is_true("Ready"),
             pressures: PRESSURES.iter().filter(|name| is_true(name)).map(|name| (*name).to_owned()).collect(),
-            offers: offers(&usable, &total, announced),
+            offers: offers(&usable, &total, announced).into_iter().collect(),
             extended_resources: usable
                 .iter()
                 .filter(|(_, count)| **count > 0)
                 .map(|(name, _)| name.clone())
                 .collect(),
-            labelled: all_labelled(&labels),
-            device_labels: products.filter_map(|key| Some((key.to_owned(), label(key)?))).collect(),
+            labelled: all_labelled(&labels).collect(),
+            device_labels: products.filter_map(|key| Some((key, label(key)?))).collect(),
             taints: node.spec.taints,
             name: node.metadata.name.unwrap_or_default(),
             uid: node.metadata.uid.unwrap_or_default(),
