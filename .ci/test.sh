@@ -33,12 +33,7 @@ tests() {
     local own=target/test-step.log
     printf '==> %s\n' "$name"
     "$@" 2>&1 | tee "$own"
-    counted "${PIPESTATUS[0]}" "$own" $((SECONDS - begun))
-}
-
-# Adds up what a step has printed: its exit status, its log and how long it took.
-counted() {
-    local status=$1 own=$2 took=$3
+    local status=${PIPESTATUS[0]}
     cat "$own" >>"$log"
     local counts
     counts=$(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$own")
@@ -47,30 +42,8 @@ counted() {
     if [ "$wrong" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$here" -eq 0 ]; }; then wrong=1; fi
     passed=$((passed + here))
     failed=$((failed + wrong))
-    printf '    %d passed, %d failed, after %d s\n' "$here" "$wrong" "$took"
+    printf '    %d passed, %d failed, after %d s\n' "$here" "$wrong" $((SECONDS - begun))
 }
-
-# Runs something beside the steps that follow, in a process group of its own, so that it can be stopped with all that it
-# has started. Sets `beside` to it.
-beside() {
-    local own=$1
-    shift
-    set -m
-    "$@" >"$own" 2>&1 </dev/null &
-    beside=$!
-    set +m
-    running+=("$beside")
-}
-
-# Whatever ends this script ends what runs beside it too.
-stop() {
-    local one
-    for one in "${running[@]}"; do kill -- -"$one" 2>/dev/null; done
-}
-
-running=()
-trap stop EXIT
-trap 'exit 130' INT TERM
 
 deny() {
     if ! target/tools/bin/cargo-deny --version >/dev/null 2>&1; then
@@ -92,12 +65,25 @@ clusters() {
 clusters_are_built() {
     wait "$clusters"
     local status=$?
-    cat target/test-clusters.log
+    clusters=
+    cat "$clusters_log"
     return "$status"
 }
 
-beside target/test-clusters.log clusters
-clusters=$beside
+# Whatever ends this script ends the builds of Go too.
+stop() {
+    [ -z "$clusters" ] || kill -- -"$clusters" 2>/dev/null
+}
+
+clusters=
+clusters_log=target/test-clusters.log
+# A process group of its own, so that it can be stopped with all that it has started.
+set -m
+clusters >"$clusters_log" 2>&1 </dev/null &
+clusters=$!
+set +m
+trap stop EXIT
+trap 'exit 130' INT TERM
 
 # All programs and tests are built once, with the features of the whole workspace, and then run in parts. Cargo resolves
 # features again for each selection of packages, and would build half of the tree again for each part.
@@ -131,23 +117,17 @@ step 'formatting' cargo fmt --all --check
 step 'each test program is in one part' each_test_program_is_in_one_part
 step 'clippy, warnings as errors' cargo clippy --quiet --workspace --all-targets -- --deny warnings
 step 'licences, banned and doubled dependencies' deny
-step 'each crate compiles on its own' bash -c '
-    for crate in hemvist-api hemvist-core hemvist-digest hemvist-fetch hemvist-cli hemvist-operator hemvist-e2e hemvist-e2e-real hemvist-conformance; do
+# What others build or use alone must not lean on features that only its neighbours in the workspace ask for. Programs of tests
+# are built with the workspace and never alone.
+step 'each released crate compiles on its own' bash -c '
+    for crate in hemvist-api hemvist-core hemvist-digest hemvist-fetch hemvist-cli hemvist-operator; do
         cargo check --quiet --package "$crate" || exit 1
     done'
 step 'the programs and tests are built' cargo build --quiet --workspace --all-targets
 step 'the control plane, the object store and the optional CRDs are there' clusters_are_built
 tests 'unit tests, scenarios and properties' "${workspace[@]}" --lib --bins "${others[@]}"
-
-# Both wait for API servers much of the time, and one of them for a single core at a time, so they run beside each other.
-begun=$SECONDS
-beside target/test-conformance.log "${workspace[@]}" "${conformance[@]}"
+tests 'the compiled policies against a real API server' "${workspace[@]}" "${conformance[@]}"
 tests 'end-to-end tests on real control planes' "${workspace[@]}" "${end_to_end[@]}" -- --test-threads=2
-printf '==> the compiled policies against a real API server, beside the step before\n'
-wait "$beside"
-status=$?
-cat target/test-conformance.log
-counted "$status" target/test-conformance.log $((SECONDS - begun))
 
 printf '\nafter %d s:\n%d passed, %d failed\n' $((SECONDS - started)) "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

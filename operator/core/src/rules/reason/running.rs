@@ -193,7 +193,7 @@ pub(super) const RUNNING: &[Explanation] = &[
         "`Available` is `False`, or `True` while an old version serves",
         "The Job that fetches the weights ended without a reason: it was killed, took too long, or its pod \
          could not be created.",
-        "Check the events of the Job and its pods. Hemvist creates a new Job within an hour.",
+        "Check the events of the Job and its pods. Hemvist creates a new Job one hour after the failure.",
     ),
     explained(
         Reason::NameConflict,
