@@ -70,9 +70,13 @@ async fn give_back(region: &Governed, nodes: &BTreeSet<String>) -> Result<()> {
 
 async fn one_moves(region: &Governed) -> Result<()> {
     let nodes = lose_clearance(region, MOVED).await?;
+    // The status still says that it serves until the operator has seen that the pod is gone.
+    wait_until(&format!("{MOVED} to be elsewhere than on {nodes:?}"), PATIENCE, async || {
+        let after = region.nodes_of(MOVED).await?;
+        Ok(Progress::when(after.len() == 1 && after.is_disjoint(&nodes), format!("{after:?}")))
+    })
+    .await?;
     region.wait_for_reason(MOVED, "Serving").await?;
-    let after = region.nodes_of(MOVED).await?;
-    ensure!(after.len() == 1 && after.is_disjoint(&nodes), "from {nodes:?} to {after:?}");
     let events = wait_for_event(region, "halsa", "ClearanceLost").await?;
     for word in ["has no clearance label", nodes.first().map_or("", String::as_str)] {
         ensure!(events.contains(word), "no event says {word:?}: {events}");

@@ -387,6 +387,15 @@ pub fn narrow_classes(settings: &Settings, namespace: &str) -> PolicySet {
     })
 }
 
+/// The same with one duty of every risk class, so that no other duty hides it.
+pub fn demanding_of_risks(settings: &Settings, namespace: &str, duty: &str) -> PolicySet {
+    generous_but(settings, namespace, |spec| {
+        for rule in spec["riskClasses"].as_array_mut().into_iter().flatten() {
+            rule["requires"] = json!({ duty: true });
+        }
+    })
+}
+
 fn generous_but(settings: &Settings, namespace: &str, change: impl FnOnce(&mut Value)) -> PolicySet {
     let key = Key::new(&settings.root_namespace, format!("{namespace}-0"));
     let mut spec = generous(namespace, &Value::Null);

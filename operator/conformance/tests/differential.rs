@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 use hemvist_conformance::comparison::{BY_EXCEPTION, Comparison, Report, SAME_WORDS};
 use hemvist_conformance::policies::{
-    PolicySet, TODAY, book, excepting, narrow_classes, not_setting, set, settings, without_regions,
+    PolicySet, TODAY, book, demanding_of_risks, excepting, narrow_classes, not_setting, set, settings,
+    without_regions,
 };
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
@@ -124,6 +125,9 @@ fn sets(random: &Random) -> Vec<PolicySet> {
         .collect::<Vec<_>>();
     certain.push(without_regions(&settings, &name(SETS + certain.len())));
     certain.push(narrow_classes(&settings, &name(SETS + certain.len())));
+    for duty in ["humanOversight", "recordReference", "transparencyNotice"] {
+        certain.push(demanding_of_risks(&settings, &name(SETS + certain.len()), duty));
+    }
     let first = SETS + certain.len();
     let excepted =
         (first..first + EXCEPTED).map(|number| excepting(&mut part(number), &settings, &name(number)));
