@@ -131,6 +131,9 @@ fn offer(resource: &str, [usable, total, units]: [i64; 3], announced: Announceme
         let shown: String = value.chars().take(LONGEST_VALUE).collect();
         match announcement.meaning {
             Meaning::Unusable => offer.unusable = Some(format!("{key}={shown}")),
+            // More units than devices are shares only where nothing else says what they are. Such announcements come last.
+            Meaning::UnitIs(_)
+                if matches!(announcement.says, Says::FewerThanUnits) && offer.unit < Unit::Device => {}
             Meaning::UnitIs(unit) if unit < offer.unit => {
                 offer.unit = unit;
                 offer.announced_by = Some(format!("{key}={shown}"));

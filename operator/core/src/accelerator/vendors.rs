@@ -161,12 +161,15 @@ const NVIDIA: Vendor = Vendor {
         share(Key::Annotation("4pd.io/node-nvidia-register"), Says::Something),
         share(Key::Label("cloud.google.com/gke-gpu-sharing-strategy"), Says::Something),
         share(Key::Label("cloud.google.com/gke-max-shared-clients-per-gpu"), Says::MoreThanOne),
-        share(Key::Label("cloud.google.com/gke-accelerator-count"), Says::FewerThanUnits),
-        share(Key::Label("karpenter.k8s.aws/instance-gpu-count"), Says::FewerThanUnits),
         share(Key::Label("nos.nebuly.com/gpu-partitioning"), Says::OneOf(&["mps"])),
+        // Virtual functions by NVIDIA's names for them, such as GRID-A100D-10C.
+        share(Key::OfResource(".product"), Says::Contains("GRID-")),
         partition(Key::OfResource(".slices.gi"), Says::Something),
         partition(Key::OfResource(".product"), Says::Contains("-MIG-")),
         partition(Key::Label("cloud.google.com/gke-gpu-partition-size"), Says::Something),
+        share(Key::Label("cloud.google.com/gke-accelerator-count"), Says::FewerThanUnits),
+        share(Key::Label("karpenter.azure.com/sku-gpu-count"), Says::FewerThanUnits),
+        share(Key::Label("karpenter.k8s.aws/instance-gpu-count"), Says::FewerThanUnits),
     ],
     dynamic: Some(DynamicAllocation {
         driver: "gpu.nvidia.com",
@@ -208,6 +211,10 @@ const AMD: Vendor = Vendor {
         ),
         partition(
             Key::Label("amd.com/gpu.compute-memory-partition"),
+            Says::BeginsOtherwise("spx_", AMD_MODES),
+        ),
+        partition(
+            Key::Label("beta.amd.com/gpu.compute-memory-partition"),
             Says::BeginsOtherwise("spx_", AMD_MODES),
         ),
         Announcement {

@@ -168,11 +168,8 @@ impl Exclusion {
     pub const fn is_of_hardware(&self) -> bool {
         matches!(
             self,
-            Self::NoAccelerator { .. }
-                | Self::ProductNotAsked { .. }
-                | Self::CannotWorkTogether { .. }
-                | Self::TooFewAccelerators { .. }
-        )
+            Self::ProductNotAsked { .. } | Self::CannotWorkTogether { .. } | Self::TooFewAccelerators { .. }
+        ) || matches!(self, Self::NoAccelerator { offers, .. } if !offers.is_empty())
     }
 
     /// The reason of a pod that has to leave a node for it.

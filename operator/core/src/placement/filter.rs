@@ -35,9 +35,10 @@ const OF_STATE: [&str; 7] = [
 
 /// What the keys of taints begin with that go away by themselves when a node has started: those of cloud providers, network
 /// plugins, autoscalers and readiness gates.
-const START_UP: [&str; 9] = [
+const START_UP: [&str; 10] = [
     "cni.istio.io/not-ready",
     "ignore-taint.cluster-autoscaler.kubernetes.io/",
+    "k8s.ovn.org/network-unavailable",
     "karpenter.sh/unregistered",
     "node.cilium.io/",
     "node.cluster.x-k8s.io/uninitialized",
@@ -48,10 +49,12 @@ const START_UP: [&str; 9] = [
 ];
 
 /// What the keys of taints begin with that say that a node is being taken away or restarted: those of autoscalers, remediation
-/// and reboot daemons.
-const LEAVING: [&str; 8] = [
+/// and reboot daemons. AMD's operator sets its own while it mends devices or sets up partitions.
+const LEAVING: [&str; 10] = [
     "DeletionCandidateOfClusterAutoscaler",
     "ToBeDeletedByClusterAutoscaler",
+    "amd-dcm",
+    "amd-gpu-unhealthy",
     "cloud.google.com/impending-node-termination",
     "karpenter.sh/disrupted",
     "karpenter.sh/disruption",

@@ -14,10 +14,14 @@ pub(super) struct Amount(pub(super) String);
 /// A list of resources.
 pub(super) type Amounts = BTreeMap<String, Amount>;
 
+/// The most units that are believed. No node has more devices, and sums over all nodes and pods stay far from the end of
+/// their type, whatever a kubelet states.
+const MOST: i64 = 1_000_000;
+
 impl Amount {
-    /// Whole units; `None` where the text is no quantity.
+    /// Whole units, at least none; `None` where the text is no quantity.
     pub(super) fn whole(&self) -> Option<i64> {
-        quantity::whole(&self.0)
+        Some(quantity::whole(&self.0)?.clamp(0, MOST))
     }
 }
 
