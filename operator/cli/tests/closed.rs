@@ -1,5 +1,5 @@
-//! What the chart brings where there is no AIPolicy is what the compiler makes of nothing, with places for the values of an
-//! installation.
+//! The generated files of the chart: what it brings where there is no AIPolicy is what the compiler makes of nothing, with
+//! places for the values of an installation, and its rights to children follow from the table of their kinds.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -7,9 +7,13 @@ use std::io;
 use std::path::Path;
 
 use hemvist_cli::{Exit, run};
+use hemvist_core::snapshot::{ChildKind, KindFacts};
 
-/// Where the chart keeps it.
-const FILE: &str = "../../charts/hemvist/files/admission/closed.yaml";
+/// Where the chart keeps its generated files.
+const FOLDER: &str = "../../charts/hemvist/files";
+
+/// The command that writes them.
+const COMMAND: &str = "UPDATE=1 cargo test --package hemvist-cli --test closed";
 
 /// The lists of an installation by their names in the chart's values, with the flag that states them, and other values than
 /// the usual ones.
@@ -67,17 +71,39 @@ fn with_places() -> String {
 
 #[test]
 fn the_chart_brings_what_the_compiler_makes_of_nothing() {
-    let header = "# What `hemvist policy compile` makes of no AIPolicy, with places for the chart's values (templates/_helpers.tpl).\n\
-                  # Made by `UPDATE=1 cargo test --package hemvist-cli --test closed`. Do not edit.\n";
-    let wanted = format!("{header}{}", with_places());
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(FILE, &wanted).unwrap();
-    }
-    let committed = std::fs::read_to_string(Path::new(FILE)).unwrap_or_default();
-    assert!(
-        committed == wanted,
-        "{FILE} differs from the compiler: run `UPDATE=1 cargo test --package hemvist-cli --test closed` and commit the result"
+    let header = format!(
+        "# What `hemvist policy compile` makes of no AIPolicy, with places for the chart's values (templates/_helpers.tpl).\n\
+         # Made by `{COMMAND}`. Do not edit.\n"
     );
+    assert_committed("admission/closed.yaml", &format!("{header}{}", with_places()));
+}
+
+#[test]
+fn the_chart_gives_the_rights_that_the_kinds_of_children_need() {
+    let header = format!("# Made from the table of kinds by `{COMMAND}`. Do not edit.\n");
+    let rules: Vec<_> = ChildKind::ALL.into_iter().map(rule).collect();
+    assert_committed("rights/children.yaml", &format!("{header}{}", rules.concat()));
+}
+
+/// The rule of the operator's ClusterRole for a kind of child.
+fn rule(kind: ChildKind) -> String {
+    let KindFacts { group, resource, is_replaced, .. } = kind.facts();
+    let group = if group.is_empty() { "\"\"" } else { group };
+    let update = if *is_replaced { "" } else { ", update" };
+    format!(
+        "- apiGroups: [{group}]\n  resources: [{resource}]\n  verbs: [get, list, watch, create, patch{update}, delete]\n"
+    )
+}
+
+/// Compares a generated file of the chart with what it has to be, or writes it where `UPDATE` is set.
+fn assert_committed(file: &str, wanted: &str) {
+    let path = Path::new(FOLDER).join(file);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, wanted).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let name = path.display();
+    assert!(committed == wanted, "{name} differs from the code: run `{COMMAND}` and commit the result");
 }
 
 /// The chart puts its values into the places, and this is what it relies on: names stand in lists of CEL and YAML, in words

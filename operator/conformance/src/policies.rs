@@ -119,14 +119,9 @@ pub fn settings(ungoverned: Option<&str>) -> Settings {
     Settings { ungoverned_namespaces, ..Settings::default() }
 }
 
-/// All policies of some sets in one book.
-pub fn book<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
-    PolicyBook { entries: sets.into_iter().flat_map(|set| set.entries.clone()).collect() }
-}
-
 /// All policies of some sets in one book. Those of the same name become one, which binds the namespaces of all of them and
 /// states all of their exceptions.
-pub fn united<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
+pub fn book<'a>(sets: impl IntoIterator<Item = &'a PolicySet>) -> PolicyBook {
     let mut book = PolicyBook::default();
     for (key, entry) in sets.into_iter().flat_map(|set| &set.entries) {
         let (Some(PolicyEntry::Readable(there)), PolicyEntry::Readable(more)) =

@@ -14,14 +14,12 @@ pub struct Shared {
 impl Shared {
     /// Adds a policy that was compiled for the namespace. Where the same is there for others, that one judges here too.
     pub fn add(&mut self, policy: Compiled, namespace: &str) {
-        if let Scope::Only(names) = &policy.namespaces {
-            let same = self.policies.iter_mut().filter(|other| says_the_same(other, &policy));
-            for other in same {
-                if let Scope::Only(others) = &mut other.namespaces {
-                    others.extend(names.iter().cloned());
-                    return;
-                }
-            }
+        let same = self.policies.iter_mut().find(|other| says_the_same(other, &policy));
+        if let (Some(Compiled { namespaces: Scope::Only(others), .. }), Scope::Only(names)) =
+            (same, &policy.namespaces)
+        {
+            others.extend(names.iter().cloned());
+            return;
         }
         let name = format!("{}{NARROWED}{namespace}", policy.name);
         self.policies.push(Compiled { name, ..policy });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use hemvist_conformance::comparison::Comparison;
 use hemvist_conformance::fault::{self, Fault};
-use hemvist_conformance::policies::{settings, specimen, united};
+use hemvist_conformance::policies::{book, settings, specimen};
 use hemvist_conformance::random::Random;
 use hemvist_conformance::server::Server;
 use hemvist_conformance::sharing::Shared;
@@ -44,7 +44,7 @@ async fn every_fault_of_the_compiler_is_found() -> Result<()> {
         .enumerate()
         .map(|(number, fault)| specimen(&settings, &format!("fault-{number}"), fault.under));
     let sets: Vec<_> = sets.collect();
-    let book = united(&sets);
+    let book = book(&sets);
     let mut comparisons = Vec::new();
     let mut everything = Shared::default();
     for (fault, set) in faults.iter().zip(sets) {
